@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Starts real Redis and Kafka on free loopback ports for demos, tests and benchmarks, and stops them.
+
+    servers.py start --dir DIR redis kafka    prints `export NAME=value` lines; the servers stay
+    servers.py stop --dir DIR                 stops what `start` left in DIR
+    servers.py fetch-kafka                    puts Kafka's jars into the cache
+
+As a module: `with Servers(folder) as servers: port = servers.redis()`. Standard library only.
+"""
+import argparse
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+KAFKA_VERSION = "3.9.1"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha" / f"kafka-{KAFKA_VERSION}"
+REDIS_USER, REDIS_PASSWORD = "mecha", "a-password"
+
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>mecha</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+"""
+
+KAFKA_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+num.partitions=4
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=true
+"""
+
+
+class Unavailable(Exception):
+    """A server that this machine cannot run, with the reason in words."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def fetch_kafka():
+    """Kafka's jars from Maven Central through mvn, once per machine."""
+    if (CACHE / "complete").exists():
+        return CACHE
+    if not shutil.which("java"):
+        raise Unavailable("Java is not installed")
+    if not shutil.which("mvn"):
+        raise Unavailable("mvn is not installed (Debian package maven)")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (CACHE / "pom.xml").write_text(POM)
+    print(f"fetching Kafka {KAFKA_VERSION} from Maven Central (about 60 MB, once)", file=sys.stderr, flush=True)
+    got = subprocess.run(["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}/libs"],
+                         cwd=CACHE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    if got.returncode:
+        raise Unavailable("mvn could not fetch Kafka: " + got.stdout[-400:])
+    (CACHE / "complete").write_text("")
+    return CACHE
+
+
+def make_certificates(folder):
+    """A throw-away CA, a server certificate for 127.0.0.1 and localhost, and a client certificate."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=mecha test CA")
+    (folder / "san.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-out", f"{name}.crt", "-extfile", "san.ext")
+
+
+def redis_answers(port):
+    with socket.create_connection(("127.0.0.1", port), 1) as s:
+        s.sendall(b"PING\r\n")
+        return s.recv(64).startswith(b"+PONG")
+
+
+def kafka_answers(port):
+    """A metadata request (version 1, no topics) that names at least one broker."""
+    body = struct.pack(">hhihi", 3, 1, 7, -1, 0)
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(struct.pack(">i", len(body)) + body)
+        answer = s.recv(4096)
+        return len(answer) >= 12 and struct.unpack(">i", answer[8:12])[0] > 0
+
+
+class Servers:
+    """Owns every process that it starts; `stop` ends them in reverse order. `keep` leaves them to a later `stop`."""
+
+    def __init__(self, folder, keep=False):
+        self.folder, self.keep = Path(folder).resolve(), keep
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.processes, self.environment = [], {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self, name, command, answers, port, limit_s=60, environment=None):
+        log = open(self.folder / f"{name}.log", "ab")
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
+                                   env={**os.environ, **(environment or {})}, start_new_session=self.keep)
+        self.processes.append((name, process))
+        (self.folder / f"{name}.pid").write_text(str(process.pid))
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            try:
+                if answers(port):
+                    return process
+            except OSError:
+                pass
+            time.sleep(0.05)
+        tail = (self.folder / f"{name}.log").read_text(errors="replace")[-800:]
+        raise RuntimeError(f"{name} did not become ready (exit {process.poll()}): {tail}")
+
+    def redis(self, name="redis", persist=False, port=None):
+        """Plain and TLS port, an ACL user beside the default one; `persist` writes every command to disk."""
+        if not shutil.which("redis-server"):
+            raise Unavailable("redis-server is not installed")
+        certificates, data = self.folder / "certificates", self.folder / f"{name}-data"
+        if not (certificates / "client.crt").exists():
+            certificates.mkdir(exist_ok=True)
+            make_certificates(certificates)
+        data.mkdir(exist_ok=True)
+        port, tls = port or free_port(), free_port()
+        self.start(name, ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--tls-port", str(tls), "--dir", str(data),
+                          "--save", "", "--appendonly", "yes" if persist else "no", "--appendfsync", "always",
+                          "--tls-cert-file", f"{certificates}/server.crt", "--tls-key-file", f"{certificates}/server.key",
+                          "--tls-ca-cert-file", f"{certificates}/ca.crt", "--tls-auth-clients", "optional",
+                          "--user", REDIS_USER, "on", f">{REDIS_PASSWORD}", "~*", "&*", "+@all"], redis_answers, port)
+        self.environment.update({
+            "MECHA_TEST_REDIS": f"127.0.0.1:{port}", "MECHA_TEST_REDIS_TLS": f"127.0.0.1:{tls}",
+            "MECHA_TEST_REDIS_USER": REDIS_USER, "MECHA_TEST_REDIS_PASSWORD": REDIS_PASSWORD,
+            "MECHA_TEST_TLS_DIR": str(certificates), "VECTORS_REDIS": f"127.0.0.1:{port}"})
+        return f"127.0.0.1:{port}"
+
+    def kafka(self, name="kafka"):
+        """One Kafka node in KRaft mode with a small heap."""
+        classes = f"{fetch_kafka()}/libs/*"
+        port, controller, data = free_port(), free_port(), self.folder / f"{name}-data"
+        shutil.rmtree(data, ignore_errors=True)
+        properties = self.folder / f"{name}.properties"
+        properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=controller, data=data))
+        java = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", classes]
+        formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if formatted.returncode:
+            raise RuntimeError("Kafka storage could not be formatted: " + formatted.stdout[-600:])
+        self.start(name, [*java, "kafka.Kafka", str(properties)], kafka_answers, port, 90)
+        self.environment.update({"MECHA_TEST_KAFKA": f"127.0.0.1:{port}", "VECTORS_KAFKA": f"127.0.0.1:{port}"})
+        return f"127.0.0.1:{port}"
+
+    def stop(self):
+        for name, process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            (self.folder / f"{name}.pid").unlink(missing_ok=True)
+        self.processes = []
+
+
+def stop_left(folder):
+    """Ends the servers of an earlier `start`: only a process that still runs below this folder is ours."""
+    for file in sorted(Path(folder).glob("*.pid")):
+        pid = int(file.read_text() or 0)
+        try:
+            ours = Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(Path(folder).resolve())
+        except OSError:
+            ours = False
+        for sign in (signal.SIGTERM, signal.SIGKILL) if ours else ():
+            try:
+                os.kill(pid, sign)
+                for _ in range(100):
+                    os.kill(pid, 0)
+                    if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+                        break
+                    time.sleep(0.1)
+                else:
+                    continue
+            except OSError:
+                pass
+            break
+        file.unlink(missing_ok=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
+    parser.add_argument("servers", nargs="*", help="redis, kafka")
+    parser.add_argument("--dir", default="build/servers")
+    parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
+    arguments = parser.parse_intermixed_args()
+    if arguments.action == "stop":
+        return stop_left(arguments.dir)
+    try:
+        if arguments.action == "fetch-kafka":
+            fetch_kafka()
+            return 0
+    except Unavailable as e:
+        print(f"Kafka is left out: {e}", file=sys.stderr)
+        return 1
+    if Path(arguments.dir).exists():
+        stop_left(arguments.dir)
+    servers = Servers(arguments.dir, keep=True)
+    for name in arguments.servers:
+        try:
+            getattr(servers, name)(**({"persist": True} if name == "redis" and arguments.persist else {}))
+        except Unavailable as e:
+            print(f"{name} is left out: {e}", file=sys.stderr)
+        except BaseException:
+            servers.stop()
+            raise
+    for name, value in servers.environment.items():
+        print(f"export {name}='{value}'")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
