@@ -1,0 +1,44 @@
+// What every component is: a thing with a life. Contracts (state_store.hpp, pubsub.hpp, ...) derive from it.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/async/async.hpp"
+#include "runtime/async/shards.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/telemetry/log.hpp"
+
+namespace mecha {
+
+// Metadata of one request or message. Names are case sensitive.
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
+// What a component may know of its surroundings. Lives longer than the component.
+struct ComponentContext {
+  Shards& shards;
+  std::string name;       // metadata.name of the manifest
+  std::string type;       // "state.redis"
+  std::string app_id;
+  std::string name_space; // empty if NAMESPACE is not set
+  Log log;                // scope dapr.contrib, with the component's name
+};
+
+// Threads: start() and stop() are called on shard 0; all other operations from any shard, and they complete on the
+// caller's. Operations may be cancelled at any time; what then reaches the backend is not defined, but nothing leaks.
+class Component {
+ public:
+  virtual ~Component() = default;
+  // Makes it ready: connects, creates tables. Fails with the text that the contract gives; the limit is the caller's.
+  virtual Async<void> start() { co_return Result<void>{}; }
+  // Finishes what is under way and lets go of everything. Called once, also after a failed start.
+  virtual Async<void> stop() { co_return Result<void>{}; }
+  // Features as the metadata API shows them ("ETAG", "TRANSACTIONAL").
+  virtual std::vector<std::string> features() const { return {}; }
+};
+
+}  // namespace mecha

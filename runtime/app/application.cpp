@@ -1,0 +1,39 @@
+#include "runtime/app/application.hpp"
+
+#include "runtime/resilience/policies.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha {
+
+Application::Application(
+    Shards& the_shards, ApplicationInfo facts, Log runtime_log, std::unique_ptr<Metrics> the_metrics
+)
+    : shards(the_shards), info(std::move(facts)), log(std::move(runtime_log)), metrics(std::move(the_metrics)) {
+  auto empty = std::make_shared<Snapshot>();
+  empty->resiliency = std::make_shared<resilience::Policies>();
+  snapshot_ = std::move(empty);
+}
+
+Application::~Application() = default;
+
+void Application::set_attribute(std::string key, std::string value) {
+  const std::lock_guard lock(mutex_);
+  attributes_[std::move(key)] = std::move(value);
+}
+
+std::map<std::string, std::string> Application::attributes() const {
+  const std::lock_guard lock(mutex_);
+  return attributes_;
+}
+
+void Application::set_subscriptions(std::vector<SubscriptionSpec> list) {
+  const std::lock_guard lock(mutex_);
+  subscriptions_ = std::move(list);
+}
+
+std::vector<SubscriptionSpec> Application::subscriptions() const {
+  const std::lock_guard lock(mutex_);
+  return subscriptions_;
+}
+
+}  // namespace mecha

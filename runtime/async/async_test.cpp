@@ -1,0 +1,115 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "runtime/async/bridge.hpp"
+#include "runtime/async/event.hpp"
+#include "runtime/async/gate.hpp"
+#include "runtime/async/shards.hpp"
+#include "runtime/async/within.hpp"
+#include "tests/catch.hpp"
+#include "tests/run.hpp"
+
+using namespace mecha;
+using namespace std::chrono_literals;
+
+namespace {
+
+asio::awaitable<void> nap(std::chrono::milliseconds time, bool* ended) {
+  *ended = co_await sleep_for(time);
+}
+
+Async<int> answer_after(std::chrono::milliseconds time) {
+  co_await sleep_for(time);
+  co_return 42;
+}
+
+asio::awaitable<void> hold(Semaphore& semaphore, std::vector<int>* order, int id) {
+  if (!co_await semaphore.acquire()) co_return;
+  order->push_back(id);
+  co_await sleep_for(1ms);
+  semaphore.release();
+}
+
+}  // namespace
+
+TEST_CASE("a gate waits for its work", "[gate]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  bool ended = false;
+  REQUIRE(spawn(gate, context.get_executor(), nap(5ms, &ended)));
+  CHECK(testing::run(context, gate.close(1s)));
+  CHECK(ended);
+  CHECK_FALSE(spawn(gate, context.get_executor(), nap(5ms, &ended)));
+}
+
+TEST_CASE("a gate cancels work that outlives the grace", "[gate]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  bool ended = true;
+  REQUIRE(spawn(gate, context.get_executor(), nap(60s, &ended)));
+  CHECK_FALSE(testing::run(context, gate.close(5ms)));
+  CHECK_FALSE(ended);
+}
+
+TEST_CASE("within returns what is in time and fails what is not", "[within]") {
+  asio::io_context context;
+  CHECK(testing::run(context, within(1s, answer_after(1ms))).value() == 42);
+  const auto late = testing::run(context, within(2ms, answer_after(1s)));
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error().code == Code::deadline_exceeded);
+  CHECK(late.error().failure == Failure::timeout);
+}
+
+TEST_CASE("a bridge runs jobs in order and answers on the caller's executor", "[bridge]") {
+  asio::io_context context;
+  Bridge bridge("test");
+  const auto self = std::this_thread::get_id();
+  const auto work = [](Bridge& b, std::thread::id caller) -> Async<int> {
+    std::thread::id ran;
+    MECHA_CO_TRY(int value, co_await b.call<int>([&ran]() -> Result<int> {
+      ran = std::this_thread::get_id();
+      return 7;
+    }));
+    CHECK(ran != caller);
+    CHECK(std::this_thread::get_id() == caller);
+    co_return value;
+  };
+  CHECK(testing::run(context, work(bridge, self)).value() == 7);
+}
+
+TEST_CASE("a full bridge refuses instead of growing", "[bridge]") {
+  Bridge bridge("test", 1);
+  std::mutex blocker;
+  blocker.lock();
+  std::atomic<bool> running = false;
+  REQUIRE(bridge.post([&] {
+    running = true;
+    const std::lock_guard lock(blocker);
+  }));
+  while (!running) std::this_thread::yield();
+  CHECK(bridge.post([] {}));
+  CHECK_FALSE(bridge.post([] {}));
+  blocker.unlock();
+}
+
+TEST_CASE("a semaphore grants in order of arrival", "[semaphore]") {
+  asio::io_context context;
+  Semaphore semaphore(context.get_executor(), 1);
+  std::vector<int> order;
+  for (int i = 0; i < 4; ++i) {
+    asio::co_spawn(context, hold(semaphore, &order, i), asio::detached);
+  }
+  context.run();
+  CHECK(order == std::vector<int>{0, 1, 2, 3});
+}
+
+TEST_CASE("shards know on which of them they are", "[shards]") {
+  Shards shards(2);
+  std::size_t seen = 9;
+  asio::post(shards.executor(1), [&] {
+    seen = Shards::current();
+    shards.stop();
+  });
+  shards.run();
+  CHECK(seen == 1);
+}

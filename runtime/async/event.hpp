@@ -1,0 +1,62 @@
+// Event and Semaphore for the coroutines of one shard: no locks, cancellation safe.
+
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "runtime/async/async.hpp"
+
+namespace mecha {
+
+// Set once or pulsed; waiters wake. Lives on one shard.
+class Event {
+ public:
+  explicit Event(Executor executor) : timer_(std::move(executor)) {
+    timer_.expires_at(asio::steady_timer::time_point::max());
+  }
+  bool is_set() const { return set_; }
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  void reset() { set_ = false; }
+  // Wakes all waiters without staying set.
+  void pulse() { timer_.cancel(); }
+  // Returns when set, pulsed or cancelled; the caller looks again at what it waits for.
+  asio::awaitable<void> wait() {
+    if (set_) co_return;
+    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+
+ private:
+  asio::steady_timer timer_;
+  bool set_ = false;
+};
+
+// Counting semaphore in order of arrival. Lives on one shard.
+class Semaphore {
+ public:
+  Semaphore(Executor executor, std::size_t count) : executor_(std::move(executor)), free_(count) {}
+
+  // Waits for a slot. False if the wait was cancelled (no slot is held then).
+  asio::awaitable<bool> acquire();
+  void release();
+  std::size_t waiting() const { return waiters_.size(); }
+
+ private:
+  struct Waiter {
+    explicit Waiter(const Executor& executor) : timer(executor) {}
+    asio::steady_timer timer;
+    bool granted = false;
+  };
+  Executor executor_;
+  std::size_t free_;
+  std::deque<std::shared_ptr<Waiter>> waiters_;
+};
+
+}  // namespace mecha

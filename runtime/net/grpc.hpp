@@ -1,0 +1,138 @@
+// gRPC on our HTTP/2: framing, status, deadlines, metadata. Messages are bytes; who calls knows their type.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/net/client.hpp"
+#include "runtime/net/exchange.hpp"
+
+namespace mecha::net::grpc {
+
+// How a call ended. `details` is the binary google.rpc.Status of grpc-status-details-bin, empty if there is none.
+struct Status {
+  Code code = Code::ok;
+  std::string message;
+  std::string details;
+  bool ok() const { return code == Code::ok; }
+};
+
+// Prefix of five bytes and the message, uncompressed.
+std::string frame(std::string_view message);
+
+// Takes pieces of a body and gives whole messages. Bounded: a longer message is resource_exhausted, with the reference's
+// text ("grpc: received message larger than max (N vs. M)"). Gunzips compressed ones.
+class Deframer {
+ public:
+  explicit Deframer(std::size_t message_max) : message_max_(message_max) {}  // 0: none
+  void encoding(std::string_view name) { gzip_ = name == "gzip"; }
+  Result<void> feed(std::string_view piece);
+  std::optional<std::string> next();  // one whole message, if there is one
+  bool empty() const { return buffer_.empty() && ready_.empty(); }  // no partial message is left
+
+ private:
+  std::size_t message_max_;
+  bool gzip_ = false;
+  std::string buffer_;
+  std::vector<std::string> ready_;
+  std::size_t taken_ = 0;
+};
+
+// grpc-timeout, both ways ("100m" = 100 milliseconds). Empty if malformed.
+std::optional<std::chrono::nanoseconds> parse_timeout(std::string_view text);
+std::string format_timeout(std::chrono::nanoseconds time);
+// grpc-message percent encoding, both ways.
+std::string encode_message(std::string_view text);
+std::string decode_message(std::string_view text);
+// -bin metadata values: base64 without padding out, either form in (several joined by commas are not split).
+std::string encode_bin(std::string_view bytes);
+std::optional<std::string> decode_bin(std::string_view text);
+
+bool is_grpc(const RequestHead& head);  // content-type application/grpc, with or without +suffix
+
+// The server's side of a call, on top of an Exchange.
+class ServerCall {
+ public:
+  explicit ServerCall(Exchange& exchange, std::size_t message_max);
+  // "/package.Service/Method"
+  std::string_view method() const;
+  const Headers& metadata() const;  // -bin values still in base64
+  std::optional<std::chrono::steady_clock::time_point> deadline() const;
+
+  // The next message, or empty at the end of the client's stream. One reader at a time.
+  Async<std::optional<std::string>> read();
+  // Headers go out before the first message, or with the status if there was none. Call before the first write.
+  void set_headers(Headers headers);
+  Async<void> send_headers();
+  Async<void> write(std::string_view message);
+  // Ends the call. Without messages and headers it is a trailers-only answer.
+  Async<void> finish(Status status, Headers trailers = {});
+  bool finished() const { return finished_; }
+
+ private:
+  Exchange& exchange_;
+  Deframer deframer_;
+  Headers headers_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  bool headers_sent_ = false;
+  bool finished_ = false;
+};
+
+// The client's side of a call, on top of a ClientCall.
+class Call {
+ public:
+  explicit Call(std::unique_ptr<ClientCall> call, std::size_t message_max);
+  Async<void> write(std::string_view message);
+  Async<void> finish_writing();
+  // Initial metadata; empty of a trailers-only answer.
+  Async<const Headers*> headers();
+  // The next message, or empty at the end; then status() and trailers() are known.
+  Async<std::optional<std::string>> read();
+  const Status& status() const { return status_; }
+  const Headers& trailers() const { return trailers_; }
+  void cancel() { call_->cancel(); }
+
+ private:
+  Result<void> take_status(const Headers& headers);
+
+  std::unique_ptr<ClientCall> call_;
+  Deframer deframer_;
+  Status status_;
+  Headers headers_, trailers_;
+  bool have_headers_ = false;
+  bool ended_ = false;
+};
+
+struct Unary {
+  Status status;
+  std::string message;
+  Headers headers, trailers;
+};
+
+// Opens a call: `method` is "/package.Service/Method"; `timeout` 0 sends no grpc-timeout.
+Async<std::unique_ptr<Call>> open(
+    Client& client,
+    std::string method,
+    Headers metadata,
+    std::chrono::nanoseconds timeout,
+    std::size_t message_max
+);
+
+// One message there, one back, within `limit` (also sent as grpc-timeout unless `send_timeout` is false). A status
+// other than OK is a value, not an Error; an Error is a failure of transport (unavailable).
+Async<Unary> unary(
+    Client& client,
+    std::string method,
+    Headers metadata,
+    std::string message,
+    std::chrono::milliseconds limit,
+    std::size_t message_max,
+    bool send_timeout = true
+);
+
+}  // namespace mecha::net::grpc

@@ -1,0 +1,89 @@
+#include "runtime/net/headers.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/text.hpp"
+
+namespace mecha::net {
+namespace {
+constexpr std::size_t kChunk = 1024;
+}
+
+Headers::Headers(std::initializer_list<Field> fields) {
+  for (const auto& field : fields) add(field.name, field.value);
+}
+
+Headers::Headers(const Headers& other) {
+  fields_.reserve(other.fields_.size());
+  for (const auto& field : other.fields_) add(field.name, field.value);
+}
+
+Headers& Headers::operator=(const Headers& other) {
+  if (this != &other) *this = Headers(other);
+  return *this;
+}
+
+std::string_view Headers::store(std::string_view text) {
+  if (text.size() > left_) {
+    const auto size = std::max(kChunk, text.size());
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    next_ = chunks_.back().get();
+    left_ = size;
+  }
+  if (!text.empty()) std::memcpy(next_, text.data(), text.size());
+  const std::string_view kept(next_, text.size());
+  next_ += text.size();
+  left_ -= text.size();
+  return kept;
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  const auto kept = store(name);
+  fields_.push_back({kept, store(value)});
+  bytes_ += name.size() + value.size();
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+  for (auto it = fields_.begin(); it != fields_.end(); ++it) {
+    if (!text::equals_nocase(it->name, name)) continue;
+    bytes_ += value.size() - it->value.size();
+    it->value = store(value);
+    const auto same = [&](const Field& field) { return text::equals_nocase(field.name, name); };
+    fields_.erase(std::remove_if(it + 1, fields_.end(), same), fields_.end());
+    return;
+  }
+  add(name, value);
+}
+
+std::size_t Headers::erase(std::string_view name) {
+  return std::erase_if(fields_, [&](const Field& field) {
+    return text::equals_nocase(field.name, name);
+  });
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const auto& field : fields_) {
+    if (text::equals_nocase(field.name, name)) return field.value;
+  }
+  return std::nullopt;
+}
+
+std::string_view Headers::value_or(std::string_view name, std::string_view otherwise) const {
+  return get(name).value_or(otherwise);
+}
+
+std::vector<std::string_view> Headers::all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& field : fields_) {
+    if (text::equals_nocase(field.name, name)) values.push_back(field.value);
+  }
+  return values;
+}
+
+void Headers::clear() {
+  fields_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace mecha::net

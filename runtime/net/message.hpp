@@ -1,0 +1,63 @@
+// Heads of requests and answers, and the pull interface of bodies; the same for HTTP/1.1, HTTP/2 and gRPC.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/async/async.hpp"
+#include "runtime/net/headers.hpp"
+
+namespace mecha::net {
+
+enum class Version : std::uint8_t { http1_0, http1_1, http2 };
+
+struct RequestHead {
+  std::string method;      // as sent, upper and lower case kept
+  std::string target;      // origin form as sent: escaped path, and `?query` if there is one
+  std::string authority;   // Host of HTTP/1.1, :authority of HTTP/2
+  std::string scheme;      // "http" or "https"
+  Headers headers;         // without Host, Content-Length, Transfer-Encoding, and HTTP/2 pseudo headers
+  std::optional<std::uint64_t> content_length;  // empty: unknown (chunked, or HTTP/2 without it)
+  bool has_body = false;   // false: provably none (content_length is 0 then, unless stated otherwise)
+  Version version = Version::http1_1;
+
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+  std::string_view query() const {
+    const auto mark = target.find('?');
+    return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+  }
+};
+
+struct ResponseHead {
+  unsigned status = 200;
+  Headers headers;  // without Content-Length and Transfer-Encoding, which belong to the field below
+  std::optional<std::uint64_t> content_length;  // empty: unknown, sent chunked
+};
+
+// Pulls a body piece by piece. Back-pressure is that nobody pulls: the sender's window stays shut.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // The next piece; valid until the next call. Empty: the end, and again on every later call. Fails when the body is cut
+  // (unavailable), malformed, or longer than its limit (Failure::body_too_large, "stream too large").
+  virtual Async<std::string_view> read() = 0;
+};
+
+// All of a body; `limit` 0 is none. Over the limit: Failure::body_too_large.
+Async<std::string> read_all(BodyReader& body, std::uint64_t limit = 0);
+
+// A body from memory.
+class TextBody final : public BodyReader {
+ public:
+  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  Async<std::string_view> read() override;
+
+ private:
+  std::string text_;
+  bool done_ = false;
+};
+
+}  // namespace mecha::net

@@ -1,0 +1,43 @@
+// run(coroutine): drives an io_context until the coroutine ends, with a time limit.
+
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "runtime/async/async.hpp"
+
+namespace mecha::testing {
+
+template <class T>
+T run(asio::io_context& context, asio::awaitable<T> work, std::chrono::seconds limit = std::chrono::seconds(10)) {
+  std::optional<T> result;
+  std::exception_ptr error;
+  bool done = false;
+  asio::co_spawn(context, std::move(work), [&](std::exception_ptr e, T value) {
+    error = e;
+    if (!e) result.emplace(std::move(value));
+    done = true;
+  });
+  context.restart();
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!done && std::chrono::steady_clock::now() < end) context.run_one_until(end);
+  if (!done) throw std::runtime_error("the coroutine did not end in time");
+  if (error) std::rethrow_exception(error);
+  return std::move(*result);
+}
+
+inline void run(asio::io_context& context, asio::awaitable<void> work, std::chrono::seconds limit = std::chrono::seconds(10)) {
+  const auto wrap = [](asio::awaitable<void> inner) -> asio::awaitable<bool> {
+    co_await std::move(inner);
+    co_return true;
+  };
+  run(context, wrap(std::move(work)), limit);
+}
+
+}  // namespace mecha::testing
