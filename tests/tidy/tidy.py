@@ -124,13 +124,21 @@ def check_layers(tree):
             tree.breach(name, number, f"{folder} and {other} include each other")
 
 
+def is_private(tree, name):
+    """A header that says so in its opening comment may hold vendor headers; then only sources include it."""
+    return "Included in .cpp files" in tree.text(name)[:400] if (tree.root / name).is_file() else False
+
+
 def check_includes(tree):
     for name in tree.sources():
+        is_header = name.endswith((".hpp", ".h")) and not is_private(tree, name)
         for number, kind, target in includes(tree, name):
             if target.endswith((".cpp", ".cc")):
                 tree.breach(name, number, f"includes the source file {target}")
-            if name.endswith((".hpp", ".h")) and VENDOR.search(target):
+            if is_header and VENDOR.search(target):
                 tree.breach(name, number, f"vendor header {target} belongs into a .cpp file")
+            if is_header and kind == '"' and is_private(tree, target):
+                tree.breach(name, number, f"{target} is for .cpp files only")
             if kind == '"' and target.startswith("."):
                 tree.breach(name, number, f"includes are absolute from the root, not {target}")
 

@@ -39,6 +39,8 @@ CASES = [
     ("two folders of one layer include each other",
      {"runtime/app/b.hpp": HPP + '#include "runtime/mesh/b.hpp"\n', "runtime/mesh/b.hpp": HPP + '#include "runtime/app/b.hpp"\n'}, "include each other"),
     ("a vendor header in a header", {"runtime/net/b.hpp": HPP + "#include <boost/beast/http.hpp>\n"}, "vendor header boost/beast/http.hpp"),
+    ("a private header in a header",
+     {"runtime/net/b.hpp": "// B. Included in .cpp files only.\n#pragma once\n", "runtime/net/c.hpp": HPP + '#include "runtime/net/b.hpp"\n'}, "for .cpp files only"),
     ("a source is included", {"runtime/net/b.hpp": HPP + '#include "runtime/base/a.cpp"\n'}, "includes the source file"),
     ("a relative include", {"runtime/net/b.hpp": HPP + '#include "../base/a.hpp"\n'}, "absolute from the root"),
     ("a file that is too long", {"runtime/base/b.hpp": HPP + "\n" * 500}, "the limit is 500"),
@@ -70,6 +72,7 @@ def test_a_breach_is_found(tmp_path, files, message):
     HPP + '#include "runtime/base/a.hpp"\n// .then( in a comment, "std::future" in a string\nauto s = ".then(";\n',
     HPP + "// TODO(#12): later\n",
     HPP + "auto x = [y]() -> asio::awaitable<int> { co_return y; };\n",
+    "// B. Included in .cpp files only.\n#pragma once\n#include <boost/beast/http.hpp>\n",
     HPP + "constexpr int table[] = {\n" + "  1,\n" * 100 + "};\n",
     HPP + "struct S {\n" + "  int f() { return 1; }\n" * 100 + "};\n",
 ])
