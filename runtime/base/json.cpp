@@ -73,7 +73,7 @@ Value& Value::operator=(const Value& other) {
   return *this;
 }
 
-Value::~Value() {
+void Value::clear() noexcept {
   std::vector<Value> open;
   const auto adopt = [&open](Value& child) {
     if (is_container(child)) open.push_back(std::move(child));
@@ -83,8 +83,7 @@ Value::~Value() {
     Value value = std::move(open.back());
     open.pop_back();
     each_child(value, adopt);
-    // What is left of `value` is flat. A moved-from child is no container any more (its pointer is null).
-    value.data_ = std::monostate();
+    value.data_.emplace<std::monostate>();  // flat by now
   }
 }
 

@@ -73,12 +73,24 @@ class Value {
 
   Value(const Value& other);
   Value& operator=(const Value& other);
-  Value(Value&&) noexcept = default;
-  Value& operator=(Value&&) noexcept = default;
-  ~Value();
+  // What is moved from is null.
+  Value(Value&& other) noexcept : data_(std::move(other.data_)) { other.data_.emplace<std::monostate>(); }
+  Value& operator=(Value&& other) noexcept {
+    if (this != &other) {
+      Value old(std::move(*this));  // `other` may be a part of this value
+      data_ = std::move(other.data_);
+      other.data_.emplace<std::monostate>();
+    }
+    return *this;
+  }
+  ~Value() {
+    if (data_.index() >= 4) clear();
+  }
   bool operator==(const Value& other) const;  // numbers compare as doubles
 
  private:
+  void clear() noexcept;
+
   std::variant<
       std::monostate,
       bool,
