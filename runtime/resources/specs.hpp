@@ -31,6 +31,7 @@ struct SecretRef {
 struct NameValue {
   std::string name;
   std::string value;  // plain text, or the JSON text of another scalar or tree
+  bool has_value = true;  // false: the item has no `value`, or null (then `env` applies)
   std::optional<SecretRef> secret;
   std::string env;
   Location location;
