@@ -124,21 +124,31 @@ def check_layers(tree):
             tree.breach(name, number, f"{folder} and {other} include each other")
 
 
-def is_private(tree, name):
-    """A header that says so in its opening comment may hold vendor headers; then only sources include it."""
-    return "Included in .cpp files" in tree.text(name)[:400] if (tree.root / name).is_file() else False
+def reaches(tree, header, includers):
+    """The first file outside the header's folder that gets the header, directly or through others."""
+    folder, seen, todo = header.rsplit("/", 1)[0], {header}, [header]
+    while todo:
+        for name in includers.get(todo.pop(), ()):
+            if name.rsplit("/", 1)[0] != folder:
+                return name
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+    return None
 
 
 def check_includes(tree):
+    includers = {}
     for name in tree.sources():
-        is_header = name.endswith((".hpp", ".h")) and not is_private(tree, name)
+        for _, _, target in includes(tree, name):
+            includers.setdefault(target, []).append(name)
+    for name in tree.sources():
         for number, kind, target in includes(tree, name):
             if target.endswith((".cpp", ".cc")):
                 tree.breach(name, number, f"includes the source file {target}")
-            if is_header and VENDOR.search(target):
-                tree.breach(name, number, f"vendor header {target} belongs into a .cpp file")
-            if is_header and kind == '"' and is_private(tree, target):
-                tree.breach(name, number, f"{target} is for .cpp files only")
+            outside = reaches(tree, name, includers) if name.endswith((".hpp", ".h")) and VENDOR.search(target) else None
+            if outside:
+                tree.breach(name, number, f"vendor header {target} belongs into a .cpp file: this header brings it to {outside}")
             if kind == '"' and target.startswith("."):
                 tree.breach(name, number, f"includes are absolute from the root, not {target}")
 
