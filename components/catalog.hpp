@@ -1,0 +1,112 @@
+// The catalogue of component types: what can be made, under which names and versions, with which settings. It knows no
+// contract; a type's category is the text before the first dot of its name.
+//
+// A backend states itself and is added by its register function:
+//   class RedisStore final : public StateStore {
+//     using Settings = RedisSettings;                                                       // runtime/resources/fields.hpp
+//     static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later."};
+//     RedisStore(Settings settings, const ComponentContext& context);
+//   };
+//   void register_redis(Catalog& catalog) { catalog.add<RedisStore>(); }
+//
+// A vendor whose library is costly is a module beside the daemon, loaded when its type is first asked for.
+// Threads: filled at start, then asked from one thread at a time.
+
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "components/component.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/result.hpp"
+#include "runtime/resources/fields.hpp"
+#include "runtime/resources/specs.hpp"
+
+namespace mecha {
+
+// Which versions of a manifest mean this implementation (contract 06, 3.2; 02, 7.2).
+enum class Versioning : std::uint8_t {
+  initial,    // none, v0 and v1
+  preferred,  // none and its own: the default of a type with several
+  named       // its own only
+};
+
+struct ComponentInfo {
+  std::string_view type;     // "state.redis"
+  std::string_view version;  // "v1"
+  std::string_view help;     // one line
+  std::array<std::string_view, 4> aliases{};  // other types, "state.sqlite3"
+  Versioning versioning = Versioning::initial;
+};
+
+class Catalog {
+ public:
+  struct Entry {
+    ComponentInfo info;
+    // Binds the settings and makes the component, not started. Fails with the problems of the settings.
+    std::function<Result<std::shared_ptr<Component>>(const ComponentSpec&, const ComponentContext&)> create;
+    std::function<std::vector<FieldInfo>()> fields;
+    // Metadata that no setting names; the runtime's own items are among them.
+    std::function<std::vector<NameValue>(const ComponentSpec&)> unknown;
+  };
+
+  template <class C>
+  void add() {
+    static_assert(std::derived_from<C, Component>, "a component derives from its contract");
+    static_assert(requires { typename C::Settings; }, "a component names its Settings");
+    static_assert(
+        std::constructible_from<C, typename C::Settings, const ComponentContext&>,
+        "a component is made from (Settings, const ComponentContext&)"
+    );
+    using S = typename C::Settings;
+    add_entry(Entry{
+        .info = C::info,
+        .create = [](const ComponentSpec& spec, const ComponentContext& context) -> Result<std::shared_ptr<Component>> {
+          MECHA_TRY(auto settings, bind<S>(spec));
+          return std::make_shared<C>(std::move(settings), context);
+        },
+        .fields = [] { return describe_fields<S>(); },
+        .unknown = [](const ComponentSpec& spec) { return unknown_items<S>(spec); },
+    });
+  }
+
+  // `type` comes from mecha_<module>.so, found beside the executable or in ../lib/mecha. The file has the C function
+  // `mecha_register_module(mecha::Catalog&)`. It is never unloaded.
+  void add_module(std::string type, std::string module);
+
+  // The implementation of the manifest's type and version. Fails with the cause that the contract gives ("couldn't find
+  // state store state.x/v1", code not_found), or, for an unknown category, "incorrect type x" (invalid_argument).
+  Result<const Entry*> find(const ComponentSpec& spec);
+  // find() and create() in one.
+  Result<std::shared_ptr<Component>> make(const ComponentSpec& spec, const ComponentContext& context);
+
+  // Everything in the catalogue, by type; modules are loaded first. JSON: [{type, version, aliases, help, fields}].
+  json::Value describe();
+  // The tables of docs/components/<category>.md.
+  std::string describe_markdown(std::string_view category);
+  std::vector<std::string> categories();
+
+  // Whether the text is one of the categories of the contract ("state", "pubsub", ...).
+  static bool is_category(std::string_view text);
+
+ private:
+  void add_entry(Entry entry);
+  const Entry* look_up(std::string_view type, std::string_view version) const;
+  Result<void> load_module(const std::string& module);
+  std::vector<const Entry*> sorted();
+
+  std::multimap<std::string, std::shared_ptr<const Entry>, std::less<>> entries_;  // by lower-case type, aliases too
+  std::map<std::string, std::string, std::less<>> modules_;                        // lower-case type -> module
+  std::map<std::string, Result<void>, std::less<>> loaded_;
+};
+
+}  // namespace mecha

@@ -1,0 +1,141 @@
+// The catalogue: names, versions and the texts of what is not there (contract 02, section 7.2).
+
+#include "components/catalog.hpp"
+
+#include "tests/catch.hpp"
+
+using namespace mecha;
+
+namespace {
+
+struct Settings {
+  int pool = 8;
+  std::string mode;
+  static constexpr auto fields() {
+    return std::tuple{
+        field("pool", &Settings::pool, "Connections kept open.").between(1, 9),
+        field("mode", &Settings::mode, "Mode of a|b.").one_of("a", "b").aliases("kind")};
+  }
+};
+
+template <int N>
+struct Store : Component {
+  using Settings = ::Settings;
+  static const ComponentInfo info;
+  Store(Settings s, const ComponentContext&) : settings(std::move(s)) {}
+  std::vector<std::string> features() const override { return {std::to_string(N), std::to_string(settings.pool)}; }
+  Settings settings;
+};
+
+template <>
+constexpr ComponentInfo Store<0>::info{"state.in-memory", "v1", "Kept in memory."};
+template <>
+constexpr ComponentInfo Store<1>::info{
+    "state.postgresql", "v1", "Tables.", {"state.postgres"}, Versioning::preferred};
+template <>
+constexpr ComponentInfo Store<2>::info{"state.postgresql", "v2", "Other tables.", {"state.postgres"}, Versioning::named};
+
+Catalog catalog() {
+  Catalog c;
+  c.add<Store<0>>();
+  c.add<Store<1>>();
+  c.add<Store<2>>();
+  return c;
+}
+
+ComponentSpec spec(std::string type, std::string version = "v1") {
+  return ComponentSpec{.name = "c", .type = std::move(type), .version = std::move(version)};
+}
+
+// The number of the store, or the text of the failure.
+std::string found(std::string type, std::string version = "v1") {
+  auto c = catalog();
+  const auto entry = c.find(spec(std::move(type), std::move(version)));
+  return entry ? std::string((*entry)->info.help) : entry.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("no version, v0 and v1 are one for a type that has one implementation", "[components][catalog]") {
+  for (const auto* version : {"", "v0", "v1", "V1"}) CHECK(found("state.in-memory", version) == "Kept in memory.");
+  CHECK(found("state.in-memory", "v2") == "couldn't find state store state.in-memory/v2");
+  CHECK(found("state.in-memory", "1") == "couldn't find state store state.in-memory/1");
+}
+
+TEST_CASE("a type with several versions has a default and no v0", "[components][catalog]") {
+  CHECK(found("state.postgresql", "") == "Tables.");
+  CHECK(found("state.postgresql", "v1") == "Tables.");
+  CHECK(found("state.Postgres", "V2") == "Other tables.");
+  CHECK(found("state.postgresql", "v0") == "couldn't find state store state.postgresql/v0");
+  CHECK(found("state.postgresql", "v3") == "couldn't find state store state.postgresql/v3");
+}
+
+TEST_CASE("the category is exact, the rest of the type is not", "[components][catalog]") {
+  CHECK(found("state.In-Memory") == "Kept in memory.");
+  CHECK(found("State.in-memory") == "incorrect type State.in-memory");
+  CHECK(found("state") == "incorrect type state");
+  CHECK(found("in-memory") == "incorrect type in-memory");
+  CHECK(found("") == "incorrect type ");
+  CHECK(found("nothing.at.all") == "incorrect type nothing.at.all");
+}
+
+TEST_CASE("what is missing is called by its kind", "[components][catalog]") {
+  CHECK(found("state.") == "couldn't find state store state./v1");
+  CHECK(found("state.nothing", "") == "couldn't find state store state.nothing");
+  CHECK(found("secretstores.nothing", "v7") == "couldn't find secret store secretstores.nothing/v7");
+  CHECK(found("configuration.nothing") == "couldn't find configuration store configuration.nothing/v1");
+  CHECK(found("lock.nothing") == "couldn't find lock store lock.nothing/v1");
+  CHECK(found("crypto.nothing") == "couldn't find crypto provider crypto.nothing/v1");
+  CHECK(found("pubsub.nothing") == "couldn't find message bus pubsub.nothing/v1");
+  CHECK(found("bindings.nothing") == "couldn't find binding c (bindings.nothing/v1)");
+}
+
+TEST_CASE("a component is made from its settings, or says what is wrong with them", "[components][catalog]") {
+  auto c = catalog();
+  Shards shards(1);
+  const ComponentContext context{.shards = shards, .name = "c", .type = "state.in-memory", .app_id = "app"};
+  auto s = spec("state.in-memory");
+  s.metadata = {{.name = "pool", .value = "3"}, {.name = "keyPrefix", .value = "name"}};
+  const auto made = c.make(s, context);
+  REQUIRE(made);
+  CHECK((*made)->features() == std::vector<std::string>{"0", "3"});
+  const auto unknown = (*c.find(s))->unknown(s);
+  REQUIRE(unknown.size() == 1);
+  CHECK(unknown[0].name == "keyPrefix");
+  s.metadata[0].value = "10";
+  const auto bad = c.make(s, context);
+  REQUIRE(!bad);
+  CHECK(bad.error().message == "pool must be between 1 and 9, got 10");
+}
+
+TEST_CASE("a module that is not there is told, with the usual text before it", "[components][catalog]") {
+  auto c = catalog();
+  c.add_module("pubsub.kafka", "nosuch");
+  const auto entry = c.find(spec("pubsub.Kafka"));
+  REQUIRE(!entry);
+  CHECK(
+      entry.error().message ==
+      "couldn't find message bus pubsub.Kafka/v1: there is no file mecha_nosuch.so beside the daemon or in ../lib/mecha"
+  );
+}
+
+TEST_CASE("the catalogue describes itself as JSON and as tables", "[components][catalog]") {
+  auto c = catalog();
+  CHECK(c.categories() == std::vector<std::string>{"state"});
+  const auto described = c.describe();
+  REQUIRE(described.as_array().size() == 3);
+  CHECK(
+      json::write(described.as_array()[1]) ==
+      R"({"aliases":["state.postgres"],"fields":[)"
+      R"({"bounds":"1 to 9","default":"8","help":"Connections kept open.","name":"pool","required":false,"type":"integer"},)"
+      R"({"aliases":["kind"],"choices":["a","b"],"help":"Mode of a|b.","name":"mode","required":false,"type":"text"}],)"
+      R"("help":"Tables.","type":"state.postgresql","version":"v1"})"
+  );
+  const auto page = c.describe_markdown("state");
+  CHECK(page.starts_with(
+      "## state.in-memory v1\n\nKept in memory.\n\n| Item | Type | Default | Meaning |\n|---|---|---|---|\n"
+      "| `pool` | integer | `8` | Connections kept open. From 1 to 9. |\n"
+      "| `mode` | text |  | Mode of a\\|b. One of `a`, `b`. Also `kind`. |\n\n## state.postgresql v1\n"
+  ));
+  CHECK(c.describe_markdown("pubsub").empty());
+}
