@@ -1,0 +1,184 @@
+#include "runtime/resources/yaml.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <array>
+#include <cstdlib>
+#include <algorithm>
+
+#include "runtime/base/text.hpp"
+#include "runtime/resources/yaml_scalar.hpp"
+
+namespace mecha::yaml {
+namespace {
+
+constexpr std::size_t kNodesMax = 1'000'000;
+constexpr int kDepthMax = 500;
+
+// Turns the parser's tree into ours. Aliases are copied, so growth is bounded.
+class Converter {
+ public:
+  explicit Converter(int first_line) : first_line_(first_line) {}
+
+  Result<Node> convert(const YAML::Node& in, int depth = 0) {
+    Node node;
+    node.line = in.Mark().line < 0 ? 0 : in.Mark().line + first_line_;
+    if (++count_ > kNodesMax || depth > kDepthMax) return failure(node.line, "document contains excessive aliasing");
+    switch (in.Type()) {
+      case YAML::NodeType::Undefined:
+      case YAML::NodeType::Null:
+        return node;
+      case YAML::NodeType::Scalar:
+        return scalar(in, std::move(node));
+      case YAML::NodeType::Sequence:
+        return sequence(in, std::move(node), depth);
+      case YAML::NodeType::Map:
+        return map(in, std::move(node), depth);
+    }
+    return node;
+  }
+
+ private:
+  std::unexpected<Error> failure(int line, std::string_view what) const {
+    return fail(Code::invalid_argument, "line " + std::to_string(line) + ": " + std::string(what));
+  }
+
+  Result<Node> scalar(const YAML::Node& in, Node node) {
+    auto resolved = resolve_scalar(in.Scalar(), in.Tag());
+    if (!resolved) return failure(node.line, resolved.error().message);
+    node.kind = resolved->kind;
+    node.value = std::move(resolved->value);
+    return node;
+  }
+
+  Result<Node> sequence(const YAML::Node& in, Node node, int depth) {
+    node.kind = Node::Kind::list;
+    for (const auto& item : in) {
+      MECHA_TRY(auto child, convert(item, depth + 1));
+      node.items.push_back(std::move(child));
+    }
+    return node;
+  }
+
+  Result<Node> map(const YAML::Node& in, Node node, int depth) {
+    node.kind = Node::Kind::map;
+    std::vector<Node> merged;
+    for (const auto& member : in) {
+      MECHA_TRY(auto name, convert(member.first, depth + 1));
+      MECHA_TRY(auto value, convert(member.second, depth + 1));
+      if (name.value == "<<" && member.first.Tag() == "?") {
+        merged.push_back(std::move(value));
+        continue;
+      }
+      if (!name.is_scalar()) return failure(name.line, "a key must be a scalar");
+      if (value.line == 0) value.line = name.line;
+      put(node, std::move(name.value), std::move(value), true);
+    }
+    for (auto& other : merged) MECHA_TRY_VOID(merge(node, std::move(other)));
+    return node;
+  }
+
+  // `<<`: what the map itself says wins, then the first of a list.
+  Result<void> merge(Node& node, Node other) {
+    if (other.is(Node::Kind::list)) {
+      for (auto& item : other.items) MECHA_TRY_VOID(merge(node, std::move(item)));
+      return {};
+    }
+    if (!other.is(Node::Kind::map)) return failure(node.line, "map merge requires map or sequence of maps as the value");
+    for (auto& [name, value] : other.members) put(node, std::move(name), std::move(value), false);
+    return {};
+  }
+
+  static void put(Node& node, std::string name, Node value, bool replace) {
+    const auto same = std::ranges::find(node.members, name, &Member::name);
+    if (same == node.members.end()) {
+      node.members.push_back({std::move(name), std::move(value)});
+    } else if (replace) {
+      same->node = std::move(value);
+    }
+  }
+
+  int first_line_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+const Node* Node::find(std::string_view name) const {
+  const Node* other = nullptr;
+  for (const auto& [member, node] : members) {
+    if (member == name) return &node;
+    if (other == nullptr && text::equals_nocase(member, name)) other = &node;
+  }
+  return other;
+}
+
+std::string_view kind_name(Node::Kind kind) {
+  constexpr std::array names{"null", "a boolean", "a number", "a text", "a list", "a map"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+json::Value to_json(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      return {};
+    case Node::Kind::boolean:
+      return node.value == "true";
+    case Node::Kind::number:
+      return json::Number{node.value};
+    case Node::Kind::text:
+      return node.value;
+    case Node::Kind::list: {
+      json::Array array;
+      for (const auto& item : node.items) array.push_back(to_json(item));
+      return array;
+    }
+    case Node::Kind::map: {
+      json::Object object;
+      for (const auto& [name, value] : node.members) object.insert_or_assign(name, to_json(value));
+      return object;
+    }
+  }
+  return {};
+}
+
+std::string to_text(const Node& node) {
+  if (node.is(Node::Kind::null)) return {};
+  if (node.is_scalar()) return node.value;
+  return json::write(to_json(node), json::Dialect::number_text);
+}
+
+Result<Node> parse(std::string_view text, int first_line) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(std::string(text));
+  } catch (const YAML::ParserException& e) {
+    return fail(Code::invalid_argument, "line " + std::to_string(e.mark.line + first_line) + ": " + e.msg);
+  } catch (const std::exception& e) {
+    return fail(Code::invalid_argument, e.what());
+  }
+  try {
+    return Converter(first_line).convert(root);
+  } catch (const std::exception& e) {
+    return fail(Code::invalid_argument, e.what());
+  }
+}
+
+std::vector<Document> split_documents(std::string_view text) {
+  std::vector<Document> list(1);
+  int line = 1;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+    const auto whole = text.substr(0, end);
+    text.remove_prefix(end);
+    if (whole.starts_with("---")) {
+      list.push_back({.text = {}, .first_line = line + 1});
+    } else {
+      list.back().text += whole;
+    }
+    ++line;
+  }
+  return list;
+}
+
+}  // namespace mecha::yaml
