@@ -1,0 +1,90 @@
+"""Programs of others that judge our HTTP/2 and gRPC: built once with Go into build/tools; without Go the tests are skipped."""
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from servers import free_port  # noqa: E402
+
+GO_PROGRAMS = {
+    "h2spec": "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible",
+    "client": "google.golang.org/grpc/interop/client@v1.85.0",
+    "server": "google.golang.org/grpc/interop/server@v1.85.0",
+}
+
+
+@pytest.fixture(scope="session")
+def go_program():
+    """The path of a program by its name above."""
+    def get(name):
+        folder = ROOT / "build" / "tools"
+        if not (folder / name).exists():
+            if not shutil.which("go"):
+                pytest.skip("Go is not installed")
+            got = subprocess.run(["go", "install", GO_PROGRAMS[name]], env={**os.environ, "GOBIN": str(folder)}, capture_output=True, text=True, timeout=600)
+            if got.returncode:
+                pytest.skip(f"Go could not build {name}: {got.stderr[-300:]}")
+        return folder / name
+    return get
+
+
+@pytest.fixture(scope="session")
+def our_program():
+    """A test program of ours on the HTTP/2 core, from the dev build."""
+    def get(name):
+        path = ROOT / "build" / "dev" / "tests" / name
+        if not path.exists():
+            pytest.skip(f"{name} is not built")
+        return path
+    return get
+
+
+class Running:
+    """A started program that listens on `port`."""
+
+    def __init__(self, command, port, log):
+        self.port = port
+        self.process = subprocess.Popen([str(c) for c in command], stdout=open(log, "wb"), stderr=subprocess.STDOUT)
+        end = time.monotonic() + 15
+        while True:
+            try:
+                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+                return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    self.stop()
+                    pytest.fail(f"{command[0]} does not listen: {Path(log).read_text(errors='replace')[-800:]}")
+                time.sleep(0.02)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def run(tmp_path):
+    started = []
+
+    def start(name, port, *command):
+        started.append(Running(command, port, tmp_path / f"{name}.log"))
+        return started[-1]
+    yield start
+    for program in reversed(started):
+        program.stop()
+
+
+@pytest.fixture
+def mechad(run, tmp_path):
+    """A sidecar without application and components; `.port` is the HTTP port, which also speaks cleartext HTTP/2."""
+    daemon = os.environ.get("MECHAD", str(ROOT / "build/release/bin/mechad"))
+    port = free_port()
+    return run("mechad", port, daemon, "--app-id", "interop", "--dapr-http-port", port, "--dapr-grpc-port", free_port(), "--dapr-internal-grpc-port", free_port(),
+               "--metrics-port", free_port(), "--dapr-listen-addresses", "127.0.0.1")
