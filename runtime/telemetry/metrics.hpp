@@ -35,6 +35,9 @@ struct MetricsOptions {
   std::vector<Rule> rules;
 };
 
+// A line for each rule whose pattern does not compile; Metrics leaves those out.
+std::vector<std::string> check_metric_rules(const std::vector<MetricsOptions::Rule>& rules);
+
 class Metrics {
  public:
   using Labels = std::initializer_list<std::string_view>;

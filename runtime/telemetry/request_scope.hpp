@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,11 +49,16 @@ class RequestScope {
   std::string baggage;     // as received, joined by ","
   std::string caller;      // app id of the calling sidecar's application; empty: our own
   bool timing = false;     // the client asked for Server-Timing
+  // Set by who waits for others: gives up what it waits for. Called when the client has gone away.
+  std::function<void()> cancel;
 
   void add(Mark mark, Clock::duration time) { marks_[static_cast<std::size_t>(mark)] += time; }
   Clock::duration spent(Mark mark) const { return marks_[static_cast<std::size_t>(mark)]; }
   // "queue;dur=0.012, component;dur=1.5, ..., total;dur=1.9" in milliseconds; `runtime` is the rest.
   std::string server_timing() const;
+
+  // The log with trace_id and span_id in every line, if there is a span.
+  Log tagged(const Log& log) const;
 
  private:
   std::array<Clock::duration, kMarks> marks_{};
