@@ -1,0 +1,257 @@
+#include "api/http/state_json.hpp"
+
+#include <algorithm>
+
+#include "api/errors/state.hpp"
+#include "runtime/base/json.hpp"
+
+namespace mecha::api {
+namespace {
+
+std::string_view kind_of(const json::Value& value) {
+  if (value.is_bool()) return "bool";
+  if (value.is_number()) return "number";
+  if (value.is_string()) return "string";
+  return value.is_array() ? "array" : "object";
+}
+
+std::unexpected<Error> mismatch(const json::Value& value, std::string_view field, std::string_view type) {
+  std::string text = "json: cannot unmarshal ";
+  text.append(kind_of(value)).append(" into Go ");
+  if (field.empty()) text.append("value");
+  else text.append("struct field ").append(field);
+  text.append(" of type ").append(type);
+  return fail(Code::invalid_argument, std::move(text));
+}
+
+// The member by name without case, to be taken; nullptr if absent or null.
+json::Value* member(json::Value& object, std::string_view name) {
+  auto* value = const_cast<json::Value*>(object.find_nocase(name));
+  return value && !value->is_null() ? value : nullptr;
+}
+
+Result<void> take_text(json::Value& object, std::string_view name, std::string& out) {
+  auto* value = member(object, name);
+  if (value == nullptr) return {};
+  if (!value->is_string()) return mismatch(*value, name, "string");
+  out = std::move(value->as_string());
+  return {};
+}
+
+Result<void> take_metadata(json::Value& object, Metadata& out) {
+  auto* value = member(object, "metadata");
+  if (value == nullptr) return {};
+  if (!value->is_object()) return mismatch(*value, "metadata", "map[string]string");
+  for (auto& [name, text] : value->as_object()) {
+    if (!text.is_null() && !text.is_string()) return mismatch(text, "metadata", "string");
+    out[name] = text.is_null() ? std::string() : std::move(text.as_string());
+  }
+  return {};
+}
+
+// What save and transaction share: key, etag, metadata and options; null counts as an empty object.
+template <class R>
+Result<R> take_request(json::Value& object, std::string_view type) {
+  R request;
+  if (object.is_null()) return request;
+  if (!object.is_object()) return mismatch(object, {}, type);
+  MECHA_TRY_VOID(take_text(object, "key", request.key));
+  MECHA_TRY_VOID(take_text(object, "etag", request.etag));
+  MECHA_TRY_VOID(take_metadata(object, request.metadata));
+  if (auto* options = member(object, "options")) {
+    if (!options->is_object()) return mismatch(*options, "options", "state.SetStateOption");
+    MECHA_TRY_VOID(take_text(*options, "concurrency", request.options.concurrency));
+    MECHA_TRY_VOID(take_text(*options, "consistency", request.options.consistency));
+  }
+  return request;
+}
+
+Result<state::SetRequest> take_set(json::Value& object) {
+  MECHA_TRY(auto request, take_request<state::SetRequest>(object, "state.SetRequest"));
+  json::Value value;
+  if (auto* given = object.is_object() ? member(object, "value") : nullptr) {
+    if (const auto* number = json::out_of_range(*given)) {
+      return fail(
+          Code::invalid_argument,
+          "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
+      );
+    }
+    value = std::move(*given);
+  }
+  request.value = std::move(value);
+  return request;
+}
+
+Result<state::Operation> take_operation(json::Value& object) {
+  std::string kind;
+  json::Value none;
+  json::Value* request = &none;
+  if (!object.is_null()) {
+    if (!object.is_object()) return mismatch(object, "operations", "stateTransactionRequestBodyOperation");
+    MECHA_TRY_VOID(take_text(object, "operation", kind));
+    if (auto* given = member(object, "request")) request = given;
+  }
+  if (kind == "upsert") return take_set(*request);
+  if (kind == "delete") return take_request<state::DeleteRequest>(*request, "state.DeleteRequest");
+  return fail(errors::state_operation_not_supported(kind));
+}
+
+// JSON text as it was stored, without white space and with HTML characters escaped; false if it is no JSON.
+bool append_compact(std::string& out, std::string_view text) {
+  if (!json::parse(text, true)) return false;
+  constexpr std::string_view kHex = "0123456789abcdef";
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (!quoted && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) continue;
+    if (c == '<' || c == '>' || c == '&') {
+      out += "\\u00";
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[c & 15];
+      continue;
+    }
+    const auto three = text.substr(i, 3);
+    if (three == "\xE2\x80\xA8" || three == "\xE2\x80\xA9") {
+      out += three.back() == '\xA8' ? "\\u2028" : "\\u2029";
+      i += 2;
+      continue;
+    }
+    out += c;
+    if (c == '"') quoted = !quoted;
+    else if (quoted && c == '\\') out += text[++i];
+  }
+  return true;
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  json::write_string(out, text);
+}
+
+void append_metadata(std::string& out, const Metadata& metadata) {
+  if (metadata.empty()) return;
+  out += ",\"metadata\":{";
+  bool first = true;
+  for (const auto& [name, value] : metadata) {
+    if (!first) out += ',';
+    first = false;
+    json::write_string(out, name);
+    out += ':';
+    json::write_string(out, value);
+  }
+  out += '}';
+}
+
+// `,"data":...`; what is no JSON cannot be embedded and becomes the item's error.
+void append_data(std::string& out, std::string_view data, std::string& error) {
+  if (data.empty()) return;
+  const auto size = out.size();
+  out += ",\"data\":";
+  if (append_compact(out, data)) return;
+  out.resize(size);
+  if (error.empty()) error = "the stored value is not JSON: read it with a single get";
+}
+
+void append_bulk_item(std::string& out, const state::BulkItem& item) {
+  out += "{\"key\":";
+  json::write_string(out, item.key);
+  std::string error = item.error ? item.error->message : std::string();
+  if (item.item) {
+    append_data(out, item.item->data, error);
+    if (item.item->etag && !item.item->etag->empty()) append_member(out, "etag", *item.item->etag);
+    append_metadata(out, item.item->metadata);
+  }
+  if (!error.empty()) append_member(out, "error", error);
+  out += '}';
+}
+
+}  // namespace
+
+Result<std::vector<state::SetRequest>> read_save(std::string_view body) {
+  MECHA_TRY(auto root, json::parse(body));
+  std::vector<state::SetRequest> items;
+  if (root.is_null()) return items;
+  if (!root.is_array()) return mismatch(root, {}, "[]state.SetRequest");
+  items.reserve(root.as_array().size());
+  for (auto& entry : root.as_array()) {
+    MECHA_TRY(auto item, take_set(entry));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+Result<BulkGetBody> read_bulk_get(std::string_view body) {
+  MECHA_TRY(auto root, json::parse(body));
+  BulkGetBody request;
+  if (root.is_null()) return request;
+  if (!root.is_object()) return mismatch(root, {}, "http.BulkGetRequest");
+  if (auto* keys = member(root, "keys")) {
+    if (!keys->is_array()) return mismatch(*keys, "keys", "[]string");
+    for (auto& key : keys->as_array()) {
+      if (!key.is_null() && !key.is_string()) return mismatch(key, "keys", "string");
+      request.keys.push_back(key.is_null() ? std::string() : std::move(key.as_string()));
+    }
+  }
+  if (auto* parallelism = member(root, "parallelism")) {
+    const auto number = parallelism->is_number() ? parallelism->as_int() : std::nullopt;
+    if (!number) return mismatch(*parallelism, "parallelism", "int");
+    request.parallelism = static_cast<int>(std::clamp<std::int64_t>(*number, 0, 1 << 20));
+  }
+  MECHA_TRY_VOID(take_metadata(root, request.metadata));
+  return request;
+}
+
+Result<state::TransactRequest> read_transaction(std::string_view body) {
+  MECHA_TRY(auto root, json::parse(body));
+  state::TransactRequest request;
+  if (root.is_null()) return request;
+  if (!root.is_object()) return mismatch(root, {}, "stateTransactionRequestBody");
+  MECHA_TRY_VOID(take_metadata(root, request.metadata));
+  auto* operations = member(root, "operations");
+  if (operations == nullptr) return request;
+  if (!operations->is_array()) return mismatch(*operations, "operations", "[]stateTransactionRequestBodyOperation");
+  for (auto& entry : operations->as_array()) {
+    MECHA_TRY(auto operation, take_operation(entry));
+    request.operations.push_back(std::move(operation));
+  }
+  return request;
+}
+
+std::string write_bulk_get(const std::vector<state::BulkItem>& items, std::size_t count) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += ',';
+    append_bulk_item(out, item);
+  }
+  for (auto i = items.size(); i < count; ++i) {
+    if (out.size() > 1) out += ',';
+    out += "{\"key\":\"\"}";
+  }
+  out += "]\n";
+  return out;
+}
+
+std::string write_query(const state::QueryResult& result) {
+  std::string out = "{\"results\":[";
+  bool first = true;
+  for (const auto& item : result.results) {
+    if (!first) out += ',';
+    first = false;
+    out += "{\"key\":";
+    json::write_string(out, item.key);
+    auto error = item.error;
+    append_data(out, item.data, error);
+    if (item.etag && !item.etag->empty()) append_member(out, "etag", *item.etag);
+    if (!error.empty()) append_member(out, "error", error);
+    out += '}';
+  }
+  out += ']';
+  if (!result.token.empty()) append_member(out, "token", result.token);
+  append_metadata(out, result.metadata);
+  out += "}\n";
+  return out;
+}
+
+}  // namespace mecha::api
