@@ -2,6 +2,8 @@
 
 #include "runtime/base/cel.hpp"
 
+#include <array>
+
 #include "runtime/base/cel_ast.hpp"
 
 namespace mecha::cel {
@@ -56,16 +58,27 @@ class Evaluator {
     return wrong("no such key: " + to_text(key));
   }
 
+  static std::unexpected<Error> no_member_of_list() { return wrong("unsupported index type 'string' in list"); }
+
+  // What a member is taken from. The name of an unknown identifier grows with the members behind it, as in cel-go.
+  Result<Value> parent(const Node& node) {
+    const Node& child = *node.children[0];
+    Result<Value> value = evaluate(child);
+    if (value || (child.kind != Kind::global && child.kind != Kind::select)) return value;
+    if (value.error().message.starts_with("no such attribute(s)")) value.error().message.append(".").append(node.name);
+    return value;
+  }
+
   Result<Value> select(const Node& node) {
-    MECHA_TRY(const Value operand, evaluate(*node.children[0]));
-    if (operand.type() != Type::map) return no_such_overload();
+    MECHA_TRY(const Value operand, parent(node));
+    if (operand.type() == Type::list) return no_member_of_list();
     return member(operand, Value(std::string_view(node.name)));
   }
 
   // A scalar has no members, which is an answer; a list is none that could have them (contract 03, 2.5).
   Result<Value> has(const Node& node) {
-    MECHA_TRY(const Value operand, evaluate(*node.children[0]));
-    if (operand.type() == Type::list) return no_such_overload();
+    MECHA_TRY(const Value operand, parent(node));
+    if (operand.type() == Type::list) return no_member_of_list();
     return Value(operand.type() == Type::map && operand.has(node.name));
   }
 
@@ -79,7 +92,7 @@ class Evaluator {
       at = *number;
     } else if (key.type() == Type::unsigned_integer || key.type() == Type::floating) {
       const auto whole = convert(Function::to_int, key);
-      if (!whole || !equal(*whole, key)) return wrong("unsupported index value '" + to_text(key) + "' in list");
+      if (!whole || !equal(*whole, key)) return wrong("unsupported index value " + to_text(key) + " in list");
       at = *whole->get<std::int64_t>();
     } else {
       return wrong("unsupported index type '" + std::string(type_name(key.type())) + "' in list");
@@ -105,17 +118,8 @@ class Evaluator {
     for (std::size_t i = 0; i < node.children.size(); i += 2) {
       MECHA_TRY(Value key, evaluate(*node.children[i]));
       MECHA_TRY(Value value, evaluate(*node.children[i + 1]));
-      switch (key.type()) {
-        case Type::boolean:
-        case Type::integer:
-        case Type::unsigned_integer:
-        case Type::string: break;
-        default: return wrong("unsupported key type");
-      }
-      for (const auto& [other, ignored] : *members) {
-        if (equal(other, key)) return wrong("Failed with repeated key");
-      }
       steps_ += members->size() / 8;
+      std::erase_if(*members, [&key](const auto& member) { return equal(member.first, key); });  // the last one wins
       members->emplace_back(std::move(key), std::move(value));
     }
     return Value(std::shared_ptr<const Map>(std::move(members)));
@@ -179,10 +183,17 @@ class Evaluator {
     return call(node, arguments);
   }
 
+  static std::unexpected<Error> not_iterable(Type type) {
+    constexpr std::array<std::string_view, 12> kGoNames{"Null",  "Bool", "Int", "Uint",      "Double",   "String",
+                                                        "Bytes", "List", "Map", "Timestamp", "Duration", "Type"};
+    const std::string_view name = kGoNames[static_cast<std::size_t>(type)];
+    return wrong("got 'types." + std::string(name) + "', expected iterable type");
+  }
+
   Result<Value> macro(const Node& node) {
     MECHA_TRY(const Value range, evaluate(*node.children[0]));
     const Type type = range.type();
-    if (type != Type::list && type != Type::map) return no_such_overload();
+    if (type != Type::list && type != Type::map) return not_iterable(type);
     const List keys = type == Type::map ? range.keys() : List();
     if (locals_.size() <= node.slot) locals_.resize(node.slot + 1);
     const auto item = [&](std::size_t i) { return type == Type::map ? keys[i] : range.at(i); };

@@ -38,7 +38,7 @@ class Bindings {
 class Expression {
  public:
   // Fails for bad syntax and unknown functions:
-  // "ERROR: <input>:1:4: undeclared reference to 'foo' (in container '')\n | 1 + foo()\n | ...^".
+  // "ERROR: <input>:1:8: undeclared reference to 'foo' (in container '')\n | 1 + foo()\n | .......^".
   static Result<Expression> compile(std::string_view source);
 
   // "no such attribute(s): x", "no such key: x", "no such overload", "division by zero", ... The value may refer to

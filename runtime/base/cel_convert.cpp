@@ -16,7 +16,12 @@ namespace chrono = std::chrono;
 
 std::unexpected<Error> wrong(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
 
+// A text that does not say what it should; any other type has no such function.
 std::unexpected<Error> no_conversion(const Value& value, std::string_view to) {
+  if (!value.is_text()) {
+    const std::string_view function = to.ends_with("Timestamp") ? "timestamp" : to.ends_with("Duration") ? "duration" : to;
+    return wrong("no such overload: " + std::string(function) + "(" + std::string(type_name(value.type())) + ")");
+  }
   return wrong("type conversion error from '" + std::string(type_name(value.type())) + "' to '" + std::string(to) + "'");
 }
 
@@ -108,10 +113,7 @@ Result<Value> to_timestamp(const Value& value) {
     time.seconds = *seconds;
   } else if (value.is_text()) {
     const auto parsed = text::parse_instant(value.text());
-    if (!parsed) {
-      const std::string shown = text::quote(value.text());
-      return wrong("parsing time " + shown + " as \"2006-01-02T15:04:05Z07:00\": cannot parse " + shown + " as \"2006\"");
-    }
+    if (!parsed) return no_conversion(value, "google.protobuf.Timestamp");
     time = *parsed;
   } else {
     return no_conversion(value, "google.protobuf.Timestamp");
@@ -125,7 +127,7 @@ Result<Value> to_duration(const Value& value) {
   if (const auto* nanos = value.get<std::int64_t>()) return Value(Value::Duration(*nanos));
   if (!value.is_text()) return no_conversion(value, "google.protobuf.Duration");
   const auto duration = text::go_duration(value.text());
-  if (!duration) return wrong("time: invalid duration " + text::quote(value.text()));
+  if (!duration) return no_conversion(value, "google.protobuf.Duration");
   return Value(*duration);
 }
 

@@ -45,7 +45,7 @@ Result<Value> size_of(const Value& value) {
     case Type::bytes: return Value(static_cast<std::int64_t>(value.get<Bytes>()->data.size()));
     case Type::list:
     case Type::map: return Value(static_cast<std::int64_t>(value.size()));
-    default: return no_such_overload();
+    default: return fail(Code::invalid_argument, "no such overload: size");
   }
 }
 

@@ -266,18 +266,20 @@ class Parser {
   Result<NodePtr> list() {
     ++next_;
     NodePtr node = make(Kind::list);
+    if (is(",") && is("]", 1)) ++next_;
     while (!is("]")) {
       MECHA_TRY(NodePtr item, expression());
       MECHA_TRY_VOID(adopt(*node, std::move(item)));
       if (!take(",")) break;
     }
-    MECHA_TRY_VOID(want("]"));
+    if (!take("]")) return mismatched("expecting {']', ','}");
     return node;
   }
 
   Result<NodePtr> map() {
     ++next_;
     NodePtr node = make(Kind::map);
+    if (is(",") && is("}", 1)) ++next_;
     while (!is("}")) {
       MECHA_TRY(NodePtr key, expression());
       MECHA_TRY_VOID(adopt(*node, std::move(key)));
@@ -286,7 +288,7 @@ class Parser {
       MECHA_TRY_VOID(adopt(*node, std::move(value)));
       if (!take(",")) break;
     }
-    MECHA_TRY_VOID(want("}"));
+    if (!take("}")) return mismatched("expecting {'}', ','}");
     return node;
   }
 
@@ -323,18 +325,18 @@ class Parser {
   }
 
   Result<NodePtr> global_call(const Lexeme& name) {
-    if (name.text == "has") return has(name);
+    if (name.text == "has") return has();
+    const std::size_t at = look().at;
     MECHA_TRY(std::vector<NodePtr> operands, arguments());
-    return finish_call(name, false, std::move(operands));
+    return finish_call(name.text, at, false, std::move(operands));
   }
 
-  Result<NodePtr> has(const Lexeme& name) {
+  Result<NodePtr> has() {
     ++next_;
     const std::size_t at = look().at;
     MECHA_TRY(NodePtr node, expression());
     MECHA_TRY_VOID(want(")"));
     if (node->kind != Kind::select) return wrong(at, "invalid argument to has() macro");
-    (void)name;
     node->kind = Kind::has;
     return node;
   }
@@ -348,13 +350,15 @@ class Parser {
     for (const auto& [text, macro] : kMacros) {
       if (text == name.text) return macro_call(std::move(receiver), macro, name);
     }
+    const std::size_t at = look().at;
     MECHA_TRY(std::vector<NodePtr> operands, arguments());
     operands.insert(operands.begin(), std::move(receiver));
-    return finish_call(name, true, std::move(operands));
+    return finish_call(name.text, at, true, std::move(operands));
   }
 
   // range.all(x, predicate), range.map(x, transform), range.map(x, predicate, transform)
   Result<NodePtr> macro_call(NodePtr range, Macro macro, const Lexeme& name) {
+    const std::size_t start = look().at;
     ++next_;
     NodePtr node = make(Kind::macro);
     node->macro = macro;
@@ -362,7 +366,7 @@ class Parser {
     MECHA_TRY_VOID(adopt(*node, std::move(range)));
     const Lexeme variable = look();
     if (variable.token != Token::identifier || is_constant(variable.text) || !is(",", 1)) {
-      return wrong(variable.at, "argument must be a simple name");
+      return wrong(is(".", 1) ? look(1).at : variable.at, "argument must be a simple name");
     }
     next_ += 2;
     scope_.push_back(variable.text);
@@ -373,22 +377,37 @@ class Parser {
       MECHA_TRY_VOID(adopt(*node, std::move(transform)));
     }
     scope_.pop_back();
-    if (is(",")) return undeclared(name);
+    if (is(",")) return undeclared(name.text, start);
     MECHA_TRY_VOID(want(")"));
     return node;
   }
 
-  std::unexpected<Error> undeclared(const Lexeme& name) const {
-    return wrong(name.at, "undeclared reference to '" + std::string(name.text) + "' (in container '')");
+  std::unexpected<Error> undeclared(std::string_view name, std::size_t at) const {
+    return wrong(at, "undeclared reference to '" + std::string(name) + "' (in container '')");
   }
 
-  Result<NodePtr> finish_call(const Lexeme& name, bool is_member, std::vector<NodePtr> operands) const {
-    const Signature* signature = find_function(name.text, is_member, operands.size());
+  // "found no matching overload for 'contains' applied to 'string.(int)'"
+  std::unexpected<Error> no_overload(
+      std::string_view name, std::size_t at, bool is_member, const std::vector<NodePtr>& operands
+  ) const {
+    std::string types;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (i == 0 && !is_member) types.append("(");
+      if (i > (is_member ? 1U : 0U)) types.append(", ");
+      types.append(operands[i]->kind == Kind::literal ? type_name(operands[i]->value.type()) : "dyn");
+      if (i == 0 && is_member) types.append(".(");
+    }
+    if (operands.empty()) types.append("(");
+    return wrong(at, "found no matching overload for '" + std::string(name) + "' applied to '" + types + ")'");
+  }
+
+  // `at` is the opening parenthesis, where cel-go sees a call.
+  Result<NodePtr> finish_call(
+      std::string_view name, std::size_t at, bool is_member, std::vector<NodePtr> operands
+  ) const {
+    const Signature* signature = find_function(name, is_member, operands.size());
     if (signature == nullptr) {
-      if (is_function(name.text)) {
-        return wrong(name.at, "found no matching overload for '" + std::string(name.text) + "'");
-      }
-      return undeclared(name);
+      return is_function(name) ? no_overload(name, at, is_member, operands) : undeclared(name, at);
     }
     NodePtr node = make(Kind::call);
     node->function = signature->function;

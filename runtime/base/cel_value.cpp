@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 namespace mecha::cel {
 namespace {
@@ -24,22 +23,17 @@ Order reverse(Order order) {
   return order == Order::greater ? Order::less : order;
 }
 
-// Exactly: a double is not what an integer is rounded to.
+// As doubles, which loses digits beyond 2^53: cel-go does the same.
 template <class Integer>
-Order order_of_double(double a, Integer b, double below, double above) {
-  if (std::isnan(a)) return Order::unordered;
-  if (a < below) return Order::less;
-  if (a >= above) return Order::greater;
-  const double whole = std::trunc(a);
-  const Order order = order_of(static_cast<Integer>(whole), b);
-  return order == Order::equal ? order_of(a, whole) : order;
+Order order_of_double(double a, Integer b) {
+  return order_of(a, static_cast<double>(b));
 }
 
 std::optional<Order> compare_numbers(const Value& a, const Value& b) {
   if (const auto* x = a.get<double>()) {
     if (const auto* y = b.get<double>()) return order_of(*x, *y);
-    if (const auto* y = b.get<std::int64_t>()) return order_of_double(*x, *y, -0x1p63, 0x1p63);
-    if (const auto* y = b.get<std::uint64_t>()) return order_of_double(*x, *y, 0, 0x1p64);
+    if (const auto* y = b.get<std::int64_t>()) return order_of_double(*x, *y);
+    if (const auto* y = b.get<std::uint64_t>()) return order_of_double(*x, *y);
     return std::nullopt;
   }
   if (const auto* x = a.get<std::int64_t>()) {
