@@ -48,6 +48,7 @@ class RequestScope {
   std::optional<trace::Context> parent;
   std::string baggage;     // as received, joined by ","
   std::string caller;      // app id of the calling sidecar's application; empty: our own
+  std::string target;      // of an invocation, for the API log
   bool timing = false;     // the client asked for Server-Timing
   // Set by who waits for others: gives up what it waits for. Called when the client has gone away.
   std::function<void()> cancel;
