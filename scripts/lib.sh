@@ -69,7 +69,8 @@ ensure_packages() {
   fi
   local install="env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(echo $missing)"
   local status=0
-  quietly "$BUILD/logs/apt.log" as_root $install 2>/dev/null || {
+  quietly "$BUILD/logs/apt.log" as_root $install >/dev/null 2>&1 || {
+    say "updating the package lists first"
     quietly "$BUILD/logs/apt-update.log" as_root apt-get update -q || true
     quietly "$BUILD/logs/apt.log" as_root $install || status=$?
   }
