@@ -238,7 +238,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     shutil.rmtree(arguments.dir, ignore_errors=True)
     os.environ.setdefault("MECHA_REGISTRY_DIR", os.path.join(arguments.dir, "registry"))
-    os.makedirs(os.environ["MECHA_REGISTRY_DIR"])
+    os.makedirs(os.environ["MECHA_REGISTRY_DIR"], exist_ok=True)
     bench, failed = Bench(arguments.daemon, arguments.dir, arguments.quick), []
     for group in arguments.only.split(","):
         print(f"{group} ...", file=sys.stderr, flush=True)
