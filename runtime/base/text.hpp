@@ -39,6 +39,8 @@ std::optional<double> to_double(std::string_view s);
 
 // Go durations: "300ms", "1h2m3.5s", units ns us µs ms s m h, "0" without a unit, optional sign.
 std::optional<std::chrono::nanoseconds> go_duration(std::string_view s);
+// Why go_duration refuses `s`, in the words of Go: "time: unknown unit \"d\" in duration \"30d\"".
+std::string go_duration_error(std::string_view s);
 // "1m0s", "500ms", "0s": what Go prints.
 std::string format_go_duration(std::chrono::nanoseconds d);
 // A Go duration or a bare whole number in `unit`.

@@ -155,6 +155,32 @@ std::optional<nanoseconds> go_duration(std::string_view s) {
   return nanoseconds(static_cast<std::int64_t>(total));
 }
 
+std::string go_duration_error(std::string_view s) {
+  const std::string shown = quote(s);
+  if (s.starts_with('-') || s.starts_with('+')) s.remove_prefix(1);
+  const auto is_number = [](char c) { return is_digit(c) || c == '.'; };
+  while (!s.empty()) {
+    std::string_view rest = s;
+    if (take_part(rest)) {
+      s = rest;
+      continue;
+    }
+    // The part that fails: a number of one dot at most, and a unit.
+    std::size_t end = 0;
+    std::size_t dots = 0;
+    while (end < s.size() && is_number(s[end]) && (s[end] != '.' || ++dots == 1)) ++end;
+    if (end == dots) break;  // no digit
+    const std::string_view behind = s.substr(end);
+    std::size_t unit = 0;
+    while (unit < behind.size() && !is_number(behind[unit])) ++unit;
+    if (unit == 0) return "time: missing unit in duration " + shown;
+    std::string_view known = behind.substr(0, unit);
+    if (take_unit(known) == 0) return "time: unknown unit " + quote(behind.substr(0, unit)) + " in duration " + shown;
+    break;
+  }
+  return "time: invalid duration " + shown;
+}
+
 std::string format_go_duration(nanoseconds d) {
   const auto count = d.count();
   if (count == 0) return "0s";
