@@ -30,14 +30,17 @@ std::string frame(std::string_view message);
 class Deframer {
  public:
   explicit Deframer(std::size_t message_max) : message_max_(message_max) {}  // 0: none
-  void encoding(std::string_view name) { gzip_ = name == "gzip"; }
+  void encoding(std::string_view name) { encoding_ = name; }  // of grpc-encoding
   Result<void> feed(std::string_view piece);
   std::optional<std::string> next();  // one whole message, if there is one
   bool empty() const { return buffer_.empty() && ready_.empty(); }  // no partial message is left
 
  private:
+  // Takes one message off `bytes`; false if it is not whole yet.
+  Result<bool> take(std::string_view& bytes);
+
   std::size_t message_max_;
-  bool gzip_ = false;
+  std::string encoding_;
   std::string buffer_;
   std::vector<std::string> ready_;
   std::size_t taken_ = 0;
@@ -75,6 +78,8 @@ class ServerCall {
   bool finished() const { return finished_; }
 
  private:
+  ResponseHead make_head();
+
   Exchange& exchange_;
   Deframer deframer_;
   Headers headers_;

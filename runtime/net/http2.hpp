@@ -1,4 +1,4 @@
-// The two ends of an HTTP/2 connection on nghttp2. Internal to runtime/net: server.cpp and client.cpp use it.
+// The two ends of an HTTP/2 connection on nghttp2. Included in .cpp files of runtime/net only: server.cpp, client.cpp.
 
 #pragma once
 
@@ -32,7 +32,7 @@ asio::awaitable<void> serve_http2_upgraded(
 );
 
 // A client connection; lives on one shard, owned by the pool and by its calls.
-class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
+class Http2Connection {
  public:
   // Sends preface and settings and starts the connection's reader and writer.
   static std::shared_ptr<Http2Connection> start(Stream stream, const ClientOptions& options);

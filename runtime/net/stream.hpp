@@ -30,9 +30,12 @@ class Stream {
   // What can be read or written right now without waiting (cleartext only; 0 for TLS): saves a trip through the loop.
   std::size_t try_read(char* data, std::size_t size);
   std::size_t try_write(std::string_view text);
+  // The first 16 of `buffers`; -1: failed (system_category has errno), 0 also when it would block.
+  std::ptrdiff_t try_write(std::span<const asio::const_buffer> buffers);
 
   Socket& socket() { return tls_ ? tls_->next_layer() : *plain_; }
   bool is_tls() const { return tls_ != nullptr; }
+  Tls* tls() { return tls_.get(); }   // null of a cleartext stream
   std::string alpn() const;           // negotiated, empty without
   std::string peer_identity() const;  // URI of the peer's certificate (SPIFFE), empty without
   void close();                       // at once, no linger; pending operations end with an error

@@ -1,0 +1,106 @@
+// ServerCall: the server's side of a gRPC call.
+
+#include "runtime/net/grpc.hpp"
+
+#include <array>
+
+namespace mecha::net::grpc {
+namespace {
+
+constexpr std::string_view kType = "application/grpc";
+
+// The prefix of an uncompressed message.
+std::array<char, 5> prefix_of(std::size_t size) {
+  const auto length = static_cast<std::uint32_t>(size);
+  return {
+      '\0',
+      static_cast<char>(length >> 24 & 0xff),
+      static_cast<char>(length >> 16 & 0xff),
+      static_cast<char>(length >> 8 & 0xff),
+      static_cast<char>(length & 0xff)};
+}
+
+void add_status(Headers& headers, const Status& status) {
+  headers.add("grpc-status", std::to_string(static_cast<int>(status.code)));
+  if (!status.message.empty()) headers.add("grpc-message", encode_message(status.message));
+  if (!status.details.empty()) headers.add("grpc-status-details-bin", encode_bin(status.details));
+}
+
+void append(Headers& to, const Headers& from) {
+  for (const auto& field : from) to.add(field.name, field.value);
+}
+
+}  // namespace
+
+ServerCall::ServerCall(Exchange& exchange, std::size_t message_max)
+    : exchange_(exchange), deframer_(message_max) {
+  const auto& headers = exchange_.request().headers;
+  deframer_.encoding(headers.value_or("grpc-encoding"));
+  const auto timeout = parse_timeout(headers.value_or("grpc-timeout"));
+  if (!timeout) return;
+  const auto now = std::chrono::steady_clock::now();
+  const auto most = std::chrono::steady_clock::time_point::max() - now;
+  deadline_ = now + std::min<std::chrono::nanoseconds>(*timeout, most);
+}
+
+std::string_view ServerCall::method() const { return exchange_.request().path(); }
+const Headers& ServerCall::metadata() const { return exchange_.request().headers; }
+std::optional<std::chrono::steady_clock::time_point> ServerCall::deadline() const {
+  return deadline_;
+}
+
+Async<std::optional<std::string>> ServerCall::read() {
+  for (;;) {
+    auto message = deframer_.next();
+    if (message) co_return message;
+    MECHA_CO_TRY(const auto piece, co_await exchange_.body().read());
+    if (piece.empty()) break;
+    MECHA_CO_TRY_VOID(deframer_.feed(piece));
+  }
+  if (!deframer_.empty()) co_return fail(Code::internal, "unexpected EOF");
+  co_return std::optional<std::string>();
+}
+
+void ServerCall::set_headers(Headers headers) { headers_ = std::move(headers); }
+
+ResponseHead ServerCall::make_head() {
+  ResponseHead head;
+  const auto type = metadata().value_or("content-type");
+  // The suffix ("+proto") is answered as it came, parameters are not.
+  head.headers.add("content-type", type.starts_with(kType) ? type.substr(0, type.find(';')) : kType);
+  head.headers.add("grpc-accept-encoding", "gzip");
+  append(head.headers, headers_);
+  return head;
+}
+
+Async<void> ServerCall::send_headers() {
+  if (headers_sent_) co_return Result<void>();
+  headers_sent_ = true;
+  co_return co_await exchange_.start(make_head());
+}
+
+Async<void> ServerCall::write(std::string_view message) {
+  if (finished_) co_return fail(Code::internal, "the call has ended");
+  if (!headers_sent_) MECHA_CO_TRY_VOID(co_await send_headers());
+  const auto prefix = prefix_of(message.size());
+  MECHA_CO_TRY_VOID(co_await exchange_.write(std::string_view(prefix.data(), prefix.size())));
+  if (message.empty()) co_return Result<void>();
+  co_return co_await exchange_.write(message);
+}
+
+Async<void> ServerCall::finish(Status status, Headers trailers) {
+  if (finished_) co_return Result<void>();
+  finished_ = true;
+  if (headers_sent_) {
+    Headers all;
+    add_status(all, status);
+    append(all, trailers);
+    co_return co_await exchange_.finish(std::move(all));
+  }
+  auto head = make_head();
+  add_status(head.headers, status);
+  append(head.headers, trailers);
+  co_return co_await exchange_.respond(std::move(head), std::string());
+}
+
+}  // namespace mecha::net::grpc

@@ -1,0 +1,120 @@
+// The small grammars of gRPC in header fields: time-outs, messages, binary values, content types.
+
+#include <array>
+#include <charconv>
+
+#include "runtime/base/text.hpp"
+#include "runtime/net/grpc.hpp"
+
+namespace mecha::net::grpc {
+namespace {
+
+using std::chrono::nanoseconds;
+
+struct Unit {
+  char letter;
+  std::int64_t nanoseconds;
+};
+constexpr std::array<Unit, 6> kUnits{
+    {{'n', 1},
+     {'u', 1'000},
+     {'m', 1'000'000},
+     {'S', 1'000'000'000},
+     {'M', 60'000'000'000},
+     {'H', 3'600'000'000'000}}
+};
+constexpr std::int64_t kTimeoutMax = 99'999'999;
+
+bool plain(char c) { return c >= ' ' && c <= '~' && c != '%'; }
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::optional<nanoseconds> parse_timeout(std::string_view text) {
+  if (text.size() < 2 || text.size() > 9) return std::nullopt;
+  std::int64_t amount = 0;
+  const auto* const end = text.data() + text.size() - 1;
+  const auto [at, error] = std::from_chars(text.data(), end, amount);
+  if (error != std::errc() || at != end || text.front() == '-') return std::nullopt;
+  for (const auto& unit : kUnits) {
+    if (unit.letter != text.back()) continue;
+    if (amount > nanoseconds::max().count() / unit.nanoseconds) return nanoseconds::max();
+    return nanoseconds(amount * unit.nanoseconds);
+  }
+  return std::nullopt;
+}
+
+std::string format_timeout(nanoseconds time) {
+  if (time.count() <= 0) return "0n";
+  for (const auto& unit : kUnits) {
+    const auto amount = time.count() / unit.nanoseconds + (time.count() % unit.nanoseconds > 0 ? 1 : 0);
+    if (amount <= kTimeoutMax || unit.letter == 'H') return std::to_string(amount) + unit.letter;
+  }
+  return {};
+}
+
+std::string encode_message(std::string_view text) {
+  std::string clean;
+  if (!text::is_utf8(text)) {
+    clean = text::sanitize_utf8(text);
+    text = clean;
+  }
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (plain(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+  return out;
+}
+
+std::string decode_message(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+std::string encode_bin(std::string_view bytes) {
+  auto out = text::base64(bytes);
+  while (out.ends_with('=')) out.pop_back();
+  return out;
+}
+
+std::optional<std::string> decode_bin(std::string_view text) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  return text::from_base64(text, false);
+}
+
+bool is_grpc(const RequestHead& head) {
+  constexpr std::string_view type = "application/grpc";
+  const auto value = head.headers.get("content-type");
+  if (!value || !value->starts_with(type)) return false;
+  return value->size() == type.size() || (*value)[type.size()] == '+' || (*value)[type.size()] == ';';
+}
+
+}  // namespace mecha::net::grpc
