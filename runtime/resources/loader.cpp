@@ -1,0 +1,309 @@
+#include "runtime/resources/loader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <set>
+
+#include "runtime/base/text.hpp"
+#include "runtime/resources/documents.hpp"
+#include "runtime/resources/yaml.hpp"
+
+namespace mecha {
+namespace loading {
+namespace {
+
+using documents::read_component;
+using documents::read_endpoint;
+using documents::read_resiliency;
+using documents::read_subscription;
+
+// A document that holds nothing but comments and blanks.
+bool blank(std::string_view text) {
+  return std::ranges::all_of(text::split(text, '\n'), [](std::string_view line) {
+    line = text::trim(line);
+    return line.empty() || line.starts_with('#');
+  });
+}
+
+void warn(Batch& batch, const std::string& file, std::string_view what) {
+  batch.notices.push_back(
+      {.text = "error when parsing manifests yaml resource in " + file + ": " + std::string(what)}
+  );
+}
+
+// Why the text cannot be a segment of a path; empty if it can.
+std::string name_fault(std::string_view name) {
+  if (name == "." || name == "..") return "may not be '" + std::string(name) + "'";
+  std::vector<std::string> faults;
+  for (const auto* part : {"/", "%"}) {
+    if (name.find(part) != std::string_view::npos) faults.push_back("may not contain '" + std::string(part) + "'");
+  }
+  return text::join(faults, ", ");
+}
+
+void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out) {
+  for (const auto& [field, line] : findings.unknown) {
+    out.push_back({.text = Location{file, line}.text() + ": " + field + " is not a field of " + std::string(what)});
+  }
+}
+
+// Whether the document may be used; says why not.
+bool accept(Batch& batch, const Findings& findings, const std::string& kind, const std::string& name, const Location& at) {
+  if (!findings.problems.empty()) {
+    warn(batch, at.file, text::join(findings.problems, "; "));
+    return false;
+  }
+  if (name.empty()) {
+    batch.notices.push_back({.text = at.text() + ": a " + kind + " without metadata.name is ignored"});
+    return false;
+  }
+  if (const auto fault = name_fault(name); !fault.empty()) {
+    warn(batch, at.file, "invalid name " + text::quote(name) + " for " + text::quote(kind) + ": " + fault);
+    return false;
+  }
+  note_unknown(findings, at.file, kind + " " + text::quote(name), batch.notices);
+  return true;
+}
+
+void read_document(const yaml::Node& root, const std::string& file, int first_line, Batch& batch) {
+  Findings findings;
+  View doc(findings, &root);
+  if (!doc.present()) {
+    if (!root.is(yaml::Node::Kind::null)) warn(batch, file, text::join(findings.problems, "; "));
+    return;
+  }
+  const auto version = doc.text("apiVersion");
+  const auto kind = doc.text("kind");
+  const Location at{file, root.line > 0 ? root.line : first_line};
+  const bool first = version == "dapr.io/v1alpha1";
+  const auto keep = [&](auto spec, auto& list) {
+    if (accept(batch, findings, kind, spec.name, at)) list.push_back(std::move(spec));
+  };
+  if (kind == "Component" && first) {
+    keep(read_component(doc, at), batch.components);
+  } else if (kind == "Subscription" && first) {
+    keep(read_subscription(doc, at, false), batch.subscriptions_v1);
+  } else if (kind == "Subscription" && version == "dapr.io/v2alpha1") {
+    keep(read_subscription(doc, at, true), batch.subscriptions_v2);
+  } else if (kind == "HTTPEndpoint" && first) {
+    keep(read_endpoint(doc, at), batch.endpoints);
+  }
+}
+
+// Only the first document of a file can be one, and only its kind counts.
+void read_first(const yaml::Node& root, const std::string& file, int first_line, Batch& batch) {
+  const auto* kind = root.find("kind");
+  if (kind == nullptr || kind->value != "Resiliency") return;
+  Findings findings;
+  View doc(findings, &root);
+  doc.raw("kind");
+  auto spec = read_resiliency(doc, {file, root.line > 0 ? root.line : first_line});
+  if (!findings.problems.empty()) return warn(batch, file, text::join(findings.problems, "; "));
+  note_unknown(findings, file, "Resiliency " + text::quote(spec.name), batch.notices);
+  batch.resiliencies.push_back(std::move(spec));
+}
+
+template <class T>
+bool in_scope(const T& spec, const LoadOptions& options) {
+  return spec.scopes.empty() || std::ranges::find(spec.scopes, options.app_id) != spec.scopes.end();
+}
+
+std::string title(const ComponentSpec& spec) { return spec.title(); }
+std::string title(const HttpEndpointSpec& spec) { return spec.name + " (" + spec.base_url + ")"; }
+
+// Namespace, then duplicates among what was accepted, then scope.
+template <class T>
+std::vector<T> filter(std::vector<T> list, std::string_view kind, const LoadOptions& options, std::vector<std::string>& duplicates) {
+  std::vector<T> kept;
+  for (auto& spec : list) {
+    if (!options.name_space.empty() && !spec.name_space.empty() && spec.name_space != options.name_space) continue;
+    const auto same = std::ranges::find(kept, spec.name, &T::name);
+    if (same != kept.end()) {
+      duplicates.push_back(
+          "duplicate definition of " + std::string(kind) + " name " + title(spec) + " with existing " + title(*same)
+      );
+      continue;
+    }
+    if (in_scope(spec, options)) kept.push_back(std::move(spec));
+  }
+  return kept;
+}
+
+std::vector<SubscriptionSpec> by_name(std::vector<SubscriptionSpec> first, std::vector<SubscriptionSpec> second) {
+  std::vector<SubscriptionSpec> list;
+  for (auto* source : {&first, &second}) {
+    for (auto& spec : *source) {
+      const auto same = std::ranges::find(list, spec.name, &SubscriptionSpec::name);
+      if (same == list.end()) {
+        list.push_back(std::move(spec));
+      } else {
+        *same = std::move(spec);
+      }
+    }
+  }
+  return list;
+}
+
+Result<std::string> read_text(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Code::not_found, "open " + path.string() + ": no such file or directory");
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+Result<void> read_directory(const std::string& directory, Batch& batch) {
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (!entry.is_directory()) files.push_back(entry.path());
+  }
+  if (error) {
+    const std::string why = error == std::errc::no_such_file_or_directory ? "no such file or directory" : error.message();
+    return fail(Code::not_found, "failed to create watcher: stat " + directory + ": " + why);
+  }
+  std::ranges::sort(files);
+  for (const auto& path : files) {
+    const auto extension = text::lower(path.extension().string());
+    if (extension != ".yaml" && extension != ".yml") {
+      const auto name = path.filename().string();
+      batch.notices.push_back({.text = "A non-YAML Component file " + name + " was detected, it will not be loaded"});
+      continue;
+    }
+    const auto text = read_text(path);
+    if (text) {
+      read_file(*text, path.string(), batch);
+    } else {
+      warn(batch, path.string(), text.error().message);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void read_file(std::string_view text, const std::string& file, Batch& into) {
+  bool first = true;
+  for (const auto& document : yaml::split_documents(text)) {
+    if (blank(document.text)) continue;
+    const auto root = yaml::parse(document.text, document.first_line);
+    if (!root) {
+      warn(into, file, root.error().message);
+    } else {
+      if (first) read_first(*root, file, document.first_line, into);
+      read_document(*root, file, document.first_line, into);
+    }
+    first = false;
+  }
+}
+
+Result<LoadedResources> settle(Batch batch, const LoadOptions& options) {
+  LoadedResources out;
+  out.notices = std::move(batch.notices);
+  std::vector<std::string> duplicates;
+  out.components = filter(std::move(batch.components), "Component", options, duplicates);
+  if (!duplicates.empty()) {
+    return fail(Code::already_exists, "failed to load components: " + text::join(duplicates, "; "));
+  }
+  out.endpoints = filter(std::move(batch.endpoints), "HTTPEndpoint", options, duplicates);
+  if (!duplicates.empty()) {
+    out.endpoints.clear();
+    out.notices.push_back({.text = "failed to load HTTP endpoints: " + text::join(duplicates, "; ")});
+  }
+  const auto out_of_scope = [&](const auto& spec) { return !in_scope(spec, options); };
+  out.subscriptions = by_name(std::move(batch.subscriptions_v2), std::move(batch.subscriptions_v1));
+  std::erase_if(out.subscriptions, out_of_scope);
+  out.resiliencies = std::move(batch.resiliencies);
+  std::erase_if(out.resiliencies, out_of_scope);
+  return out;
+}
+
+Result<ConfigurationSpec> read_configurations(
+    const std::vector<std::pair<std::string, std::string>>& files, const Environment& environment,
+    std::vector<Notice>& notices
+) {
+  ConfigurationSpec out;
+  std::vector<std::pair<std::string, yaml::Node>> roots;
+  for (const auto& [file, raw] : files) {
+    for (const auto& document : yaml::split_documents(expand_variables(raw, environment))) {
+      if (blank(document.text)) continue;
+      auto root = yaml::parse(document.text, document.first_line);
+      if (!root) return fail(std::move(root).error().context(file));
+      roots.emplace_back(file, *std::move(root));
+      break;
+    }
+  }
+  std::vector<std::string> problems;
+  const auto each = [&](auto read) {
+    for (const auto& [file, root] : roots) {
+      Findings findings;
+      View doc(findings, &root);
+      View spec = doc.object("spec");
+      read(spec);
+      for (const auto& problem : findings.problems) problems.push_back(file + ": " + problem);
+      note_unknown(findings, file, "Configuration", notices);
+    }
+  };
+  each([&](View& spec) { documents::read_configuration(spec, out); });
+  each([&](View& spec) {
+    View metrics = spec.object("metrics");
+    documents::read_metrics(metrics, out);
+  });
+  if (!problems.empty()) return fail(Code::invalid_argument, text::join(problems, "; "));
+  return out;
+}
+
+namespace {
+
+Result<void> check_scopes(const ConfigurationSpec& configuration) {
+  std::set<std::string> stores;
+  for (const auto& scope : configuration.secret_scopes) {
+    if (!stores.insert(scope.store).second) {
+      return fail(Code::invalid_argument, scope.store + " storeName is repeated in secrets configuration");
+    }
+    const auto& access = scope.default_access;
+    if (!access.empty() && !text::equals_nocase(access, "allow") && !text::equals_nocase(access, "deny")) {
+      return fail(Code::invalid_argument, "defaultAccess " + access + " can be either allow or deny");
+    }
+  }
+  return {};
+}
+
+Result<ConfigurationSpec> load_files(
+    const std::vector<std::string>& files, const Environment& environment, std::vector<Notice>& notices
+) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const auto& file : files) {
+    MECHA_TRY(auto text, read_text(file));
+    texts.emplace_back(file, std::move(text));
+  }
+  MECHA_TRY(auto out, read_configurations(texts, environment, notices));
+  MECHA_TRY_VOID(check_scopes(out));
+  return out;
+}
+
+}  // namespace
+}  // namespace loading
+
+Result<LoadedResources> load_resources(const LoadOptions& options) {
+  loading::Batch batch;
+  for (const auto& directory : options.directories) MECHA_TRY_VOID(loading::read_directory(directory, batch));
+  return loading::settle(std::move(batch), options);
+}
+
+Result<ConfigurationSpec> load_configuration(
+    const std::vector<std::string>& files, const Environment& environment, std::vector<Notice>& notices
+) {
+  auto out = loading::load_files(files, environment, notices);
+  if (!out) return fail(std::move(out).error().context("error loading configuration"));
+  for (const auto* feature : {"HotReload", "WorkflowsRemoteActivityReminder"}) out->features.try_emplace(feature, true);
+  return out;
+}
+
+bool feature_enabled(const ConfigurationSpec& configuration, std::string_view name) {
+  const auto found = configuration.features.find(name);
+  return found != configuration.features.end() && found->second;
+}
+
+}  // namespace mecha
