@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "runtime/app/app_channel.hpp"
+#include "runtime/app/health.hpp"
 #include "runtime/app/snapshot.hpp"
 #include "runtime/async/shards.hpp"
 #include "runtime/telemetry/log.hpp"
@@ -63,7 +65,20 @@ class Application {
   void set_subscriptions(std::vector<SubscriptionSpec> list);
   std::vector<SubscriptionSpec> subscriptions() const;
 
-  std::atomic<bool> draining = false;
+  // Readiness, and whether probing of the application is on, with the values that the metadata API shows.
+  Health health;
+  struct Probe {
+    bool enabled = false;
+    std::string path = "/healthz";
+    std::chrono::nanoseconds interval = std::chrono::seconds(5);
+    std::chrono::nanoseconds timeout = std::chrono::milliseconds(500);
+    int threshold = 3;
+  } probe;
+
+  // How the application is reached, as configured; without --app-port the port is 0.
+  AppChannelOptions connection;
+  // Set once the application has been asked for its configuration (or there is none to ask).
+  std::atomic<bool> app_started = false;
 
  private:
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_;

@@ -31,6 +31,9 @@ class SecretStore;
 namespace resilience {
 class Policies;
 }
+namespace security {
+class AccessControl;
+}
 
 enum class ComponentState : std::uint8_t { pending, ready, failed };
 
@@ -59,6 +62,7 @@ struct Snapshot {
   std::vector<SubscriptionSpec> subscriptions;  // declarative, in scope of this application
   std::map<std::string, HttpEndpointSpec, std::less<>> endpoints;  // secrets resolved
   std::vector<std::string> resiliency_names;
+  std::shared_ptr<const security::AccessControl> access;  // null: everyone is admitted
   std::shared_ptr<resilience::Policies> resiliency;  // never null; breakers inside are shared and thread safe
 
   std::vector<ComponentEntry> components;

@@ -35,6 +35,8 @@ struct ResponseHead {
   unsigned status = 200;
   Headers headers;  // without Content-Length and Transfer-Encoding, which belong to the field below
   std::optional<std::uint64_t> content_length;  // empty: unknown, sent chunked
+  // Exchange::respond() sends even a whole body chunked over HTTP/1.1 (an answer whose length nobody stated).
+  bool chunked = false;
 };
 
 // Pulls a body piece by piece. Back-pressure is that nobody pulls: the sender's window stays shut.
@@ -53,6 +55,7 @@ Async<std::string> read_all(BodyReader& body, std::uint64_t limit = 0);
 class TextBody final : public BodyReader {
  public:
   explicit TextBody(std::string text) : text_(std::move(text)) {}
+  std::size_t size() const { return text_.size(); }
   Async<std::string_view> read() override;
 
  private:

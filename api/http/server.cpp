@@ -1,0 +1,196 @@
+#include "api/http/server.hpp"
+
+#include "api/errors/common.hpp"
+#include "api/http/answer.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/security/api_token.hpp"
+#include "runtime/telemetry/baggage.hpp"
+#include "runtime/telemetry/path_labels.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha::api {
+namespace {
+
+net::Headers plain_text() {
+  return {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}};
+}
+
+asio::awaitable<void> respond_plain(net::Exchange& exchange, unsigned status, std::string text) {
+  (void)co_await exchange.respond({.status = status, .headers = plain_text()}, std::move(text));
+}
+
+std::string joined_baggage(const net::Headers& headers) {
+  std::string joined;
+  for (const auto value : headers.all("baggage")) {
+    if (!joined.empty()) joined += ',';
+    joined.append(value);
+  }
+  return joined;
+}
+
+double milliseconds(RequestScope::Clock::duration time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+}  // namespace
+
+struct HttpServer::Served {
+  Served(Application& application, net::Exchange& exchange)
+      : scope(application, application.snapshot(), Face::http), answer(exchange, scope), path(exchange.request().path()) {}
+
+  RequestScope scope;
+  Answer answer;
+  std::string path;                 // as received, escaped
+  std::string cleaned;              // room for the clean form
+  trace::Span span;
+  const HttpRoute* matched = nullptr;
+  std::string log_name;             // set by the fallback: route name with its target
+};
+
+HttpServer::HttpServer(
+    Application& application, HttpServerOptions options, std::vector<HttpRoute> routes, HttpHandler fallback
+)
+    : application_(application),
+      options_(std::move(options)),
+      api_log_(application.log.scoped("dapr.runtime.http-info")) {
+  for (auto& route : routes) router_.add(std::move(route));
+  fallback_.name = "InvokeService";
+  fallback_.handler = std::move(fallback);
+  if (!options_.allowed_origins.empty() && !options_.public_port) {
+    cors_ = std::make_unique<Cors>(options_.allowed_origins);
+  }
+}
+
+HttpServer::~HttpServer() = default;
+
+asio::awaitable<void> HttpServer::serve(net::Exchange& exchange) {
+  Served served(application_, exchange);
+  if (options_.timing_always || exchange.request().headers.value_or("mecha-timing") == "1") {
+    served.scope.timing = true;
+  }
+  if (begin_trace(served)) {
+    co_await guarded(served);
+  } else {
+    const auto invalid = telemetry::check_baggage(served.scope.baggage);
+    served.scope.baggage.clear();
+    co_await respond_plain(
+        served.answer, 400, "invalid baggage header: " + invalid.error().message + "\n"
+    );
+  }
+  measure(served);
+}
+
+// False when the baggage is malformed.
+bool HttpServer::begin_trace(Served& served) {
+  auto& tracer = *application_.tracer;
+  if (tracer.mode() == trace::Mode::off) return true;
+  if (served.path.find("/healthz") != std::string::npos) return true;
+  const auto& head = served.answer.request();
+  served.scope.baggage = joined_baggage(head.headers);
+  if (!served.scope.baggage.empty() && !telemetry::check_baggage(served.scope.baggage)) return false;
+  if (const auto incoming = head.headers.get("traceparent")) {
+    served.scope.parent = trace::parse_traceparent(*incoming);
+    const auto state = head.headers.value_or("tracestate");
+    if (served.scope.parent && state.size() <= 512) served.scope.parent->state = std::string(state);
+  }
+  served.span = tracer.start(served.path, trace::Kind::client, served.scope.parent);
+  served.scope.span = served.span.context();
+  served.answer.traced = true;
+  if (served.span.recorded()) {
+    served.span.set("dapr.protocol", "http");
+    served.span.set("dapr.api", head.method + " " + served.path);
+    served.span.set("http.request.method", head.method);
+  }
+  return true;
+}
+
+asio::awaitable<void> HttpServer::guarded(Served& served) {
+  const auto& head = served.answer.request();
+  if (cors_) {
+    if (auto preflight = cors_->preflight(head)) {
+      (void)co_await served.answer.respond(std::move(*preflight), {});
+      co_return;
+    }
+    served.answer.extra = cors_->headers(head);
+  }
+  const auto& token = application_.info.api_token;
+  if (!token.empty() && !options_.public_port) {
+    if (!security::api_token_admits(token, head.method, served.path, head.headers)) {
+      co_await respond_plain(served.answer, 401, "invalid api token\n");
+      co_return;
+    }
+    served.answer.mutable_request().headers.erase("dapr-api-token");
+  }
+  co_await route(served);
+  if (served.span.recorded()) {
+    const auto status = served.answer.status();
+    served.span.set("dapr.status_code", std::to_string(status));
+    if (status >= 400) served.span.fail("Code(" + std::to_string(status) + ")");
+  }
+  if (options_.api_logging && !options_.public_port) log(served);
+}
+
+asio::awaitable<void> HttpServer::route(Served& served) {
+  const auto path = clean_escaped_path(served.path, served.cleaned);
+  const auto match = router_.match(served.answer.request().method, path);
+  served.matched = match.route;
+  if (match.route == nullptr && !fallback_.handler) {
+    if (match.allowed.empty()) {
+      co_await respond_plain(served.answer, 404, "404 page not found\n");
+    } else {
+      (void)co_await served.answer.respond({.status = 405, .headers = {{"Allow", match.allowed}}}, {});
+    }
+    co_return;
+  }
+  HttpRequest request{served.scope, served.answer, {}};
+  for (const auto parameter : match.parameters) {
+    auto plain = text::unescape_query(parameter);
+    if (!plain) {
+      co_await respond_plain(
+          served.answer, 400, "failed to unescape request parameter " + text::quote(parameter) + ".\n"
+      );
+      co_return;
+    }
+    request.parameters.push_back(std::move(*plain));
+  }
+  const auto& chosen = match.route != nullptr ? *match.route : fallback_;
+  co_await chosen.handler(request);
+}
+
+void HttpServer::log(const Served& served) const {
+  const bool health = served.matched != nullptr && served.matched->always_allowed;
+  if (health && options_.omit_health_checks) return;
+  const auto& head = served.answer.request();
+  std::string method;
+  if (options_.obfuscate_urls) {
+    method = served.matched != nullptr ? served.matched->name : "InvokeService";
+    if (!served.scope.target.empty()) method += "/" + served.scope.target;
+  } else {
+    method = head.method + " " + text::unescape_path(served.path).value_or(served.path);
+  }
+  const auto spent = RequestScope::Clock::now() - served.scope.begun;
+  const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(spent).count();
+  const auto code = static_cast<std::int64_t>(served.answer.status());
+  const auto size = static_cast<std::int64_t>(served.answer.sent_bytes());
+  const auto agent = head.headers.value_or("user-agent");
+  if (agent.empty()) {
+    api_log_.always(
+        Level::info,
+        "HTTP API Called",
+        {{"method", method}, {"code", code}, {"size", size}, {"duration", std::int64_t{duration}}}
+    );
+    return;
+  }
+  api_log_.always(
+      Level::info,
+      "HTTP API Called",
+      {{"method", method},
+       {"useragent", agent},
+       {"code", code},
+       {"size", size},
+       {"duration", std::int64_t{duration}}}
+  );
+}
+
+}  // namespace mecha::api

@@ -1,0 +1,36 @@
+#include <array>
+
+#include "components/nameresolution/resolver.hpp"
+
+namespace mecha::nameresolution {
+
+Result<std::unique_ptr<Resolver>> make_resolver(
+    std::string_view type,
+    std::string_view version,
+    const json::Value& configuration,
+    const Self& self,
+    const ComponentContext& context
+) {
+  struct Entry {
+    std::string_view type;
+    Factory make;
+  };
+  static constexpr std::array<Entry, 3> entries{
+      Entry{"registry", make_registry},
+      Entry{"nameformat", make_name_format},
+      Entry{"sqlite", make_sqlite},
+  };
+  const auto wanted = type.empty() ? std::string_view("registry") : type;
+  const bool first_version = version.empty() || version == "v1" || version == "v0";
+  for (const auto& entry : entries) {
+    if (first_version && text::equals_nocase(entry.type, wanted)) {
+      return entry.make(configuration, self, context);
+    }
+  }
+  return fail(
+      Code::not_found,
+      "couldn't find name resolver " + std::string(wanted) + "/" + (version.empty() ? "v1" : std::string(version))
+  );
+}
+
+}  // namespace mecha::nameresolution

@@ -1,0 +1,206 @@
+#include "runtime/app/app_channel.hpp"
+
+#include <atomic>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+
+#include "runtime/app/application.hpp"
+#include "runtime/async/event.hpp"
+#include "runtime/async/within.hpp"
+
+namespace mecha {
+namespace {
+
+// The concurrency limit of one channel. The semaphore lives on shard 0; other shards visit it.
+class Limiter {
+ public:
+  Limiter(Shards& shards, int count)
+      : home_(shards.executor(0)), semaphore_(home_, static_cast<std::size_t>(count)) {}
+
+  asio::awaitable<bool> acquire() {
+    if (Shards::current() == 0) return semaphore_.acquire();
+    return asio::co_spawn(home_, semaphore_.acquire(), asio::use_awaitable);
+  }
+  void release() {
+    asio::dispatch(home_, [this] { semaphore_.release(); });
+  }
+
+ private:
+  Executor home_;
+  Semaphore semaphore_;
+};
+
+// A slot of the limit, or nothing where there is no limit.
+class Slot {
+ public:
+  explicit Slot(Limiter* limiter = nullptr) : limiter_(limiter) {}
+  Slot(Slot&& other) noexcept : limiter_(std::exchange(other.limiter_, nullptr)) {}
+  Slot& operator=(Slot&&) = delete;
+  ~Slot() {
+    if (limiter_ != nullptr) limiter_->release();
+  }
+
+ private:
+  Limiter* limiter_;
+};
+
+class StreamedCall final : public AppCall {
+ public:
+  StreamedCall(Slot slot, std::unique_ptr<net::ClientCall> call)
+      : slot_(std::move(slot)), call_(std::move(call)) {}
+  net::ClientCall& call() override { return *call_; }
+
+ private:
+  Slot slot_;
+  std::unique_ptr<net::ClientCall> call_;  // goes before the slot
+};
+
+net::ClientOptions client_options(const AppChannelOptions& options) {
+  net::ClientOptions client;
+  client.http2 = options.protocol == AppProtocol::h2c || options.protocol == AppProtocol::grpc ||
+                 options.protocol == AppProtocol::grpcs;
+  client.response_header_bytes_max = options.response_header_bytes_max;
+  client.connections_max = 1024;
+  client.idle_max = 64;
+  client.connect_timeout = std::chrono::seconds(20);
+  if (options.protocol == AppProtocol::https || options.protocol == AppProtocol::grpcs) {
+    net::TlsClientOptions tls;
+    tls.verify = false;
+    tls.alpn = {client.http2 ? "h2" : "http/1.1"};
+    if (auto made = net::make_tls(tls)) client.tls = *made;
+  }
+  return client;
+}
+
+class Channel final : public AppChannel {
+ public:
+  Channel(Shards& shards, AppChannelOptions options)
+      : options_(std::move(options)),
+        client_(shards, {.host = options_.address, .port = options_.port}, client_options(options_)) {
+    if (options_.concurrency_max > 0) {
+      limiter_ = std::make_unique<Limiter>(shards, options_.concurrency_max);
+    }
+    authority_ = options_.address + ":" + std::to_string(options_.port);
+  }
+
+  AppProtocol protocol() const override { return options_.protocol; }
+  const AppChannelOptions& options() const override { return options_; }
+  net::Client& client() override { return client_; }
+  void set_healthy(bool healthy) override { healthy_ = healthy; }
+  bool healthy() const override { return healthy_; }
+
+  Async<AppAnswer> request(
+      RequestScope& scope, AppRequest request, std::optional<std::chrono::nanoseconds> limit
+  ) override {
+    if (!limit) return whole(scope, std::move(request));
+    return within(std::chrono::duration_cast<std::chrono::milliseconds>(*limit), whole(scope, std::move(request)));
+  }
+
+  Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head) override {
+    if (!healthy_) co_return unhealthy();
+    MECHA_CO_TRY(Slot slot, co_await enter(scope));
+    prepare(scope, head);
+    MECHA_CO_TRY(auto call, co_await client_.open(std::move(head)));
+    co_return std::make_unique<StreamedCall>(std::move(slot), std::move(call));
+  }
+
+  Async<net::grpc::Unary> call(
+      RequestScope& scope,
+      std::string method,
+      net::Headers metadata,
+      std::string message,
+      bool limited,
+      bool with_token,
+      std::optional<std::chrono::nanoseconds> limit
+  ) override {
+    if (limited && !healthy_) co_return unhealthy();
+    if (!limited) {
+      co_return co_await unary(
+          scope, std::move(method), std::move(metadata), std::move(message), with_token, limit
+      );
+    }
+    MECHA_CO_TRY(Slot slot, co_await enter(scope));
+    co_return co_await unary(
+        scope, std::move(method), std::move(metadata), std::move(message), with_token, limit
+    );
+  }
+
+ private:
+  static std::unexpected<Error> unhealthy() {
+    return fail(Code::internal, "app is not in a healthy state");
+  }
+
+  Async<Slot> enter(RequestScope& scope) {
+    if (!limiter_) co_return Slot();
+    const MarkTimer timer(scope, Mark::queue);
+    if (!co_await limiter_->acquire()) co_return fail(Code::cancelled, "context canceled");
+    co_return Slot(limiter_.get());
+  }
+
+  void prepare(RequestScope& scope, net::RequestHead& head) const {
+    head.authority = authority_;
+    if (!options_.app_token.empty()) head.headers.set("dapr-api-token", options_.app_token);
+    if (scope.span.valid()) {
+      head.headers.set("traceparent", scope.span.traceparent());
+      if (!scope.span.state.empty()) head.headers.set("tracestate", scope.span.state);
+    }
+  }
+
+  Async<AppAnswer> whole(RequestScope& scope, AppRequest request) {
+    if (!healthy_) co_return unhealthy();
+    MECHA_CO_TRY(Slot slot, co_await enter(scope));
+    const MarkTimer timer(scope, Mark::app);
+    net::RequestHead head;
+    head.method = std::move(request.method);
+    head.target = std::move(request.target);
+    head.headers = std::move(request.headers);
+    head.content_length = request.body.size();
+    head.has_body = !request.body.empty();
+    prepare(scope, head);
+    MECHA_CO_TRY(auto call, co_await client_.open(std::move(head)));
+    if (!request.body.empty()) {
+      // An application may answer before it has read all: what it says counts, not that it stopped reading.
+      const auto written = co_await call->write(request.body);
+      if (written) (void)co_await call->finish_writing();
+    }
+    MECHA_CO_TRY(auto* answer, co_await call->head());
+    MECHA_CO_TRY(auto body, co_await net::read_all(*call, options_.message_max));
+    co_return AppAnswer{answer->status, std::move(answer->headers), std::move(body)};
+  }
+
+  Async<net::grpc::Unary> unary(
+      RequestScope& scope,
+      std::string method,
+      net::Headers metadata,
+      std::string message,
+      bool with_token,
+      std::optional<std::chrono::nanoseconds> limit
+  ) {
+    const MarkTimer timer(scope, Mark::app);
+    if (with_token && !options_.app_token.empty()) metadata.set("dapr-api-token", options_.app_token);
+    if (scope.span.valid()) {
+      if (!metadata.has("traceparent")) metadata.add("traceparent", scope.span.traceparent());
+      metadata.set("grpc-trace-bin", net::grpc::encode_bin(scope.span.binary()));
+      if (!scope.span.state.empty()) metadata.set("tracestate", scope.span.state);
+    }
+    const auto time = limit ? std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds(0);
+    co_return co_await net::grpc::unary(
+        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
+    );
+  }
+
+  AppChannelOptions options_;
+  net::Client client_;
+  std::unique_ptr<Limiter> limiter_;
+  std::string authority_;
+  std::atomic<bool> healthy_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<AppChannel> make_app_channel(Shards& shards, AppChannelOptions options) {
+  return std::make_unique<Channel>(shards, std::move(options));
+}
+
+}  // namespace mecha

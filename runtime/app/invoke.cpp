@@ -1,0 +1,193 @@
+#include "runtime/app/invoke.hpp"
+
+#include <array>
+
+#include "runtime/app/application.hpp"
+#include "runtime/base/text.hpp"
+
+namespace mecha {
+
+Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest request);
+
+namespace {
+
+constexpr std::array<std::string_view, 11> kHopByHop{
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "te",
+    "trailer",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "content-length",
+};
+
+bool ends_with_nocase(std::string_view text, std::string_view suffix) {
+  return text.size() >= suffix.size() && text::equals_nocase(text.substr(text.size() - suffix.size()), suffix);
+}
+
+bool starts_with_nocase(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && text::equals_nocase(text.substr(0, prefix.size()), prefix);
+}
+
+// Characters that may stand unescaped in a URL path, besides '%' (net/url's validEncoded).
+bool valid_in_path(char c) {
+  const auto u = static_cast<unsigned char>(c);
+  if ((u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9')) return true;
+  return std::string_view("-_.~!$&'()*+,;=:@[]%/").find(c) != std::string_view::npos;
+}
+
+// The method in escaped form: as it is when it already is a valid escaped path, else escaped anew. Fails when a '%' in it
+// escapes nothing, as the outgoing URL would not parse.
+Result<std::string> escaped_method(std::string_view method, std::string_view url) {
+  const auto plain = text::unescape_path(method);
+  if (!plain) {
+    const auto bad = method.substr(method.find('%'), 3);
+    return fail(
+        Code::internal,
+        "parse " + text::quote(url) + ": invalid URL escape " + text::quote(bad)
+    );
+  }
+  bool valid = true;
+  for (const char c : method) valid = valid && valid_in_path(c);
+  if (valid) return std::string(method);
+  return text::escape(*plain, "$&+,/:;=@");
+}
+
+bool known_verb(std::string_view verb) {
+  constexpr std::array<std::string_view, 8> verbs{
+      "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"};
+  for (const auto known : verbs) {
+    if (known == verb) return true;
+  }
+  return false;
+}
+
+// A header of the caller as the application sees it; nothing for those that stay behind.
+void pass_header(net::Headers& out, const net::Headers::Field& field, bool traced) {
+  const auto name = field.name;
+  const auto is = [&](std::string_view other) { return text::equals_nocase(name, other); };
+  if (is("content-type") || is("host") || is("destination-app-id")) return;
+  if (traced && (is("traceparent") || is("tracestate") || is("grpc-trace-bin"))) return;
+  if (is("baggage") && out.has("baggage")) return;
+  if (name.starts_with(':')) {
+    out.add("dapr-" + std::string(name.substr(1)), field.value);
+  } else if (starts_with_nocase(name, "grpc-")) {
+    out.add("dapr-" + std::string(name), field.value);
+  } else {
+    out.add(name, field.value);
+  }
+}
+
+Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest request) {
+  auto& channel = *scope.app.channel;
+  const auto& options = channel.options();
+  const auto scheme = options.protocol == AppProtocol::https ? "https://" : "http://";
+  const auto base = scheme + options.address + ":" + std::to_string(options.port);
+  MECHA_CO_TRY(auto head, http_request_head(scope, request, base, {}));
+  MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
+  const MarkTimer timer(scope, Mark::app);
+  MECHA_CO_TRY_VOID(co_await send_body(request, opened->call()));
+  MECHA_CO_TRY(auto* answer, co_await opened->call().head());
+
+  // Keeps the call, and with it the concurrency slot, until the body is read or dropped.
+  struct Body final : net::BodyReader {
+    explicit Body(std::unique_ptr<AppCall> c) : call(std::move(c)) {}
+    Async<std::string_view> read() override { return call->call().read(); }
+    std::unique_ptr<AppCall> call;
+  };
+  auto& response = *answer;
+  co_return http_answer(response, std::make_unique<Body>(std::move(opened)));
+}
+
+}  // namespace
+
+bool is_hop_by_hop(std::string_view name) {
+  for (const auto hop : kHopByHop) {
+    if (text::equals_nocase(name, hop)) return true;
+  }
+  return false;
+}
+
+net::Headers end_to_end(const net::Headers& headers) {
+  std::vector<std::string_view> nominated;
+  for (const auto value : headers.all("connection")) {
+    for (const auto name : text::split(value, ',')) nominated.push_back(text::trim(name));
+  }
+  net::Headers kept;
+  for (const auto& field : headers) {
+    if (is_hop_by_hop(field.name) || ends_with_nocase(field.name, "-bin")) continue;
+    bool named = false;
+    for (const auto name : nominated) named = named || text::equals_nocase(name, field.name);
+    if (!named) kept.add(field.name, field.value);
+  }
+  return kept;
+}
+
+Result<net::RequestHead> http_request_head(
+    const RequestScope& scope, const InvokeRequest& request, std::string_view base, const net::Headers& extra
+) {
+  if (!request.http_part) {
+    return fail(Error{.code = Code::invalid_argument, .message = Error{.code = Code::invalid_argument, .message = "missing HTTP extension field"}.as_rpc_text()});
+  }
+  if (!known_verb(request.verb)) {
+    return fail(Error{.code = Code::invalid_argument, .message = Error{.code = Code::invalid_argument, .message = "invalid HTTP verb"}.as_rpc_text()});
+  }
+  net::RequestHead head;
+  head.method = request.verb;
+  std::string url{base};
+  if (!request.method.empty() && request.method.front() != '/') url += '/';
+  MECHA_TRY(const auto method, escaped_method(request.method, url + request.method));
+  url += method;
+  const auto authority = url.find("://") + 3;
+  const auto path = url.find('/', authority);
+  head.target = path == std::string::npos ? "/" : url.substr(path);
+  head.authority = url.substr(authority, path == std::string::npos ? std::string::npos : path - authority);
+  if (!request.query.empty()) head.target.append("?").append(request.query);
+
+  const bool traced = scope.span.valid();
+  const auto passing = end_to_end(request.headers);
+  for (const auto& field : passing) pass_header(head.headers, field, traced);
+  if (!request.type_url.empty()) {
+    head.headers.add("Content-Type", "application/x-protobuf");
+  } else if (!request.content_type.empty()) {
+    head.headers.add("Content-Type", request.content_type);
+  }
+  for (const auto& field : extra) head.headers.erase(field.name);
+  for (const auto& field : extra) head.headers.add(field.name, field.value);
+  head.has_body = request.body != nullptr;
+  head.content_length = head.has_body ? request.length : std::optional<std::uint64_t>(0);
+  return head;
+}
+
+InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body) {
+  InvokeAnswer answer;
+  answer.status = static_cast<int>(head.status);
+  answer.headers = end_to_end(head.headers);
+  answer.content_type = std::string(head.headers.value_or("content-type"));
+  answer.length = head.content_length;
+  answer.body = std::move(body);
+  return answer;
+}
+
+Async<void> send_body(const InvokeRequest& request, net::ClientCall& call) {
+  if (request.body == nullptr) co_return Result<void>{};
+  for (;;) {
+    MECHA_CO_TRY(const std::string_view piece, co_await request.body->read());
+    if (piece.empty()) break;
+    const auto written = co_await call.write(piece);
+    if (!written) co_return Result<void>{};  // the answer tells why
+  }
+  (void)co_await call.finish_writing();
+  co_return Result<void>{};
+}
+
+Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest request) {
+  if (scope.app.channel->is_grpc()) return invoke_grpc_application(scope, std::move(request));
+  return invoke_http_application(scope, std::move(request));
+}
+
+}  // namespace mecha

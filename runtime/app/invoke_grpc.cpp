@@ -1,0 +1,111 @@
+// Invocation of a gRPC application: AppCallback/OnInvoke (contract 01, 8.3).
+
+#include <array>
+
+#include "runtime/app/application.hpp"
+#include "runtime/app/invoke.hpp"
+#include "runtime/app/invoke_codec.hpp"
+#include "runtime/base/text.hpp"
+
+namespace mecha {
+namespace {
+
+// Names that get `dapr-` in front when they came from HTTP, which their capitals tell.
+constexpr std::array<std::string_view, 26> kPermanent{
+    "Accept",
+    "Accept-Charset",
+    "Accept-Language",
+    "Accept-Ranges",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Cache-Control",
+    "Content-Type",
+    "Content-Length",
+    "Cookie",
+    "Date",
+    "Expect",
+    "From",
+    "Host",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Schedule-Tag-Match",
+    "If-Unmodified-Since",
+    "Max-Forwards",
+    "Origin",
+    "Pragma",
+    "Referer",
+};
+constexpr std::array<std::string_view, 2> kPermanentToo{"Via", "Warning"};
+
+template <class List>
+bool contains(const List& list, std::string_view name) {
+  for (const auto item : list) {
+    if (item == name) return true;
+  }
+  return false;
+}
+
+// gRPC's own names cannot be set as metadata.
+bool reserved(std::string_view name) {
+  return name == "user-agent" || name == "te" || name.starts_with("grpc-") || name.starts_with(':') ||
+         name == "content-type";
+}
+
+net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers) {
+  net::Headers out;
+  const bool traced = scope.span.valid();
+  for (const auto& field : headers) {
+    const auto name = text::lower(field.name);
+    if (name == "destination-app-id") continue;
+    if (traced && (name == "traceparent" || name == "tracestate" || name == "grpc-trace-bin")) continue;
+    if (contains(kPermanent, field.name) || contains(kPermanentToo, field.name)) {
+      out.add("dapr-" + name, field.value);
+    } else if (name.ends_with("-bin")) {
+      if (net::grpc::decode_bin(field.value)) out.add(name, field.value);
+    } else if (!reserved(name)) {
+      out.add(name, field.value);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest request) {
+  std::string data;
+  if (request.body != nullptr) {
+    MECHA_CO_TRY(data, co_await net::read_all(*request.body, scope.app.info.body_bytes_max));
+  }
+  auto message = encode_invoke_request(request, data);
+  auto called = co_await scope.app.channel->call(
+      scope,
+      "/dapr.proto.runtime.v1.AppCallback/OnInvoke",
+      metadata_of(scope, request.headers),
+      std::move(message),
+      true
+  );
+  MECHA_CO_TRY(auto unary, std::move(called));
+  InvokeAnswer answer;
+  answer.status = static_cast<int>(unary.status.code);
+  answer.status_message = unary.status.message;
+  answer.status_details = status_details(unary.status.details);
+  for (const auto& field : unary.headers) {
+    if (!reserved(field.name)) answer.headers.add(field.name, field.value);
+  }
+  answer.trailers = std::move(unary.trailers);
+  if (unary.status.ok()) {
+    MECHA_CO_TRY(auto decoded, decode_invoke_response(unary.message));
+    answer.type_url = std::move(decoded.type_url);
+    answer.content_type =
+        answer.type_url.empty() ? std::move(decoded.content_type) : "application/x-protobuf";
+    answer.length = decoded.data.size();
+    answer.body = std::make_unique<net::TextBody>(std::move(decoded.data));
+  }
+  co_return answer;
+}
+
+}  // namespace mecha

@@ -1,0 +1,139 @@
+#include "runtime/capabilities/invocation/external.hpp"
+
+#include "runtime/app/application.hpp"
+#include "runtime/base/text.hpp"
+
+namespace mecha {
+namespace {
+
+constexpr int kRedirectsMax = 10;
+// Endpoints come from YAML, URLs from callers: what callers can name must not fill the memory with pools.
+constexpr std::size_t kClientsMax = 256;
+
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// Scheme and authority of a URL, "http://host:port".
+std::string_view origin_of(std::string_view url) {
+  const auto authority = url.find("://") + 3;
+  return url.substr(0, url.find('/', authority));
+}
+
+// The URL that a Location header means.
+std::string follow(std::string_view url, std::string_view location) {
+  if (location.starts_with("http://") || location.starts_with("https://")) return std::string(location);
+  if (location.starts_with('/')) return std::string(origin_of(url)).append(location);
+  const auto path = url.substr(0, url.find('?'));
+  return std::string(path.substr(0, path.rfind('/') + 1)).append(location);
+}
+
+class Body final : public net::BodyReader {
+ public:
+  Body(std::shared_ptr<net::Client> client, std::unique_ptr<net::ClientCall> call)
+      : client_(std::move(client)), call_(std::move(call)) {}
+  Async<std::string_view> read() override { return call_->read(); }
+
+ private:
+  std::shared_ptr<net::Client> client_;
+  std::unique_ptr<net::ClientCall> call_;
+};
+
+}  // namespace
+
+struct External::Target {
+  std::string url;  // scheme, authority and the path that stands before the method
+  net::TlsClientOptions tls;
+  bool http2 = false;
+  bool redirects = false;
+};
+
+Result<std::shared_ptr<net::Client>> External::client(const Target& target) {
+  const auto origin_text = origin_of(target.url);
+  std::string key{origin_text};
+  key.append(target.http2 ? "|h2" : "|").append(target.tls.verify ? "" : "|insecure");
+  key.append("|").append(target.tls.ca_pem).append("|").append(target.tls.certificate_pem);
+  const std::lock_guard lock(mutex_);
+  if (const auto it = clients_.find(key); it != clients_.end()) return it->second;
+
+  const bool secure = origin_text.starts_with("https://");
+  auto authority = origin_text.substr(origin_text.find("://") + 3);
+  if (const auto user = authority.rfind('@'); user != std::string_view::npos) authority.remove_prefix(user + 1);
+  net::Origin origin{.port = static_cast<std::uint16_t>(secure ? 443 : 80)};
+  const auto colon = authority.rfind(':');
+  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
+    const auto port = text::to_uint(authority.substr(colon + 1));
+    if (!port || *port > 65535) {
+      return fail(Code::invalid_argument, "parse " + text::quote(target.url) + ": invalid port");
+    }
+    origin.port = static_cast<std::uint16_t>(*port);
+    authority = authority.substr(0, colon);
+  }
+  origin.host = std::string(authority);
+  if (origin.host.starts_with('[') && origin.host.ends_with(']')) origin.host = origin.host.substr(1, origin.host.size() - 2);
+
+  net::ClientOptions options{.http2 = target.http2};
+  options.connect_timeout = std::chrono::seconds(15);
+  if (secure) {
+    auto tls = target.tls;
+    tls.alpn = {target.http2 ? "h2" : "http/1.1"};
+    MECHA_TRY(options.tls, net::make_tls(tls));
+  }
+  if (clients_.size() >= kClientsMax) clients_.clear();
+  return clients_[key] = std::make_shared<net::Client>(application_.shards, std::move(origin), std::move(options));
+}
+
+Async<InvokeAnswer> External::call_url(RequestScope& scope, std::string base, InvokeRequest request) {
+  Target target{.url = std::move(base)};
+  net::Headers extra;
+  if (const auto* channel = application_.channel.get()) {
+    target.tls.verify = channel->protocol() != AppProtocol::https;
+    target.http2 = channel->protocol() == AppProtocol::h2c;
+    if (!channel->options().app_token.empty()) extra.add("dapr-api-token", channel->options().app_token);
+  }
+  co_return co_await send(scope, std::move(target), request, std::move(extra));
+}
+
+Async<InvokeAnswer> External::call_endpoint(
+    RequestScope& scope, const HttpEndpointSpec& endpoint, InvokeRequest request
+) {
+  Target target{.url = endpoint.base_url, .redirects = true};
+  target.tls.ca_pem = endpoint.root_ca.value;
+  target.tls.certificate_pem = endpoint.certificate.value;
+  target.tls.private_key_pem = Secret(endpoint.private_key.value);
+  net::Headers extra;
+  for (const auto& header : endpoint.headers) extra.add(header.name, header.value);
+  co_return co_await send(scope, std::move(target), request, std::move(extra));
+}
+
+Async<InvokeAnswer> External::send(
+    RequestScope& scope, Target target, const InvokeRequest& request, net::Headers extra
+) {
+  MECHA_CO_TRY(auto head, http_request_head(scope, request, target.url, extra));
+  if (scope.span.valid()) head.headers.set("traceparent", scope.span.traceparent());
+  auto url = std::string(origin_of(target.url)) + head.target;
+  for (int redirects = 0;; ++redirects) {
+    MECHA_CO_TRY(const auto pool, client(target));
+    const MarkTimer timer(scope, Mark::app);
+    MECHA_CO_TRY(auto call, co_await pool->open(net::RequestHead(head)));
+    if (redirects == 0) MECHA_CO_TRY_VOID(co_await send_body(request, *call));
+    MECHA_CO_TRY(auto* response, co_await call->head());
+    const auto location = response->headers.value_or("location");
+    // 307 and 308 want the body again, which has gone.
+    const bool same_again = response->status >= 307 && head.has_body;
+    if (!target.redirects || !is_redirect(response->status) || location.empty() || same_again) {
+      co_return http_answer(*response, std::make_unique<Body>(pool, std::move(call)));
+    }
+    if (redirects == kRedirectsMax) co_return fail(Code::internal, "stopped after 10 redirects");
+    url = follow(url, location);
+    target.url = url;
+    head.target = url.substr(origin_of(url).size());
+    if (head.target.empty()) head.target = "/";
+    head.authority = std::string(origin_of(url).substr(url.find("://") + 3));
+    if (response->status < 307 && head.method != "HEAD") head.method = "GET";
+    head.has_body = false;
+    head.content_length = 0;
+  }
+}
+
+}  // namespace mecha

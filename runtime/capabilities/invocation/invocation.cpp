@@ -1,0 +1,219 @@
+#include "runtime/capabilities/invocation/invocation.hpp"
+
+#include "api/errors/common.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/app/method.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/resilience/run.hpp"
+
+namespace mecha {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the built-in retry of a hop may keep of a body; a retry policy may keep as much as a body may be long.
+constexpr std::size_t kHopReplayMax = 64 << 10;
+constexpr std::size_t kPolicyReplayMax = 64 << 20;
+// Failed answers are kept whole so that another attempt may replace them.
+constexpr std::size_t kFailedBodyMax = 64 << 20;
+
+enum class Kind : std::uint8_t { url, endpoint, own, peer };
+
+bool is_url(std::string_view target) {
+  return target.starts_with("http://") || target.starts_with("https://");
+}
+
+bool may_repeat_hop(Code code) { return code == Code::unavailable || code == Code::unauthenticated; }
+
+}  // namespace
+
+struct Invocation::Call {
+  std::string target;        // as the caller gave it
+  std::string id, name_space;
+  Kind kind = Kind::peer;
+  const HttpEndpointSpec* endpoint = nullptr;
+  InvokeRequest request;
+  bool streaming = false;
+  std::optional<ReplayBody> body;
+  std::optional<InvokeAnswer> failed;  // the last answer outside 200-399
+  std::string breaker_key;
+};
+
+Async<InvokeAnswer> Invocation::invoke(RequestScope& scope, std::string target, InvokeRequest request) {
+  Call call{.target = std::move(target), .request = std::move(request)};
+  scope.target = call.target;
+  if (auto bad = check_method(call.request.method); !bad) {
+    co_return fail(errors::direct_invoke(call.target, bad.error().as_rpc_text()));
+  }
+  call.request.method = clean_method(call.request.method);
+  auto invoked = co_await under_policies(scope, call);
+  if (invoked) co_return std::move(invoked);
+  if (call.failed) co_return std::move(*call.failed);
+  const auto& error = invoked.error();
+  const bool denied = call.kind == Kind::peer && error.code == Code::permission_denied;
+  co_return fail(errors::direct_invoke(call.target, error.message, denied ? 403 : 500));
+}
+
+Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) {
+  if (resolver_ == nullptr) co_return fail(Code::internal, "name resolver not initialized");
+  if (is_url(call.target)) {
+    call.kind = Kind::url;
+    call.breaker_key = call.target + "/" + call.request.method;
+  } else {
+    const auto parts = text::split(call.target, '.');
+    if (parts.size() > 2) co_return fail(Code::invalid_argument, "invalid app id " + call.target);
+    call.id = std::string(parts[0]);
+    call.name_space = parts.size() == 2 ? std::string(parts[1]) : application_.info.identity_name_space;
+    const auto& endpoints = scope.snapshot->endpoints;
+    if (const auto it = parts.size() == 1 ? endpoints.find(call.target) : endpoints.end(); it != endpoints.end()) {
+      call.kind = Kind::endpoint;
+      call.endpoint = &it->second;
+      call.breaker_key = call.target + ":" + it->second.base_url;
+    } else {
+      const bool own = call.id == application_.info.id && call.name_space == application_.info.identity_name_space;
+      call.kind = own ? Kind::own : Kind::peer;
+      call.breaker_key = call.target + ":" + call.request.method;
+    }
+  }
+  call.streaming = call.request.body != nullptr && !call.request.length;
+  auto policy = scope.snapshot->resiliency->app_policy(call.target, call.breaker_key);
+  if (call.streaming) policy.retry = nullptr;
+  if (call.request.body != nullptr) {
+    call.body.emplace(*call.request.body, call.streaming ? 0 : policy.retry ? kPolicyReplayMax : kHopReplayMax);
+    call.request.body = &*call.body;
+  }
+  if (policy.empty()) co_return co_await attempt(scope, call);
+  const auto limit = policy.timeout;
+  const auto work = [this, &scope, &call, limit](int number) -> Async<InvokeAnswer> {
+    if (number > 1 && call.body && !call.body->rewind()) {
+      co_return fail(Error{.message = "the body is too long to be sent again", .failure = Failure::circuit_open});
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    auto made = co_await attempt(scope, call);
+    if (made && limit) made->deadline = begun + *limit;
+    co_return std::move(made);
+  };
+  co_return co_await resilience::run<InvokeAnswer>(scope, std::move(policy), work);
+}
+
+// One attempt. An answer outside 200-399 counts as failed for policies; it is kept, with its body.
+Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
+  call.failed.reset();
+  auto called = co_await call_target(scope, call);
+  if (!called) co_return std::move(called);
+  // Errors of gRPC applications count as success here (contract 01, 8.3).
+  if (called->is_grpc() || called->success()) co_return std::move(called);
+  const auto status = called->status;
+  if (!call.streaming && called->body) {
+    MECHA_CO_TRY(auto body, co_await net::read_all(*called->body, kFailedBodyMax));
+    called->length = body.size();
+    called->body = std::make_unique<net::TextBody>(std::move(body));
+  }
+  call.failed = std::move(*called);
+  co_return fail(Error{.message = "application answered " + std::to_string(status), .outcome = status});
+}
+
+Async<InvokeAnswer> Invocation::call_target(RequestScope& scope, Call& call) {
+  switch (call.kind) {
+    case Kind::url: return external_.call_url(scope, call.target, InvokeRequest(call.request));
+    case Kind::endpoint: return external_.call_endpoint(scope, *call.endpoint, InvokeRequest(call.request));
+    case Kind::own: return call_own(scope, call);
+    case Kind::peer: break;
+  }
+  return call_peer(scope, call);
+}
+
+Async<InvokeAnswer> Invocation::call_own(RequestScope& scope, Call& call) {
+  if (application_.channel == nullptr) {
+    co_return fail(Code::internal, "cannot invoke local endpoint: app channel not initialized");
+  }
+  auto called = co_await invoke_application(scope, InvokeRequest(call.request));
+  if (!called && called.error().message == "app is not in a healthy state") {
+    called.error().message = called.error().as_rpc_text();
+  }
+  co_return std::move(called);
+}
+
+Async<std::string> Invocation::resolve(Call& call) {
+  for (int tries = 0; tries <= 5; ++tries) {
+    MECHA_CO_TRY(auto address, co_await resolver_->resolve({call.id, call.name_space}));
+    if (!address.empty()) co_return address;
+    if (!co_await sleep_for(100ms)) break;
+  }
+  co_return fail(
+      Code::internal, "resolver returned empty address for app id " + call.name_space + "/" + call.id
+  );
+}
+
+Async<InvokeAnswer> Invocation::call_peer(RequestScope& scope, Call& call) {
+  MECHA_CO_TRY(const auto address, co_await resolve(call));
+  auto policy = call.streaming ? resilience::Policy{}
+                               : scope.snapshot->resiliency->built_in_service_retry(call.id);
+  resilience::Backoff backoff(policy.retry, Clock::real());
+  for (int tries = 0;; ++tries) {
+    auto answered = co_await hop(scope, call, address);
+    if (answered || !may_repeat_hop(answered.error().code)) co_return std::move(answered);
+    peers_.drop(address);
+    resolver_->forget(address);
+    const bool again = !policy.empty() && (!call.body || call.body->rewind());
+    const auto wait = again ? backoff.next(answered.error()) : std::nullopt;
+    if (!wait) {
+      if (tries > 0) {
+        answered.error().message = "failed to invoke target " + call.id + " after " + std::to_string(tries) +
+                                   " retries. Error: " + answered.error().message;
+      }
+      co_return std::move(answered);
+    }
+    if (tries == 0) policy.retrying(*wait, answered.error());
+    const MarkTimer timer(scope, Mark::resilience);
+    if (!co_await sleep_for(*wait)) co_return std::move(answered);
+  }
+}
+
+Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::string& address) {
+  InvokeRequest request(call.request);
+  stamp(request, call);
+  auto answered = co_await peers_.invoke(scope, address, std::move(request));
+  if (!answered && answered.error().code == Code::unimplemented) {
+    // A peer of an old version: the whole body in one message, if it can be had again.
+    if (call.streaming || (call.body && !call.body->rewind())) {
+      co_return fail(
+          Code::unimplemented,
+          "target app '" + call.id +
+              "' is running a version of Dapr that does not support streaming-based service invocation"
+      );
+    }
+    std::string body;
+    if (call.body) {
+      MECHA_CO_TRY(body, co_await net::read_all(*call.body, kPolicyReplayMax));
+    }
+    InvokeRequest unary(call.request);
+    stamp(unary, call);
+    answered = co_await peers_.invoke_unary(scope, address, std::move(unary), std::move(body));
+  }
+  if (answered) answered->remote = true;
+  co_return std::move(answered);
+}
+
+// What a sidecar says of itself and of the way so far (contract 01, 5.3 and 9.2); a client cannot say it instead.
+void Invocation::stamp(InvokeRequest& request, const Call& call) const {
+  const auto& info = application_.info;
+  auto& headers = request.headers;
+  for (const auto name : {"destination-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id"}) {
+    headers.erase(name);
+  }
+  if (request.length && (*request.length > 0 || request.verb == "POST" || request.verb == "PUT" || request.verb == "PATCH")) {
+    headers.set("Content-Length", std::to_string(*request.length));
+  }
+  headers.add("destination-app-id", call.id);
+  headers.add("dapr-caller-namespace", info.identity_name_space);
+  headers.add("dapr-caller-app-id", info.id);
+  headers.add("dapr-callee-app-id", call.id);
+  headers.add("X-Forwarded-For", info.host_address);
+  headers.add("X-Forwarded-Host", info.host_name);
+  const bool ip6 = info.host_address.find(':') != std::string::npos;
+  const auto address = ip6 ? "\"[" + info.host_address + "]\"" : info.host_address;
+  headers.add("Forwarded", "for=" + address + ";by=" + address + ";host=" + info.host_name);
+}
+
+}  // namespace mecha

@@ -1,0 +1,50 @@
+// A request body that can be read again, as long as what was read of it fits a limit.
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "runtime/net/message.hpp"
+
+namespace mecha {
+
+class ReplayBody final : public net::BodyReader {
+ public:
+  // Keeps up to `keep_max` bytes; a longer body can be read again only while nothing of it was read.
+  ReplayBody(net::BodyReader& source, std::size_t keep_max) : source_(source), keep_max_(keep_max) {}
+
+  Async<std::string_view> read() override {
+    if (position_ < kept_.size()) {
+      const auto rest = std::string_view(kept_).substr(position_);
+      position_ = kept_.size();
+      co_return rest;
+    }
+    if (ended_) co_return std::string_view();
+    MECHA_CO_TRY(const std::string_view piece, co_await source_.read());
+    ended_ = piece.empty();
+    if (lost_ || kept_.size() + piece.size() > keep_max_) {
+      lost_ = lost_ || !piece.empty();
+      co_return piece;
+    }
+    kept_.append(piece);
+    position_ = kept_.size();
+    co_return std::string_view(kept_).substr(kept_.size() - piece.size());
+  }
+
+  // Back to the beginning; false if a part is gone for good.
+  bool rewind() {
+    if (lost_) return false;
+    position_ = 0;
+    return true;
+  }
+
+ private:
+  net::BodyReader& source_;
+  std::size_t keep_max_;
+  std::string kept_;
+  std::size_t position_ = 0;
+  bool ended_ = false, lost_ = false;
+};
+
+}  // namespace mecha

@@ -1,0 +1,186 @@
+#include "runtime/mesh/peer_server.hpp"
+
+#include "runtime/app/application.hpp"
+#include "runtime/app/method.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/mesh/peer_codec.hpp"
+#include "runtime/mesh/request_body.hpp"
+#include "runtime/security/access_control.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha::mesh {
+namespace {
+
+using net::grpc::ServerCall;
+using net::grpc::Status;
+
+std::optional<trace::Context> parent_of(const net::Headers& metadata) {
+  if (const auto binary = metadata.get("grpc-trace-bin")) {
+    if (const auto bytes = net::grpc::decode_bin(*binary)) return trace::parse_binary(*bytes);
+  }
+  if (const auto text = metadata.get("traceparent")) return trace::parse_traceparent(*text);
+  return std::nullopt;
+}
+
+Error unsupported_version(std::int64_t version) {
+  Error error{
+      .code = Code::unimplemented,
+      .message = "Unsupported spec version: " + std::to_string(version)};
+  error.message = error.as_rpc_text();
+  return error;
+}
+
+bool wants_events(const InvokeRequest& request) {
+  const auto accept = request.headers.all("accept");
+  return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
+}
+
+// Whether the application gets a body, and how long it is. A request of a verb that seldom has one is looked into first.
+Async<void> settle_body(InvokeRequest& request, RequestBody& body) {
+  request.body = &body;
+  request.length = text::to_uint(request.headers.value_or("content-length"));
+  if (request.length && *request.length > 0) co_return Result<void>{};
+  const bool seldom = request.verb == "GET" || request.verb == "HEAD" || request.verb == "DELETE" ||
+                      request.verb == "OPTIONS" || request.verb.empty() || request.length;
+  if (seldom) {
+    MECHA_CO_TRY(const bool empty, co_await body.at_end());
+    if (empty) {
+      request.body = nullptr;
+      request.length = 0;
+    } else {
+      request.length.reset();
+    }
+  }
+  co_return Result<void>{};
+}
+
+// Sends the answer in messages: the head with the first piece, then piece by piece.
+Async<void> send_answer(ServerCall& call, InvokeAnswer answer, bool events) {
+  std::uint64_t seq = 0;
+  if (events) answer.status = 0;
+  auto message = encode_stream_head(encode_response(answer, std::nullopt));
+  bool head_sent = false;
+  while (answer.body != nullptr) {
+    auto piece = co_await answer.body->read();
+    if (!piece) co_return fail(std::move(piece).error());
+    if (piece->empty()) break;
+    append_payload(message, *piece, seq++);
+    MECHA_CO_TRY_VOID(co_await call.write(message));
+    head_sent = true;
+    message.clear();
+  }
+  // An event stream without events ends without a message: its caller reports that as EOF.
+  if (!head_sent && !events) MECHA_CO_TRY_VOID(co_await call.write(message));
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
+  if (!net::grpc::is_grpc(exchange.request())) {
+    (void)co_await exchange.respond({.status = 415}, {});
+    co_return;
+  }
+  ServerCall call(exchange, message_max_);
+  RequestScope scope(application_, application_.snapshot(), Face::peer);
+  scope.parent = parent_of(call.metadata());
+  const std::string method{call.method()};
+  const bool stream = method == kCallLocalStream;
+  if (!stream && method != kCallLocal) {
+    (void)co_await call.finish(Status{
+        .code = Code::unimplemented,
+        .message = "the internal port of this build serves service invocation only, not " + method});
+    co_return;
+  }
+  const auto identity = exchange.peer().identity;
+  auto done = stream ? co_await call_local_stream(scope, call, identity)
+                     : co_await call_local(scope, call, identity);
+  if (call.finished()) co_return;
+  Status status;
+  if (!done) status = {.code = done.error().code, .message = done.error().message};
+  (void)co_await call.finish(std::move(status));
+}
+
+Error PeerServer::app_channel_error(Error error) {
+  if (!error.message.starts_with("rpc error: ") && error.message == "app is not in a healthy state") {
+    error.message = error.as_rpc_text();
+  }
+  return {.code = Code::internal, .message = "error invoking app channel: " + error.message};
+}
+
+Result<void> PeerServer::admit(
+    RequestScope& scope, InvokeRequest& request, const std::string& identity
+) const {
+  MECHA_TRY_VOID(check_method(request.method));
+  request.method = clean_method(request.method);
+  if (application_.channel == nullptr) return fail(Code::internal, "app channel is not initialized");
+  if (scope.snapshot->access == nullptr) return {};
+  const bool http = !application_.channel->is_grpc();
+  return scope.snapshot->access->check(identity, request.method, request.verb, http);
+}
+
+Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::string identity) {
+  MECHA_CO_TRY(auto message, co_await call.read());
+  if (!message) co_return fail(Code::internal, "grpc: no message");
+  MECHA_CO_TRY(auto decoded, decode_request(*message));
+  if (!decoded.has_message) {
+    co_return fail(Code::invalid_argument, "parsing InternalInvokeRequest error: field Message is nil");
+  }
+  auto& request = decoded.request;
+  MECHA_CO_TRY_VOID(admit(scope, request, identity));
+  if (decoded.version != 1) co_return fail(app_channel_error(unsupported_version(decoded.version)));
+
+  auto span = application_.tracer->start(
+      "CallLocal/" + application_.info.id + "/" + request.method, trace::Kind::server, scope.parent
+  );
+  scope.span = span.context();
+  net::TextBody body(std::move(decoded.data));
+  request.body = &body;
+  request.length = body.size();
+  if (*request.length == 0) request.body = nullptr;
+  auto invoked = co_await invoke_application(scope, std::move(request));
+  if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
+  std::string data;
+  if (invoked->body) {
+    auto read = co_await net::read_all(*invoked->body, message_max_);
+    if (!read) co_return fail(app_channel_error(std::move(read).error()));
+    data = std::move(*read);
+  }
+  MECHA_CO_TRY_VOID(co_await call.write(encode_response(*invoked, data)));
+  co_return co_await call.finish({});
+}
+
+Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call, std::string identity) {
+  MECHA_CO_TRY(auto message, co_await call.read());
+  if (!message) co_return fail(Code::unknown, "EOF");
+  MECHA_CO_TRY(const auto first, decode_stream(*message));
+  Result<DecodedRequest> decoded = decode_request(first.head.value_or(""));
+  if (!decoded) co_return fail(std::move(decoded).error());
+  if (!first.head || !decoded->has_metadata || !decoded->has_message) {
+    co_return fail(
+        Code::invalid_argument,
+        "parsing InternalInvokeRequest error: request does not contain the required fields in the leading chunk"
+    );
+  }
+  auto& request = decoded->request;
+  MECHA_CO_TRY_VOID(admit(scope, request, identity));
+  if (decoded->version != 1) co_return fail(app_channel_error(unsupported_version(decoded->version)));
+
+  auto span = application_.tracer->start(
+      "CallLocal/" + application_.info.id + "/" + request.method, trace::Kind::server, scope.parent
+  );
+  scope.span = span.context();
+  RequestBody body(call, std::move(*message));
+  auto settled = co_await settle_body(request, body);
+  if (!settled) co_return fail(app_channel_error(std::move(settled).error()));
+  const bool events = wants_events(request);
+  auto invoked = co_await invoke_application(scope, std::move(request));
+  if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
+  if (events && (invoked->status < 200 || invoked->status >= 300)) {
+    co_return fail(app_channel_error({.message = "no response received from stream"}));
+  }
+  MECHA_CO_TRY_VOID(co_await send_answer(call, std::move(*invoked), events));
+  co_return co_await call.finish({});
+}
+
+}  // namespace mecha::mesh

@@ -1,0 +1,38 @@
+// The server's side of the peer protocol: what other sidecars ask of our application (contract 01, section 9; 04b).
+
+#pragma once
+
+#include <string>
+
+#include "runtime/net/grpc.hpp"
+#include "runtime/telemetry/request_scope.hpp"
+
+namespace mecha {
+
+class Application;
+struct InvokeRequest;
+
+namespace mesh {
+
+class PeerServer {
+ public:
+  // `message_max`: of one message; 0: none. Lives as long as the server that calls it.
+  PeerServer(Application& application, std::size_t message_max)
+      : application_(application), message_max_(message_max) {}
+
+  // The handler of the internal port.
+  asio::awaitable<void> serve(net::Exchange& exchange);
+
+ private:
+  // Each answers the call, or fails with the status that ends it.
+  Async<void> call_local(RequestScope& scope, net::grpc::ServerCall& call, std::string identity);
+  Async<void> call_local_stream(RequestScope& scope, net::grpc::ServerCall& call, std::string identity);
+  Result<void> admit(RequestScope& scope, InvokeRequest& request, const std::string& identity) const;
+  static Error app_channel_error(Error error);
+
+  Application& application_;
+  std::size_t message_max_;
+};
+
+}  // namespace mesh
+}  // namespace mecha
