@@ -70,6 +70,7 @@ TEST_CASE("a schedule that is none says why", "[cron]") {
       {"@every 30d", "failed to parse duration @every 30d: time: unknown unit \"d\" in duration \"30d\""},
       {"@every 5", "failed to parse duration @every 5: time: missing unit in duration \"5\""},
       {"TZ=Nope/Zone * * * * *", "provided bad location Nope/Zone: unknown time zone Nope/Zone"},
+      {"TZ=Europe/ * * * * *", "provided bad location Europe/: unknown time zone Europe/"},
       {"TZ=UTC", "provided bad location UTC: unknown time zone UTC"},
   }));
   CAPTURE(spec);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -13,14 +14,17 @@ namespace {
 namespace chrono = std::chrono;
 
 constexpr std::int64_t kDay = 86'400;
-constexpr std::size_t kFileMax = 1 << 20;
+constexpr std::uintmax_t kFileMax = 1 << 20;
 
 std::optional<std::string> read_file(const std::string& path) {
+  // A folder can be opened, but reading from it throws: "Europe/" is the name of one.
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > kFileMax) {
+    return std::nullopt;
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::nullopt;
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (bytes.size() > kFileMax) return std::nullopt;
-  return bytes;
+  return std::string{std::istreambuf_iterator<char>(file), {}};
 }
 
 std::optional<Zone> load_file(const std::string& path) {
