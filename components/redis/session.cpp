@@ -1,0 +1,92 @@
+#include <array>
+
+#include "components/redis/client.hpp"
+#include "components/redis/dial.hpp"
+#include "components/redis/parser.hpp"
+#include "runtime/async/within.hpp"
+#include "runtime/net/stream.hpp"
+
+namespace mecha::redis {
+
+struct Session::State {
+  std::unique_ptr<net::Stream> stream;
+  Parser parser;
+  std::array<char, 16384> buffer;
+
+  Async<Reply> read() {
+    for (;;) {
+      MECHA_CO_TRY(auto reply, parser.next());
+      if (reply) co_return *std::move(reply);
+      MECHA_CO_TRY(const auto size, co_await stream->read_some(buffer.data(), buffer.size()));
+      if (size == 0) co_return fail(Code::unavailable, "EOF");
+      parser.feed({buffer.data(), size});
+    }
+  }
+};
+
+namespace {
+
+// Closes the session unless the call came to its end: after a cut call its replies would belong to the next one.
+class Cut {
+ public:
+  explicit Cut(Session& session) : session_(&session) {}
+  ~Cut() {
+    if (session_) session_->close();
+  }
+  void keep() { session_ = nullptr; }
+
+ private:
+  Session* session_;
+};
+
+std::unexpected<Error> closed() {
+  return fail(Error{
+      .code = Code::unavailable, .message = "redis: connection is closed", .failure = Failure::never_sent});
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::~Session() { close(); }
+
+bool Session::open() const { return state_->stream != nullptr; }
+
+// The stream is closed but kept: a call that is under way still refers to it.
+void Session::close() {
+  if (state_->stream) state_->stream->close();
+}
+
+Async<void> Session::send(Command command) {
+  Cut cut(*this);
+  std::string bytes;
+  command.append_to(bytes);
+  MECHA_CO_TRY_VOID(co_await state_->stream->write(bytes));
+  cut.keep();
+  co_return Result<void>{};
+}
+
+Async<Reply> Session::next(std::optional<milliseconds> limit) {
+  Cut cut(*this);
+  auto reply = limit ? co_await within(*limit, state_->read()) : co_await state_->read();
+  if (!reply) {
+    if (reply.error().failure == Failure::timeout) reply.error().message = "i/o timeout";
+    co_return reply;
+  }
+  cut.keep();
+  co_return checked(*std::move(reply));
+}
+
+Async<Reply> Session::call(Command command, std::optional<milliseconds> limit) {
+  if (!open()) co_return closed();
+  MECHA_CO_TRY_VOID(co_await send(std::move(command)));
+  co_return co_await next(limit);
+}
+
+Async<std::unique_ptr<Session>> Client::dedicated() {
+  MECHA_CO_TRY(auto stream, co_await dial(options_));
+  auto state = std::make_unique<Session::State>();
+  state->stream = std::move(stream);
+  co_return std::unique_ptr<Session>(new Session(std::move(state)));
+}
+
+}  // namespace mecha::redis
