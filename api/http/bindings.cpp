@@ -1,0 +1,95 @@
+#include "api/http/bindings.hpp"
+
+#include "api/errors/common.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/capabilities/bindings/output.hpp"
+#include "runtime/telemetry/baggage.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha::api {
+namespace {
+
+Result<bindings::InvokeRequest> parse_request(const std::string& body) {
+  auto parsed = json::parse(body);
+  if (!parsed) return fail(errors::malformed_request(parsed.error().message));
+  if (!parsed->is_object() && !parsed->is_null()) {
+    return fail(errors::malformed_request("json: cannot unmarshal the body into an object"));
+  }
+  bindings::InvokeRequest request;
+  if (const auto* operation = parsed->find_nocase("operation"); operation != nullptr && !operation->is_null()) {
+    if (!operation->is_string()) return fail(errors::malformed_request("json: operation must be a string"));
+    request.operation = operation->as_string();
+  }
+  if (const auto* metadata = parsed->find_nocase("metadata"); metadata != nullptr && !metadata->is_null()) {
+    if (!metadata->is_object()) return fail(errors::malformed_request("json: metadata must be an object"));
+    for (const auto& [name, value] : metadata->as_object()) {
+      if (!value.is_string() && !value.is_null()) {
+        return fail(errors::malformed_request("json: metadata." + name + " must be a string"));
+      }
+      request.metadata[name] = value.is_string() ? value.as_string() : std::string();
+    }
+  }
+  const auto* data = parsed->find_nocase("data");
+  request.data = data == nullptr ? "null" : json::write(*data);
+  return request;
+}
+
+// The trace and the baggage of the call go along as metadata.
+Result<void> add_context(HttpRequest& http, Metadata& metadata) {
+  const auto& scope = http.scope;
+  if (scope.span.valid()) {
+    metadata["traceparent"] = scope.span.traceparent();
+    if (!scope.span.state.empty()) metadata["tracestate"] = scope.span.state;
+  }
+  const auto baggage = http.exchange.request().headers.value_or("baggage");
+  if (baggage.empty()) return {};
+  if (const auto checked = telemetry::check_baggage(std::string(baggage)); !checked) {
+    return fail(errors::malformed_request_plain("invalid baggage header: " + checked.error().message));
+  }
+  metadata["baggage"] = std::string(baggage);
+  return {};
+}
+
+asio::awaitable<void> invoke(bindings::OutputBindings& outputs, HttpRequest& http) {
+  const auto body = co_await http.body();
+  if (!body) {
+    co_await respond_error(http, errors::malformed_request(body.error().message));
+    co_return;
+  }
+  auto request = parse_request(*body);
+  if (!request) {
+    co_await respond_error(http, request.error());
+    co_return;
+  }
+  if (const auto added = add_context(http, request->metadata); !added) {
+    co_await respond_error(http, added.error());
+    co_return;
+  }
+  auto outcome = co_await outputs.invoke(http.scope, http.parameter(0), std::move(*request));
+  net::Headers headers;
+  for (const auto& [name, value] : outcome.metadata) headers.add("metadata." + name, value);
+  if (outcome.error) {
+    co_await respond_json(http, outcome.error->status(), error_json(*outcome.error), std::move(headers));
+  } else if (outcome.answered) {
+    co_await respond_json(http, 200, std::move(outcome.data), std::move(headers));
+  } else {
+    co_await respond_empty(http, 204, std::move(headers));
+  }
+}
+
+}  // namespace
+
+std::vector<HttpRoute> bindings_routes(bindings::OutputBindings& outputs) {
+  std::vector<HttpRoute> routes;
+  routes.push_back({
+      .methods = {"POST", "PUT"},
+      .pattern = "/v1.0/bindings/{name}",
+      .name = "InvokeBinding",
+      .group = "v1/bindings",
+      .handler = [&outputs](HttpRequest& http) { return invoke(outputs, http); },
+  });
+  return routes;
+}
+
+}  // namespace mecha::api

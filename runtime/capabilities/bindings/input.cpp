@@ -1,0 +1,194 @@
+#include "runtime/capabilities/bindings/input.hpp"
+
+#include "runtime/app/metadata_headers.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/wire.hpp"
+#include "runtime/capabilities/call/component_call.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha::bindings {
+namespace {
+
+constexpr std::string_view kCallback = "/dapr.proto.runtime.v1.AppCallback/";
+
+std::string route_of(const ComponentSpec& spec) {
+  for (const auto& item : spec.metadata) {
+    if (item.name == "route" && !item.value.empty()) return item.value;
+  }
+  return spec.name;
+}
+
+std::string target_of(const std::string& route) {
+  return route.starts_with('/') ? route : "/" + route;
+}
+
+std::optional<trace::Context> parent_of(const Metadata& metadata) {
+  if (const auto it = metadata.find("grpc-trace-bin"); it != metadata.end()) {
+    if (auto context = trace::parse_binary(it->second)) return context;
+  }
+  const auto it = metadata.find("traceparent");
+  return it == metadata.end() ? std::nullopt : trace::parse_traceparent(it->second);
+}
+
+std::string event_message(const std::string& name, const InputEvent& event) {
+  std::string out;
+  wire::bytes(out, 1, name);
+  wire::bytes(out, 2, event.data);
+  for (const auto& [key, value] : event.metadata) {
+    std::string entry;
+    wire::bytes(entry, 1, key);
+    wire::bytes(entry, 2, value);
+    wire::bytes_always(out, 3, entry);
+  }
+  return out;
+}
+
+}  // namespace
+
+bool has_direction(const ComponentSpec& spec, std::string_view direction) {
+  const auto value = spec.value("direction");
+  return value && value->find(direction) != std::string_view::npos;
+}
+
+InputBindings::InputBindings(
+    Application& application, OutputBindings& outputs, std::chrono::nanoseconds discovery_limit
+)
+    : application_(application), outputs_(outputs), discovery_limit_(discovery_limit) {}
+
+asio::awaitable<void> InputBindings::start() {
+  if (application_.channel == nullptr) co_return;
+  const auto snapshot = application_.snapshot();
+  RequestScope scope(application_, snapshot, Face::internal);
+  for (const auto& [name, loaded] : snapshot->input_bindings) {
+    if (loaded.instance == nullptr || running_.contains(name)) continue;
+    if (!has_direction(*loaded.spec, "input")) {
+      const auto asked = co_await wanted(scope, *loaded.spec, route_of(*loaded.spec));
+      if (!asked) {
+        application_.log.error("error reading from input binding " + name + ": " + asked.error().message);
+        co_return;
+      }
+      if (!*asked) continue;
+    }
+    co_await start_one(name, snapshot);
+  }
+}
+
+asio::awaitable<void> InputBindings::start_one(
+    const std::string& name, std::shared_ptr<const Snapshot> snapshot
+) {
+  const auto& loaded = snapshot->input_bindings.find(name)->second;
+  auto binding = loaded.instance;
+  const auto route = route_of(*loaded.spec);
+  auto handler = [this, name, route](InputEvent event) { return deliver(name, route, std::move(event)); };
+  const auto started = co_await binding->read(std::move(handler));
+  if (started) {
+    running_[name] = std::move(binding);
+  } else {
+    application_.log.error("error reading from input binding " + name + ": " + started.error().message);
+  }
+}
+
+asio::awaitable<void> InputBindings::stop() {
+  auto running = std::exchange(running_, {});
+  for (auto& [name, binding] : running) co_await binding->stop_reading();
+}
+
+Async<bool> InputBindings::wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route) {
+  auto& channel = *application_.channel;
+  if (!channel.is_grpc()) {
+    AppRequest request{.method = "OPTIONS", .target = target_of(route)};
+    request.headers.add("Content-Type", "application/json");
+    MECHA_CO_TRY(const auto answer, co_await channel.request(scope, std::move(request), discovery_limit_));
+    co_return answer.status / 100 == 2 || answer.status == 405;
+  }
+  if (!listed_) {
+    listed_.emplace();
+    const auto method = std::string(kCallback) + "ListInputBindings";
+    auto called = co_await channel.call(scope, method, {}, {}, false, false, discovery_limit_);
+    if (called && called->status.ok()) {
+      for (wire::Reader field(called->message); field.next();) {
+        if (field.field() == 1) listed_->insert(field.text());
+      }
+    }
+  }
+  co_return listed_->contains(spec.name);
+}
+
+Async<std::string> InputBindings::deliver(std::string name, std::string route, InputEvent event) {
+  RequestScope scope(application_, application_.snapshot(), Face::internal);
+  auto span = application_.tracer->start("bindings/" + name, trace::Kind::client, parent_of(event.metadata));
+  scope.span = span.context();
+  const auto begun = RequestScope::Clock::now();
+  std::optional<std::string> lenient;  // the body of a 2xx answer that is not 200
+  const auto attempt = [&](int) -> Async<std::string> {
+    lenient.reset();
+    if (application_.channel->is_grpc()) co_return co_await deliver_grpc(scope, name, event);
+    auto answered = co_await deliver_http(scope, route, event);
+    if (!answered && answered.error().outcome / 100 == 2) lenient = "";
+    co_return std::move(answered);
+  };
+  auto policy = scope.snapshot->resiliency->component_policy(
+      name, ComponentKind::binding, resilience::Direction::inbound
+  );
+  auto delivered = co_await resilience::run<std::string>(scope, std::move(policy), attempt);
+  // A policy takes anything but 200 for a failure; what counts in the end is 2xx.
+  if (!delivered && lenient) delivered = std::move(*lenient);
+  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+  const std::string_view success = delivered ? "true" : "false";
+  auto& metrics = *application_.metrics;
+  metrics.count(Metric::component_input_binding_count, {name, application_.info.name_space, success});
+  metrics.observe(Metric::component_input_binding_latencies, {name, application_.info.name_space, success}, spent);
+  co_return std::move(delivered);
+}
+
+Async<std::string> InputBindings::deliver_http(
+    RequestScope& scope, const std::string& route, const InputEvent& event
+) {
+  AppRequest request{.method = "POST", .target = target_of(route), .body = event.data};
+  MECHA_CO_TRY_VOID(add_metadata_headers(request.headers, event.metadata));
+  request.headers.set("content-type", "application/json");
+  MECHA_CO_TRY(auto answer, co_await application_.channel->request(scope, std::move(request)));
+  if (answer.status == 200) co_return std::move(answer.body);
+  co_return fail(Error{
+      .code = code_of_http_status(answer.status),
+      .message = "fails to send binding event to http app channel, status code: " + std::to_string(answer.status) +
+                 " body: " + answer.body.substr(0, 256),
+      .outcome = static_cast<int>(answer.status)});
+}
+
+Async<std::string> InputBindings::deliver_grpc(
+    RequestScope& scope, const std::string& name, const InputEvent& event
+) {
+  const auto method = std::string(kCallback) + "OnBindingEvent";
+  MECHA_CO_TRY(auto called, co_await application_.channel->call(scope, method, {}, event_message(name, event), false));
+  if (!called.status.ok()) {
+    Error error{.code = called.status.code, .message = called.status.message};
+    error.outcome = static_cast<int>(error.code);
+    error.message = "error invoking app: " + error.as_rpc_text();
+    co_return fail(std::move(error));
+  }
+  co_await pass_on(scope, std::move(called.message));
+  co_return std::string();
+}
+
+// What the application answers for other bindings (`to`); errors are only logged (contract 03, 5.5).
+asio::awaitable<void> InputBindings::pass_on(RequestScope& scope, std::string response) {
+  std::vector<std::string> to;
+  std::string data = "null";
+  bool sequential = true;
+  for (wire::Reader field(response); field.next();) {
+    if (field.field() == 3) to.push_back(field.text());
+    if (field.field() == 4) {
+      if (const auto parsed = json::parse(field.bytes())) data = json::write(*parsed);
+    }
+    if (field.field() == 5) sequential = field.number() == 0;
+  }
+  for (const auto& name : to) {
+    const auto outcome = co_await outputs_.invoke(scope, name, {.operation = "create", .data = data});
+    if (!outcome.error) continue;
+    application_.log.error("error executing app response: " + outcome.error->message);
+    if (sequential) break;
+  }
+}
+
+}  // namespace mecha::bindings

@@ -1,0 +1,46 @@
+// Input bindings: which of them the application wants, and the way of their events to it (contract 03, 5.3 to 5.5).
+// Lives on shard 0.
+
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "components/bindings/binding.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/capabilities/bindings/output.hpp"
+
+namespace mecha::bindings {
+
+class InputBindings {
+ public:
+  InputBindings(Application& application, OutputBindings& outputs, std::chrono::nanoseconds discovery_limit);
+
+  // Asks the application which it wants (bindings whose direction is stated are not asked about), and starts those that are
+  // not running. What fails is logged.
+  asio::awaitable<void> start();
+  // Stops all; events under way end first.
+  asio::awaitable<void> stop();
+
+ private:
+  asio::awaitable<void> start_one(const std::string& name, std::shared_ptr<const Snapshot> snapshot);
+  Async<bool> wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route);
+  Async<std::string> deliver(std::string name, std::string route, InputEvent event);
+  Async<std::string> deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event);
+  Async<std::string> deliver_grpc(RequestScope& scope, const std::string& name, const InputEvent& event);
+  asio::awaitable<void> pass_on(RequestScope& scope, std::string response);
+
+  Application& application_;
+  OutputBindings& outputs_;
+  std::chrono::nanoseconds discovery_limit_;
+  std::map<std::string, std::shared_ptr<InputBinding>> running_;
+  std::optional<std::set<std::string>> listed_;  // what a gRPC application named, asked once
+};
+
+// `direction` of a component's metadata names that one; both when it is absent.
+bool has_direction(const ComponentSpec& spec, std::string_view direction);
+
+}  // namespace mecha::bindings

@@ -1,0 +1,51 @@
+#include "runtime/capabilities/bindings/output.hpp"
+
+#include <algorithm>
+
+#include "api/errors/bindings.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/capabilities/call/component_call.hpp"
+
+namespace mecha::bindings {
+namespace {
+
+InvokeOutcome failed(const std::string& name, std::string_view cause) {
+  InvokeOutcome outcome;
+  outcome.error = errors::output_binding(name, cause);
+  return outcome;
+}
+
+}  // namespace
+
+asio::awaitable<InvokeOutcome> OutputBindings::invoke(
+    RequestScope& scope, std::string name, InvokeRequest request
+) const {
+  if (request.operation.empty()) co_return failed(name, "operation field is missing from request");
+  const auto* loaded = find(scope.snapshot->output_bindings, name);
+  if (loaded == nullptr || loaded->instance == nullptr) {
+    co_return failed(name, errors::output_binding_missing(name));
+  }
+  auto& binding = *loaded->instance;
+  const auto operations = binding.operations();
+  if (std::ranges::find(operations, request.operation) == operations.end()) {
+    co_return failed(name, errors::operation_not_supported(name, request.operation, operations));
+  }
+  const auto begun = RequestScope::Clock::now();
+  InvokeOutcome last;
+  const auto attempt = [&]() -> Async<bool> {
+    last = co_await binding.invoke(request);
+    if (last.error) co_return fail(*last.error);
+    co_return true;
+  };
+  const auto done = co_await call_component<bool>(scope, name, ComponentKind::binding, attempt);
+  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+  auto& metrics = *scope.app.metrics;
+  const auto& name_space = scope.app.info.name_space;
+  const std::string_view success = done ? "true" : "false";
+  metrics.count(Metric::component_output_binding_count, {name, name_space, request.operation, success});
+  metrics.observe(Metric::component_output_binding_latencies, {name, name_space, request.operation, success}, spent);
+  if (!done) last.error = errors::output_binding(name, done.error().message);
+  co_return last;
+}
+
+}  // namespace mecha::bindings
