@@ -74,6 +74,15 @@ Value& Value::operator=(const Value& other) {
 }
 
 void Value::clear() noexcept {
+  // Ordinary documents are destroyed by plain recursion, which allocates nothing; only deep ones go through a list.
+  constexpr int kPlainMax = 64;
+  thread_local int depth = 0;
+  if (depth < kPlainMax) {
+    ++depth;
+    data_.emplace<std::monostate>();
+    --depth;
+    return;
+  }
   std::vector<Value> open;
   const auto adopt = [&open](Value& child) {
     if (is_container(child)) open.push_back(std::move(child));

@@ -77,7 +77,8 @@ class Value {
   Value(Value&& other) noexcept : data_(std::move(other.data_)) { other.data_.emplace<std::monostate>(); }
   Value& operator=(Value&& other) noexcept {
     if (this != &other) {
-      Value old(std::move(*this));  // `other` may be a part of this value
+      Value old;  // a container lives on until the end: `other` may be a part of it
+      if (data_.index() >= 4) old.data_.swap(data_);
       data_ = std::move(other.data_);
       other.data_.emplace<std::monostate>();
     }

@@ -175,6 +175,7 @@ class Parser {
   bool open(Value& slot, Value container) {
     if (open_.size() >= kDepthMax) return wrong("exceeded max depth");
     slot = std::move(container);
+    if (open_.empty()) open_.reserve(16);
     open_.push_back(&slot);
     ++at_;
     return true;
