@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "runtime/base/text.hpp"
 
@@ -24,9 +25,26 @@ Headers& Headers::operator=(const Headers& other) {
   return *this;
 }
 
+// The source is left empty and usable: its arena has gone with the fields.
+Headers::Headers(Headers&& other) noexcept { *this = std::move(other); }
+
+Headers& Headers::operator=(Headers&& other) noexcept {
+  if (this == &other) return *this;
+  fields_ = std::move(other.fields_);
+  chunks_ = std::move(other.chunks_);
+  next_ = std::exchange(other.next_, nullptr);
+  left_ = std::exchange(other.left_, 0);
+  first_size_ = std::exchange(other.first_size_, 0);
+  bytes_ = std::exchange(other.bytes_, 0);
+  other.fields_.clear();
+  other.chunks_.clear();
+  return *this;
+}
+
 std::string_view Headers::store(std::string_view text) {
   if (text.size() > left_) {
     const auto size = std::max(kChunk, text.size());
+    if (chunks_.empty()) first_size_ = size;
     chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
     next_ = chunks_.back().get();
     left_ = size;
@@ -39,6 +57,7 @@ std::string_view Headers::store(std::string_view text) {
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
+  if (fields_.capacity() == 0) fields_.reserve(8);
   const auto kept = store(name);
   fields_.push_back({kept, store(value)});
   bytes_ += name.size() + value.size();
@@ -84,6 +103,11 @@ std::vector<std::string_view> Headers::all(std::string_view name) const {
 void Headers::clear() {
   fields_.clear();
   bytes_ = 0;
+  // The first chunk stays, so that a head that is filled again and again does not allocate.
+  if (chunks_.size() > 1) chunks_.resize(1);
+  if (chunks_.empty()) return;
+  next_ = chunks_.front().get();
+  left_ = first_size_;
 }
 
 }  // namespace mecha::net

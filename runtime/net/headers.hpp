@@ -26,8 +26,8 @@ class Headers {
   Headers(std::initializer_list<Field> fields);
   Headers(const Headers& other);
   Headers& operator=(const Headers& other);
-  Headers(Headers&&) noexcept = default;
-  Headers& operator=(Headers&&) noexcept = default;
+  Headers(Headers&& other) noexcept;
+  Headers& operator=(Headers&& other) noexcept;
 
   void add(std::string_view name, std::string_view value);
   void set(std::string_view name, std::string_view value);  // replaces all of that name
@@ -53,6 +53,7 @@ class Headers {
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
+  std::size_t first_size_ = 0;  // of chunks_[0]
   std::size_t bytes_ = 0;
 };
 
