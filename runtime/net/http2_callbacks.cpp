@@ -21,6 +21,10 @@ Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
 }  // namespace
 
 struct Http2Callbacks {
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+    return self(user).frame_begins(*head);
+  }
+
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     return self(user).headers_begin(*frame);
   }
@@ -96,10 +100,16 @@ struct Http2Callbacks {
     return 0;
   }
 
+  static int frame_refused(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    self(user).frame_refused(*frame);
+    return 0;
+  }
+
   static int stream_closed(nghttp2_session* session, std::int32_t id, std::uint32_t code, void* user) {
     auto* stream = self(user).find(id);
     if (stream == nullptr) return 0;
     nghttp2_session_set_stream_user_data(session, id, nullptr);
+    self(user).stream_over(id);
     stream->close(code);
     if (stream->self_) self(user).graveyard_.push_back(std::move(stream->self_));
     return 0;
@@ -145,12 +155,14 @@ nghttp2_data_provider Http2Stream::provider() {
 void Http2Session::make_session() {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_session_callbacks_new(&callbacks);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, &Http2Callbacks::begin_frame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &Http2Callbacks::begin_headers);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, &Http2Callbacks::header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &Http2Callbacks::data);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &Http2Callbacks::frame_received);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &Http2Callbacks::frame_sent);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, &Http2Callbacks::frame_not_sent);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &Http2Callbacks::frame_refused);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Http2Callbacks::stream_closed);
   nghttp2_session_callbacks_set_send_data_callback(callbacks, &Http2Callbacks::send_data);
   nghttp2_option* option = nullptr;

@@ -5,6 +5,7 @@
 #include "runtime/async/gate.hpp"
 #include "runtime/net/http2.hpp"
 #include "runtime/net/http2_exchange.hpp"
+#include "runtime/net/http2_scanner.hpp"
 
 namespace mecha::net {
 namespace {
@@ -25,6 +26,22 @@ Http2Options options_of(const ServerOptions& options) {
       .ping_timeout = options.ping_timeout};
 }
 
+// The last so many stream numbers.
+class RecentIds {
+ public:
+  explicit RecentIds(std::size_t most) : most_(most) {}
+  void add(std::int32_t id) {
+    if (ids_.size() < most_) return ids_.push_back(id);
+    ids_[next_++ % most_] = id;
+  }
+  bool has(std::int32_t id) const { return std::ranges::find(ids_, id) != ids_.end(); }
+
+ private:
+  std::size_t most_;
+  std::size_t next_ = 0;
+  std::vector<std::int32_t> ids_;
+};
+
 class ServerSession final : public Http2Session {
  public:
   ServerSession(Stream stream, SessionContext context)
@@ -40,11 +57,15 @@ class ServerSession final : public Http2Session {
   asio::awaitable<void> serve(std::string preread);
 
  private:
+  bool take_bytes(std::string_view bytes) override;
+  int frame_begins(const nghttp2_frame_hd& head) override;
   int headers_begin(const nghttp2_frame& frame) override;
   int header(const nghttp2_frame& frame, std::string_view name, std::string_view value) override;
   void headers_end(const nghttp2_frame& frame) override;
   void frame_received(const nghttp2_frame& frame) override;
   void frame_sent(const nghttp2_frame& frame) override;
+  void frame_refused(const nghttp2_frame& frame) override { reset_ids_.add(frame.hd.stream_id); }
+  void stream_over(std::int32_t id) override { closed_ids_.add(id); }
   void after_receive() override;
   void last_stream_closed() override;
   void ended() override;
@@ -56,6 +77,7 @@ class ServerSession final : public Http2Session {
   void drain();
   void last_goaway();
   void on_reset(std::int32_t id);
+  bool is_stray(std::int32_t id);
   void watch();
 
   SessionContext context_;
@@ -63,6 +85,10 @@ class ServerSession final : public Http2Session {
   WaitPoint end_;
   std::unique_ptr<Http2Exchange> opening_;  // its header block is not complete
   std::vector<std::unique_ptr<Http2Exchange>> starting_;
+  FrameScanner scanner_;
+  std::int32_t highest_ = 0;
+  RecentIds closed_ids_{64};
+  RecentIds reset_ids_{256};  // by us: frames for them may still be on their way
   std::size_t block_bytes_ = 0;
   bool block_open_ = false;
   bool settled_ = false;  // a first frame has come
@@ -120,6 +146,38 @@ asio::awaitable<void> ServerSession::serve(std::string preread) {
   context_.on_drain(nullptr);
 }
 
+// nghttp2 forgives frames for streams that are over, as they may have crossed a reset of ours. Where they cannot have,
+// the client has lost its count, and goes.
+bool ServerSession::is_stray(std::int32_t id) {
+  if (id > highest_ || id % 2 == 0) return false;
+  if (nghttp2_session_find_stream(raw(), id) != nullptr || reset_ids_.has(id)) return false;
+  failure_ = closed_ids_.has(id) ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+  return true;
+}
+
+int ServerSession::frame_begins(const nghttp2_frame_hd& head) {
+  const bool stray = head.type == NGHTTP2_HEADERS && is_stray(head.stream_id);
+  return stray ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+bool ServerSession::take_bytes(std::string_view bytes) {
+  std::size_t fed = 0;
+  std::size_t position = 0;
+  while (const auto head = scanner_.next(bytes, position)) {
+    if (head->type != NGHTTP2_DATA) continue;
+    if (nghttp2_session_find_stream(raw(), head->stream) != nullptr) continue;
+    // Unknown yet, perhaps: what stands before it may open it.
+    if (head->at > fed) {
+      if (!feed(bytes.substr(fed, head->at - fed))) return false;
+      fed = head->at;
+    }
+    if (!is_stray(head->stream)) continue;
+    terminate(failure_);
+    return false;
+  }
+  return feed(bytes.substr(fed));
+}
+
 int ServerSession::headers_begin(const nghttp2_frame& frame) {
   settled_ = true;
   block_open_ = true;
@@ -127,7 +185,10 @@ int ServerSession::headers_begin(const nghttp2_frame& frame) {
   block_since_ = now();
   if (context_.options.header_timeout.count() > 0) arm(now() + context_.options.header_timeout);
   if (opening_) adopt(std::move(opening_));
-  if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) opening_ = make_exchange(frame.hd.stream_id);
+  if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    highest_ = frame.hd.stream_id;
+    opening_ = make_exchange(highest_);
+  }
   return 0;
 }
 
@@ -203,6 +264,7 @@ void ServerSession::frame_received(const nghttp2_frame& frame) {
 }
 
 void ServerSession::frame_sent(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_RST_STREAM) reset_ids_.add(frame.hd.stream_id);
   const bool end = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (!end || (frame.hd.type != NGHTTP2_DATA && frame.hd.type != NGHTTP2_HEADERS)) return;
   // The answer is complete and nobody will read the rest of the request.

@@ -65,14 +65,16 @@ void Http2Session::on_read(const boost::system::error_code& error, std::size_t s
 
 void Http2Session::receive(std::string_view bytes) {
   in_turn_ = true;
+  if (!take_bytes(bytes)) broken_ = true;
+  after_receive();
+}
+
+bool Http2Session::feed(std::string_view bytes) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const auto used = nghttp2_session_mem_recv(session_, data, bytes.size());
-  if (used < 0) {
-    const bool calm = used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_CALLBACK_FAILURE;
-    terminate(calm ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
-    broken_ = true;
-  }
-  after_receive();
+  if (used >= 0) return true;
+  terminate(used == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? NGHTTP2_PROTOCOL_ERROR : failure_);
+  return false;
 }
 
 void Http2Session::schedule() {

@@ -135,12 +135,19 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   friend class Http2Stream;
   friend struct Http2Callbacks;
 
+  // Hands what was read to nghttp2 by feed(); false ends the connection, terminate() has said why.
+  virtual bool take_bytes(std::string_view bytes) { return feed(bytes); }
+  bool feed(std::string_view bytes);
+  // Called from inside nghttp2. What is not 0 is a failure of the connection; failure_ says which.
+  virtual int frame_begins(const nghttp2_frame_hd&) { return 0; }
   virtual int headers_begin(const nghttp2_frame& frame) = 0;
   virtual int header(const nghttp2_frame& frame, std::string_view name, std::string_view value) = 0;
   virtual void headers_end(const nghttp2_frame& frame) = 0;
   virtual void frame_received(const nghttp2_frame&) {}
   virtual void frame_sent(const nghttp2_frame&) {}
+  virtual void frame_refused(const nghttp2_frame&) {}
   virtual void frame_not_sent(const nghttp2_frame&) {}
+  virtual void stream_over(std::int32_t) {}
   virtual void last_stream_closed() {}
   // nghttp2 has taken what was read; coroutines are resumed after it.
   virtual void after_receive() {}
@@ -162,6 +169,7 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   void make_session();
 
   Http2Options options_;
+  std::uint32_t failure_ = NGHTTP2_ENHANCE_YOUR_CALM;
   bool hold_ = false;  // not over yet, even without streams
 
  private:
