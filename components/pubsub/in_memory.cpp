@@ -199,7 +199,7 @@ class InMemoryBroker final : public PubSub {
       auto room = co_await wait_for_room(queues[i], request.data.size());
       if (!room) co_return fail(std::move(room).error());
       const bool last = i + 1 == queues.size();
-      Message message{queues[i]->pattern, {}, request.content_type, {}};
+      Message message{queues[i]->pattern, {}, {}, {}};  // content types do not travel on this bus
       message.data = last ? std::move(request.data) : request.data;
       message.metadata = last ? std::move(request.metadata) : request.metadata;
       queues[i]->offer(std::move(message));
