@@ -1,6 +1,7 @@
 // Tracer: makes spans, decides which are sampled, and hands finished ones to the exporters (contract 06, 7.4).
 //
-// Threads: start() and everything on a Span from any shard; stop() from shard 0. Finished spans wait in a bounded queue
+// Threads: start() and everything on a Span from any shard; stop() from shard 0, before a tracer with exporters goes
+// (its work sits behind a gate). Finished spans wait in a bounded queue
 // and go out in batches; what does not fit is dropped and counted, never waited for.
 
 #pragma once
@@ -105,7 +106,7 @@ class Tracer {
 
   Mode mode() const { return mode_; }
   // A span below `parent`. In mode pass_through its context is the parent's, or all zeros; in mode off all zeros.
-  Span start(std::string name, Kind kind, const std::optional<Context>& parent);
+  Span start(std::string_view name, Kind kind, const std::optional<Context>& parent);
   // Sends what waits, within `limit`; later spans are dropped. On shard 0, once.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration limit);
   std::uint64_t dropped() const;
@@ -116,12 +117,12 @@ class Tracer {
   void finish(Finished span);
   bool sample(const Context& context, const std::optional<Context>& parent) const;
 
-  Mode mode_;
+  Mode mode_ = Mode::pass_through;
   std::uint64_t threshold_ = 0;  // trace ids below it are sampled; all ones: every one
   std::shared_ptr<Queue> queue_;
 };
 
-// With the exporters that the options name. What cannot be had is said in the log and left out.
+// With the exporters that the options name (library telemetry_export). What cannot be had is said in the log and left out.
 std::unique_ptr<Tracer> make_tracer(TracerOptions options, Log log, Shards& shards);
 
 // The share of traces that are sampled: as written, 0.0001 if it cannot be read.
