@@ -124,8 +124,8 @@ Error Connection::failure() const { return error_of(handle_); }
 
 Result<std::unique_ptr<Connection>> Connection::open(const OpenOptions& options) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
-                    (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  constexpr int flags =
+      SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(options.uri.c_str(), &handle, flags, nullptr);
   if (handle == nullptr) return fail(Code::resource_exhausted, "out of memory");
   std::unique_ptr<Connection> connection(new Connection(handle));
@@ -137,6 +137,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const OpenOptions& options)
   MECHA_TRY_VOID(connection->script("PRAGMA foreign_keys = 1"));
   if (!options.journal_mode.empty()) {
     MECHA_TRY_VOID(connection->script("PRAGMA journal_mode = " + options.journal_mode));
+  }
+  for (const auto& pragma : options.pragmas) {
+    MECHA_TRY_VOID(connection->script("PRAGMA " + pragma));
   }
   return connection;
 }

@@ -34,9 +34,9 @@ struct Row {
 
 struct OpenOptions {
   std::string uri;  // "file:path?mode=rwc", ":memory:" as "file::memory:"
-  bool read_only = false;
   std::chrono::milliseconds busy_timeout{2000};  // 0: none
   std::string journal_mode;                      // WAL, DELETE, MEMORY; empty: as it is
+  std::vector<std::string> pragmas;              // "synchronous(1)"
   bool immediate = true;                         // a transaction takes the write lock when it begins
 };
 

@@ -102,13 +102,13 @@ std::optional<Error> Database::run_one(Job& job) {
     if (auto begun = writing_->begin(); !begun) return std::move(begun).error();
   }
   if (!job.several) {
-    job.run(*writing_);
+    job.done = job.run(*writing_);
     return std::nullopt;
   }
   if (auto point = writing_->execute("SAVEPOINT job"); !point) return std::move(point).error();
-  const bool done = job.run(*writing_);
+  job.done = job.run(*writing_);
   if (!writing_->in_transaction()) return std::nullopt;
-  if (!done) (void)writing_->execute("ROLLBACK TO job");
+  if (!job.done) (void)writing_->execute("ROLLBACK TO job");
   if (auto released = writing_->execute("RELEASE job"); !released) return std::move(released).error();
   return std::nullopt;
 }
@@ -123,8 +123,8 @@ void Database::run_batch(const std::vector<JobPtr>& batch) {
     if (const auto failure = run_one(*job)) job->finish(&*failure);
     else open.push_back(job.get());
     if (!open.empty() && !writing_->in_transaction()) {
-      // The last job's failure took the transaction with it; it has its own words for that.
-      if (open.back() == job.get()) {
+      // A failure took the transaction with it; the job that met it has its own words for that.
+      if (open.back() == job.get() && !job->done) {
         open.pop_back();
         job->finish(nullptr);
       }
@@ -149,7 +149,7 @@ Result<Connection*> Database::reading() {
   if (!reading_) {
     auto options = options_.connection;
     options.journal_mode.clear();
-    options.read_only = true;
+    options.pragmas.emplace_back("query_only = 1");
     MECHA_TRY(reading_, Connection::open(options));
   }
   return reading_.get();

@@ -85,6 +85,7 @@ class Database {
     // Answers the caller: with what the work returned, or with why that was lost. Once.
     virtual void finish(const Error* lost) = 0;
     bool several = true;
+    bool done = false;  // the work succeeded, if its transaction does
     std::chrono::steady_clock::time_point deadline;
   };
 

@@ -6,8 +6,7 @@ namespace mecha::state {
 namespace {
 
 bool is_etag(const KeyError& failure) {
-  return failure.error.failure == Failure::etag_mismatch ||
-         failure.error.failure == Failure::etag_invalid;
+  return is_etag_failure(failure.error);
 }
 
 std::string joined(const std::vector<KeyError>& failures) {
