@@ -1,4 +1,4 @@
-"""Programs of others that judge our HTTP/2 and gRPC: built once with Go into build/tools; without Go the tests are skipped."""
+"""h2spec, built once with Go into build/tools, against the real daemon; without Go its tests are skipped."""
 import http.client
 import os
 import shutil
@@ -15,8 +15,6 @@ from servers import free_port  # noqa: E402
 
 GO_PROGRAMS = {
     "h2spec": "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible",
-    "client": "google.golang.org/grpc/interop/client@v1.85.0",
-    "server": "google.golang.org/grpc/interop/server@v1.85.0",
 }
 
 
@@ -32,17 +30,6 @@ def go_program():
             if got.returncode:
                 pytest.skip(f"Go could not build {name}: {got.stderr[-300:]}")
         return folder / name
-    return get
-
-
-@pytest.fixture(scope="session")
-def our_program():
-    """A test program of ours on the HTTP/2 core, from the dev build."""
-    def get(name):
-        path = ROOT / "build" / "dev" / "tests" / name
-        if not path.exists():
-            pytest.skip(f"{name} is not built")
-        return path
     return get
 
 
