@@ -1,0 +1,159 @@
+// Events for HTTP applications (contract 03, 3.3 and 3.5).
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "runtime/base/text.hpp"
+#include "runtime/capabilities/pubsub/sink.hpp"
+
+namespace mecha::pubsub {
+namespace {
+
+constexpr std::string_view kZeroTrace = "00-00000000000000000000000000000000-0000000000000000-00";
+
+bool stays_behind(std::string_view name) {
+  constexpr std::array<std::string_view, 11> names{
+      "content-type", "content-length", "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
+      "te", "trailer", "transfer-encoding", "upgrade", "host"};
+  return name.ends_with("-bin") || std::ranges::find(names, name) != names.end();
+}
+
+bool is_token(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+bool is_header_value(std::string_view value) {
+  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+}
+
+Result<void> add_metadata(net::Headers& headers, const Metadata& metadata) {
+  for (const auto& [key, value] : metadata) {
+    auto name = text::lower(key);
+    if (stays_behind(name)) continue;
+    if (!is_token(name)) return fail(Code::invalid_argument, "invalid header field name " + text::quote(key));
+    if (!is_header_value(value)) return fail(Code::invalid_argument, "invalid header field value for " + text::quote(key));
+    if (name.starts_with("grpc-")) name.insert(0, "dapr-");
+    headers.set(name, value);
+  }
+  return {};
+}
+
+Error failed_status(unsigned status, std::string_view body) {
+  std::string message = "retriable error returned from app while processing pub/sub event: ";
+  message.append(body.substr(0, 256)).append(". status code returned: ").append(std::to_string(status));
+  return {.code = code_of_http_status(status), .message = std::move(message), .outcome = static_cast<int>(status)};
+}
+
+// Anything but an object with a text as status is success.
+Answer verdict_of(const std::string& body) {
+  const auto parsed = json::parse(body);
+  if (!parsed) return Answer::success;
+  const auto* status = parsed->find_nocase("status");
+  if (status == nullptr || !status->is_string()) return Answer::success;
+  const auto& word = status->as_string();
+  if (word.empty() || word == "SUCCESS") return Answer::success;
+  return word == "DROP" ? Answer::drop : Answer::retry;
+}
+
+std::string batch_body(const OutgoingBatch& batch) {
+  json::Array entries;
+  for (const auto* entry : batch.entries) {
+    json::Object item;
+    item["entryId"] = entry->entry_id;
+    item["event"] = batch.raw ? json::Value(text::base64(entry->event.as_string())) : entry->event;
+    item["metadata"] = nullptr;
+    if (entry->metadata) {
+      json::Object metadata;
+      for (const auto& [key, value] : *entry->metadata) metadata[key] = value;
+      item["metadata"] = std::move(metadata);
+    }
+    const auto* otherwise = batch.raw ? "application/octet-stream" : "application/cloudevents+json";
+    item["contentType"] = entry->content_type.empty() ? std::string(otherwise) : entry->content_type;
+    entries.emplace_back(std::move(item));
+  }
+  json::Object body;
+  body["id"] = batch.id;
+  body["type"] = "com.dapr.event.sent.bulk";
+  body["topic"] = batch.topic;
+  body["pubsubname"] = batch.pubsub;
+  body["metadata"] = json::Object{{"pubsubName", batch.pubsub}};
+  body["entries"] = std::move(entries);
+  return json::write(json::Value(std::move(body)));
+}
+
+// By entry id; what is missing, empty or unknown is a retry.
+std::vector<Answer> batch_verdicts(const OutgoingBatch& batch, const std::string& body) {
+  std::map<std::string, Answer, std::less<>> given;
+  const auto parsed = json::parse(body);
+  const auto* statuses = parsed ? parsed->find_nocase("statuses") : nullptr;
+  if (statuses != nullptr && statuses->is_array()) {
+    for (const auto& item : statuses->as_array()) {
+      const auto* id = item.find_nocase("entryId");
+      const auto* status = item.find_nocase("status");
+      if (id == nullptr || !id->is_string() || status == nullptr || !status->is_string()) continue;
+      const auto& word = status->as_string();
+      given[id->as_string()] = word == "SUCCESS" ? Answer::success : word == "DROP" ? Answer::drop : Answer::retry;
+    }
+  }
+  std::vector<Answer> answers;
+  for (const auto* entry : batch.entries) {
+    const auto found = given.find(entry->entry_id);
+    answers.push_back(found == given.end() ? Answer::retry : found->second);
+  }
+  return answers;
+}
+
+class HttpSink final : public Sink {
+ public:
+  explicit HttpSink(AppChannel& channel) : channel_(channel) {}
+
+  Async<Answer> send(RequestScope& scope, const Outgoing& event) override {
+    AppRequest request;
+    request.target = request_target(event.path);
+    MECHA_CO_TRY_VOID(add_metadata(request.headers, event.metadata));
+    request.headers.set("content-type", "application/cloudevents+json");
+    if (event.zero_trace) request.headers.set("traceparent", kZeroTrace);
+    request.body = event.body;
+    auto answer = co_await channel_.request(scope, std::move(request));
+    if (!answer) co_return fail(std::move(answer).error());
+    if (answer->status == 404) co_return Answer::not_found;
+    if (answer->status < 200 || answer->status > 299) co_return fail(failed_status(answer->status, answer->body));
+    co_return verdict_of(answer->body);
+  }
+
+  Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
+    AppRequest request;
+    request.target = request_target(batch.path);
+    request.headers.set("content-type", "application/json");
+    request.headers.set("pubsubname", batch.pubsub);
+    request.body = batch_body(batch);
+    auto answer = co_await channel_.request(scope, std::move(request));
+    if (!answer) co_return fail(std::move(answer).error());
+    if (answer->status == 404) co_return std::vector(batch.entries.size(), Answer::ignored);
+    if (answer->status < 200 || answer->status > 299) {
+      auto error = failed_status(answer->status, answer->body);
+      error.outcome = -1;  // bulk failures over HTTP carry no status for `matching`
+      co_return fail(std::move(error));
+    }
+    co_return batch_verdicts(batch, answer->body);
+  }
+
+ private:
+  AppChannel& channel_;
+};
+
+}  // namespace
+
+std::string request_target(std::string_view route) {
+  const auto mark = route.find('?');
+  const auto path = text::clean_path("/" + std::string(route.substr(0, mark)));
+  auto target = text::escape(path, "/%:@!$&'()*+,;=~");
+  if (mark != std::string_view::npos) target += text::escape(route.substr(mark), "/%:@!$&'()*+,;=~?");
+  return target;
+}
+
+std::unique_ptr<Sink> make_http_sink(AppChannel& channel) { return std::make_unique<HttpSink>(channel); }
+
+}  // namespace mecha::pubsub

@@ -1,0 +1,162 @@
+#include "runtime/capabilities/pubsub/delivery.hpp"
+
+#include "runtime/async/within.hpp"
+#include "runtime/capabilities/pubsub/envelope.hpp"
+#include "runtime/capabilities/pubsub/guard.hpp"
+#include "runtime/capabilities/pubsub/topics.hpp"
+#include "runtime/capabilities/pubsub/trace.hpp"
+
+namespace mecha::pubsub {
+
+namespace {
+
+constexpr auto kDeadLetterLimit = std::chrono::seconds(30);
+
+double milliseconds_since(std::chrono::steady_clock::time_point begun) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+}
+
+}  // namespace
+
+struct Delivery::Single {
+  Single(Application& app, Message m) : scope(app, app.snapshot(), Face::internal), message(std::move(m)) {}
+  RequestScope scope;
+  Message message;
+  Event event;
+  std::string path;
+};
+
+Delivery::Delivery(
+    Application& app, SubscriptionSpec spec, std::shared_ptr<const ComponentSpec> component, Rules rules, Sink& sink
+)
+    : app_(app),
+      spec_(std::move(spec)),
+      component_(std::move(component)),
+      rules_(std::move(rules)),
+      sink_(sink),
+      log_(app.log.scoped("dapr.runtime.processor.subscription")),
+      raw_(raw_payload({spec_.metadata.begin(), spec_.metadata.end()})) {}
+
+asio::awaitable<Verdict> Delivery::deliver(Message message) {
+  Single work(app_, std::move(message));
+  if (!work.message.metadata) work.message.metadata.emplace();
+  work.message.metadata->insert_or_assign("pubsubName", spec_.pubsub);
+  co_return co_await handle(work);
+}
+
+asio::awaitable<Verdict> Delivery::handle(Single& work) {
+  if (!raw_) co_return co_await refuse(work, raw_.error().message);
+  const auto topic = own_topic(*component_, app_.info, work.message.topic);
+  auto event = read_event(work.message, *raw_, topic, spec_.pubsub);
+  if (!event) co_return co_await refuse(work, event.error().message);
+  work.event = *std::move(event);
+
+  if (has_expired(work.event.envelope, std::chrono::system_clock::now())) {
+    log_.warn("dropping expired pub/sub event", {{"id", work.event.envelope.text("id")}, {"topic", spec_.topic}});
+    record(work.scope, "drop", "", 0);
+    (void)co_await bury(work.scope, work.message);
+    co_return Verdict::done;
+  }
+  auto path = rules_.match(work.event.envelope);
+  if (!path) co_return co_await refuse(work, "error finding matching route: " + path.error().message);
+  if (!*path) {
+    log_.warn("no matching route for event", {{"id", work.event.envelope.text("id")}, {"topic", spec_.topic}});
+    record(work.scope, "drop", "success", 0);
+    (void)co_await bury(work.scope, work.message);
+    co_return Verdict::done;
+  }
+  work.path = **std::move(path);
+  const auto delivered = co_await guard_inbound(work.scope, spec_.pubsub, [this, &work]() { return attempt(work); });
+  if (delivered) co_return Verdict::done;
+  co_return co_await refuse(work, delivered.error().message);
+}
+
+// One call of the application. Ends in an Error for whatever the policy may try again.
+Async<void> Delivery::attempt(Single& work) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto mode = trace_mode(work.scope);
+  const auto trace = trace_attribute(work.event.envelope);
+  trace::Span span;
+  bool zero_trace = false;
+  if (trace && mode != trace::Mode::off) {
+    const auto parent = trace::parse_traceparent(*trace);
+    span = app_.tracer->start("pubsub/" + spec_.topic, trace::Kind::client, parent);
+    span.set("messaging.system", "pubsub");
+    span.set("messaging.destination.name", spec_.topic);
+    work.scope.span = span.context();
+    work.scope.span.state.clear();
+    zero_trace = !work.scope.span.valid();
+  }
+  const Outgoing outgoing{
+      .envelope = work.event.envelope,
+      .body = work.event.body ? *work.event.body : work.message.data,
+      .metadata = *work.message.metadata,
+      .pubsub = spec_.pubsub,
+      .topic = spec_.topic,
+      .path = work.path,
+      .zero_trace = zero_trace,
+  };
+  auto answer = co_await sink_.send(work.scope, outgoing);
+  const auto time = milliseconds_since(begun);
+  if (!answer) {
+    if (span.recorded()) span.fail(answer.error().message);
+    record(work.scope, "retry", "", time);
+    co_return fail(std::move(answer).error());
+  }
+  switch (*answer) {
+    case Answer::success:
+      record(work.scope, "success", "success", time);
+      co_return Result<void>{};
+    case Answer::ignored:
+      record(work.scope, "drop", "", time);
+      log_.warn("the application does not handle pub/sub events: dropped", {{"topic", spec_.topic}});
+      co_return Result<void>{};
+    case Answer::retry:
+      record(work.scope, "retry", "success", time);
+      co_return fail(Code::unknown, "RETRY status returned from app while processing pub/sub event");
+    case Answer::drop:
+    case Answer::not_found: break;
+  }
+  record(work.scope, "drop", *answer == Answer::drop ? "success" : "", time);
+  log_.warn("DROP status returned from app while processing pub/sub event", {{"topic", spec_.topic}});
+  co_return co_await bury(work.scope, work.message);
+}
+
+// The message failed for good: to the dead letter topic if there is one, else back to the broker.
+asio::awaitable<Verdict> Delivery::refuse(Single& work, std::string reason) {
+  if (stopping_) co_return Verdict::abandoned;
+  log_.error(
+      "error processing pub/sub event", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}, {"error", reason}}
+  );
+  if (spec_.dead_letter_topic.empty()) co_return Verdict::failed;
+  const auto buried = co_await bury(work.scope, work.message);
+  if (buried) co_return Verdict::done;
+  co_return stopping_ ? Verdict::abandoned : Verdict::failed;
+}
+
+// To the dead letter topic: the bytes and metadata that came. Without such a topic it is done.
+Async<void> Delivery::bury(RequestScope& scope, const Message& message) {
+  if (spec_.dead_letter_topic.empty()) co_return Result<void>{};
+  if (stopping_) co_return fail(Code::cancelled, "stopping");
+  PublishRequest request{spec_.dead_letter_topic, message.data, message.content_type, message.metadata};
+  auto sent = co_await within(kDeadLetterLimit, publisher_.forward(scope, spec_.pubsub, std::move(request)));
+  if (!sent) {
+    log_.error(
+        "failed to publish to the dead letter topic",
+        {{"topic", spec_.topic}, {"deadLetterTopic", spec_.dead_letter_topic}, {"error", sent.error().message}}
+    );
+  }
+  co_return sent;
+}
+
+void Delivery::record(
+    RequestScope& scope, std::string_view process, std::string_view status, double milliseconds
+) const {
+  auto* metrics = scope.app.metrics.get();
+  if (metrics == nullptr) return;
+  const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, status, spec_.topic};
+  metrics->count(Metric::component_pubsub_ingress_count, labels);
+  metrics->observe(Metric::component_pubsub_ingress_latencies, labels, milliseconds);
+}
+
+}  // namespace mecha::pubsub

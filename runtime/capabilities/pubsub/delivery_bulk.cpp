@@ -1,0 +1,184 @@
+// Batches of messages for applications that subscribe in bulk (contract 03, 3.5).
+#include <algorithm>
+
+#include "runtime/async/within.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/capabilities/pubsub/delivery.hpp"
+#include "runtime/capabilities/pubsub/guard.hpp"
+
+namespace mecha::pubsub {
+namespace {
+
+constexpr auto kDeadLetterLimit = std::chrono::seconds(30);
+
+// What is to be done with an entry; `waiting` ones still have to reach the application.
+enum class State : std::uint8_t { waiting, done, failed, dropped };
+
+struct Item {
+  OutgoingEntry entry;
+  Message message;
+  std::string path;
+  State state = State::waiting;
+};
+
+Async<BulkOutcome> whole(asio::awaitable<BulkOutcome> work) { co_return co_await std::move(work); }
+
+}  // namespace
+
+struct Delivery::Bulk {
+  Bulk(Application& app) : scope(app, app.snapshot(), Face::internal) {}
+  RequestScope scope;
+  std::vector<Item> items;
+  std::string id = text::uuid();
+
+  std::vector<Item*> waiting_at(const std::string& path) {
+    std::vector<Item*> found;
+    for (auto& item : items) {
+      if (item.state == State::waiting && item.path == path) found.push_back(&item);
+    }
+    return found;
+  }
+};
+
+asio::awaitable<std::vector<Verdict>> Delivery::deliver_bulk(std::vector<BulkMessage> messages) {
+  Bulk work(app_);
+  read_batch(work, std::move(messages));
+  while (true) {
+    const auto next = std::ranges::find(work.items, State::waiting, &Item::state);
+    if (next == work.items.end()) break;
+    co_await send_route(work, next->path);
+  }
+  co_await bury_batch(work);
+  std::vector<Verdict> verdicts;
+  for (const auto& item : work.items) {
+    const bool failed = item.state == State::failed;
+    verdicts.push_back(!failed ? Verdict::done : stopping_ ? Verdict::abandoned : Verdict::failed);
+  }
+  co_return verdicts;
+}
+
+// Events and routes; what is no event, has expired or has no route is decided here.
+void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
+  for (auto& bulk : messages) {
+    Item& item = work.items.emplace_back();
+    item.message = std::move(bulk.message);
+    item.entry.entry_id = std::move(bulk.entry_id);
+    item.entry.metadata = item.message.metadata;
+    item.entry.content_type = item.message.content_type.value_or("");
+    if (item.entry.metadata) item.entry.metadata->erase("pubsubName");
+    if (!raw_) {
+      item.state = State::failed;
+      continue;
+    }
+    if (*raw_) {
+      item.entry.event = item.message.data;
+    } else {
+      auto event = json::parse(item.message.data, true);
+      if (!event || (!event->is_object() && !event->is_null())) {
+        log_.error("the payload is no JSON object", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}});
+        item.state = State::failed;
+        continue;
+      }
+      item.entry.event = *std::move(event);
+      if (has_expired(item.entry.event, std::chrono::system_clock::now())) {
+        item.state = State::dropped;
+        continue;
+      }
+    }
+    auto path = rules_.match(item.entry.event);
+    if (!path) {
+      log_.error("error finding matching route", {{"topic", spec_.topic}, {"error", path.error().message}});
+      item.state = State::failed;
+    } else if (!*path) {
+      item.state = State::dropped;
+    } else {
+      item.path = **std::move(path);
+    }
+  }
+}
+
+asio::awaitable<void> Delivery::send_route(Bulk& work, std::string path) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto entries = work.waiting_at(path);
+  auto sent = co_await guard_inbound(work.scope, spec_.pubsub, [this, &work, path]() { return attempt_route(work, path); });
+  if (!sent && !stopping_) {
+    log_.error("error processing bulk pub/sub event", {{"topic", spec_.topic}, {"error", sent.error().message}});
+  }
+  std::size_t failed = 0;
+  for (auto* item : entries) {
+    if (item->state == State::waiting) item->state = State::failed;
+    failed += item->state == State::failed ? 1 : 0;
+  }
+  auto* metrics = app_.metrics.get();
+  if (metrics == nullptr) co_return;
+  const auto time = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+  const std::string_view process = failed == 0 ? "success" : "retry";
+  const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, spec_.topic};
+  metrics->count(Metric::component_pubsub_ingress_bulk_count, labels);
+  metrics->observe(Metric::component_pubsub_ingress_bulk_latencies, labels, time);
+  const auto well = entries.size() - failed;
+  const auto& space = app_.info.name_space;
+  if (well > 0) {
+    metrics->count(Metric::component_pubsub_ingress_bulk_event_count, {spec_.pubsub, space, "success", spec_.topic}, static_cast<double>(well));
+  }
+  if (failed > 0) {
+    metrics->count(Metric::component_pubsub_ingress_bulk_event_count, {spec_.pubsub, space, "retry", spec_.topic}, static_cast<double>(failed));
+  }
+}
+
+// One request with what still waits; entries that the application refuses wait for the next attempt.
+Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
+  const auto items = work.waiting_at(path);
+  std::vector<const OutgoingEntry*> entries;
+  for (const auto* item : items) entries.push_back(&item->entry);
+  const OutgoingBatch batch{work.id, entries, spec_.pubsub, spec_.topic, path, *raw_};
+  auto answers = co_await sink_.send_batch(work.scope, batch);
+  if (!answers) co_return fail(std::move(answers).error());
+  bool again = false;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    switch ((*answers)[i]) {
+      case Answer::success:
+      case Answer::ignored: items[i]->state = State::done; break;
+      case Answer::drop:
+      case Answer::not_found: items[i]->state = State::dropped; break;
+      case Answer::retry: again = true; break;
+    }
+  }
+  if (again) co_return fail(Code::unknown, "RETRY status returned from app while processing bulk pub/sub event");
+  co_return Result<void>{};
+}
+
+// Failed and dropped entries go to the dead letter topic together; a failed one that gets there is done.
+asio::awaitable<void> Delivery::bury_batch(Bulk& work) {
+  if (spec_.dead_letter_topic.empty() || stopping_) co_return;
+  BulkPublishRequest request{.topic = spec_.dead_letter_topic, .entries = {}, .metadata = {}};
+  for (auto& item : work.items) {
+    if (item.state != State::failed && item.state != State::dropped) continue;
+    BulkEntry entry{item.entry.entry_id, item.message.data, item.message.content_type.value_or(""), item.message.metadata};
+    if (!entry.metadata) entry.metadata.emplace();
+    entry.metadata->insert_or_assign("pubsubName", spec_.pubsub);
+    request.entries.push_back(std::move(entry));
+  }
+  if (request.entries.empty()) co_return;
+  auto sent = co_await within(
+      kDeadLetterLimit, whole(publisher_.forward_bulk(work.scope, spec_.pubsub, std::move(request)))
+  );
+  BulkOutcome outcome;
+  if (sent) outcome = *std::move(sent);
+  else outcome.error = std::move(sent).error();
+  const auto refused = [&outcome](const std::string& id) {
+    return std::ranges::find(outcome.failed, id, &FailedEntry::entry_id) != outcome.failed.end();
+  };
+  for (auto& item : work.items) {
+    const bool all_lost = outcome.error && outcome.failed.empty();
+    if (item.state == State::failed && !all_lost && !refused(item.entry.entry_id)) item.state = State::done;
+  }
+  if (outcome.error) {
+    log_.error(
+        "failed to publish to the dead letter topic",
+        {{"topic", spec_.topic}, {"deadLetterTopic", spec_.dead_letter_topic}, {"error", outcome.error->message}}
+    );
+  }
+}
+
+}  // namespace mecha::pubsub

@@ -1,0 +1,63 @@
+// Sink: the way of an event into an application, one per protocol (contract 03, 3.3 to 3.5). Knows requests and verdicts; not
+// brokers, policies or dead letters. Stateless: any shard.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "components/pubsub/pubsub.hpp"
+#include "runtime/app/app_channel.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/telemetry/request_scope.hpp"
+
+namespace mecha::pubsub {
+
+// not_found: HTTP 404, treated as a drop. ignored: the application does not serve such events at all; done, without a dead
+// letter.
+enum class Answer : std::uint8_t { success, retry, drop, not_found, ignored };
+
+// What is sent; all of it outlives the call.
+struct Outgoing {
+  const json::Value& envelope;
+  const std::string& body;     // of HTTP requests
+  const Metadata& metadata;    // of the message, with pubsubName
+  const std::string& pubsub;
+  const std::string& topic;    // as the subscription names it
+  const std::string& path;     // as the application wrote it
+  bool zero_trace = false;     // tell of a trace context that is all zeros
+};
+
+struct OutgoingEntry {
+  std::string entry_id;
+  json::Value event;           // the CloudEvent; of raw subscriptions the payload as a string of bytes
+  std::string content_type;    // empty: not stated by the broker
+  std::optional<Metadata> metadata;
+};
+
+struct OutgoingBatch {
+  std::string id;
+  const std::vector<const OutgoingEntry*>& entries;
+  const std::string& pubsub;
+  const std::string& topic;
+  const std::string& path;
+  bool raw = false;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  // An Error is a failure that is tried again; its outcome is the status of the application, if there was one.
+  virtual Async<Answer> send(RequestScope& scope, const Outgoing& event) = 0;
+  // One answer per entry, in order; what the application did not answer is `retry`.
+  virtual Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) = 0;
+};
+
+std::unique_ptr<Sink> make_http_sink(AppChannel& channel);
+std::unique_ptr<Sink> make_grpc_sink(AppChannel& channel);
+
+// Where a route leads: cleaned, with a leading slash, its query kept.
+std::string request_target(std::string_view route);
+
+}  // namespace mecha::pubsub

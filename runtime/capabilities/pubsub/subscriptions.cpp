@@ -1,0 +1,271 @@
+#include "runtime/capabilities/pubsub/subscriptions.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "runtime/async/within.hpp"
+#include "runtime/capabilities/pubsub/delivery.hpp"
+#include "runtime/capabilities/pubsub/subscription_list.hpp"
+#include "runtime/capabilities/pubsub/topics.hpp"
+
+namespace mecha::pubsub {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPauseGrace = 5s;
+constexpr auto kOpenWait = 10s;
+
+std::unique_ptr<Sink> make_sink(AppChannel& channel) {
+  return channel.is_grpc() ? make_grpc_sink(channel) : make_http_sink(channel);
+}
+
+}  // namespace
+
+// One subscription at a broker. `subscription` and `delivery` belong to its shard, the rest to shard 0.
+struct Subscriptions::Live {
+  SubscriptionSpec spec;
+  std::shared_ptr<const ComponentSpec> component;
+  std::shared_ptr<PubSub> broker;
+  std::string broker_topic;
+  Executor executor;
+  std::unique_ptr<Sink> sink;
+  std::shared_ptr<Delivery> delivery;
+  std::unique_ptr<Subscription> subscription;
+  bool settled = false;  // the first attempt to subscribe has ended
+  bool ended = false;
+
+  static Async<void> subscribe_here(std::shared_ptr<Live> live) {
+    SubscribeRequest request{live->broker_topic, {live->spec.metadata.begin(), live->spec.metadata.end()}};
+    Result<std::unique_ptr<Subscription>> made;
+    const auto delivery = live->delivery;
+    if (live->spec.bulk.enabled) {
+      const BulkLimits limits{live->spec.bulk.messages_max, std::chrono::milliseconds(live->spec.bulk.await_ms_max)};
+      made = co_await live->broker->subscribe_bulk(std::move(request), limits, [delivery](std::vector<BulkMessage> batch) {
+        return delivery->deliver_bulk(std::move(batch));
+      });
+    } else {
+      made = co_await live->broker->subscribe(std::move(request), [delivery](Message message) {
+        return delivery->deliver(std::move(message));
+      });
+    }
+    if (!made) co_return fail(std::move(made).error());
+    live->subscription = *std::move(made);
+    co_return Result<void>{};
+  }
+
+  static asio::awaitable<void> stop_here(std::shared_ptr<Live> live, std::chrono::steady_clock::duration grace) {
+    live->delivery->stopping();
+    if (live->subscription == nullptr) co_return;
+    const auto subscription = std::move(live->subscription);
+    co_await subscription->stop(grace);
+  }
+
+  static asio::awaitable<void> end_there(
+      std::shared_ptr<Live> live, std::chrono::steady_clock::duration grace, std::shared_ptr<std::size_t> left
+  ) {
+    struct Count {
+      std::size_t& left;
+      ~Count() { --left; }
+    } count{*left};
+    co_await asio::co_spawn(live->executor, stop_here(live, grace), asio::use_awaitable);
+  }
+};
+
+Subscriptions::Subscriptions(Application& app, SubscriptionsOptions options)
+    : app_(app),
+      options_(options),
+      log_(app.log.scoped("dapr.runtime.processor.subscription")),
+      gate_(app.shards.executor(0)) {}
+
+Subscriptions::~Subscriptions() = default;
+
+asio::awaitable<void> Subscriptions::start() {
+  if (running_ || app_.channel == nullptr) co_return;
+  running_ = true;
+  co_await reload();
+}
+
+asio::awaitable<void> Subscriptions::reload() {
+  if (!running_) co_return;
+  const bool to_ask = options_.ask_application && asked_ == Asked::no && !app_.snapshot()->pubsubs.empty();
+  if (to_ask && !asking_) {
+    asking_ = true;
+    co_await ask();
+    asking_ = false;
+    if (asked_ == Asked::no) spawn(gate_, app_.shards.executor(0), ask_again());
+  }
+  if (to_ask && asked_ == Asked::no) co_return;  // nothing starts before the application has said what it wants
+  co_await apply();
+}
+
+asio::awaitable<void> Subscriptions::pause() {
+  if (!running_) co_return;
+  running_ = false;
+  co_await end(std::exchange(live_, {}), kPauseGrace);
+}
+
+asio::awaitable<void> Subscriptions::stop(std::chrono::steady_clock::duration grace) {
+  running_ = false;
+  co_await end(std::exchange(live_, {}), grace);
+  co_await gate_.close(0s);
+}
+
+// Asks the application; connections that fail are tried again for a while.
+asio::awaitable<void> Subscriptions::ask() {
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  auto pause = 500ms;
+  for (int attempt = 0;; ++attempt) {
+    auto answer = co_await ask_once();
+    if (answer) {
+      programmatic_ = *std::move(answer);
+      asked_ = Asked::yes;
+      co_return;
+    }
+    if (answer.error().code == Code::invalid_argument) {
+      log_.warn("failed to read subscriptions of the application: none is started", {{"error", answer.error().message}});
+      asked_ = Asked::refused;
+      co_return;
+    }
+    if (attempt == 3 || std::chrono::steady_clock::now() + pause > end) {
+      log_.warn("failed to ask the application for subscriptions", {{"error", answer.error().message}});
+      co_return;
+    }
+    if (!co_await sleep_for(pause)) co_return;
+    pause = std::min(pause * 3 / 2, std::chrono::milliseconds(1000));
+  }
+}
+
+// The application could not be reached: it is asked until it answers.
+asio::awaitable<void> Subscriptions::ask_again() {
+  while (asked_ == Asked::no) {
+    if (!co_await sleep_for(5s)) co_return;
+    if (!running_) continue;
+    co_await ask();
+  }
+  if (running_) co_await apply();
+}
+
+// invalid_argument: an answer that cannot be used; other errors: no answer.
+Async<std::vector<SubscriptionSpec>> Subscriptions::ask_once() {
+  RequestScope scope(app_, app_.snapshot(), Face::internal);
+  if (app_.channel->is_grpc()) {
+    auto answer = co_await app_.channel->call(
+        scope, "/dapr.proto.runtime.v1.AppCallback/ListTopicSubscriptions", {}, "", false, false
+    );
+    if (!answer) co_return fail(std::move(answer).error());
+    if (answer->status.code == Code::unimplemented) co_return std::vector<SubscriptionSpec>{};
+    if (!answer->status.ok()) co_return fail(Code::unavailable, answer->status.message);
+    auto list = read_topic_subscriptions(answer->message);
+    if (!list) co_return fail(Code::invalid_argument, list.error().message);
+    co_return list;
+  }
+  AppRequest request;
+  request.method = "GET";
+  request.target = "/dapr/subscribe";
+  request.headers.add("dapr-app-id", app_.info.id);
+  request.headers.add("content-type", "application/json");
+  auto answer = co_await app_.channel->request(scope, std::move(request));
+  if (!answer) co_return fail(Code::unavailable, answer.error().message);
+  if (answer->status == 200) {
+    auto list = read_subscribe_answer(answer->body, log_);
+    if (!list) co_return fail(Code::invalid_argument, list.error().message);
+    co_return list;
+  }
+  if (answer->status != 404) {
+    log_.error("app returned http status code from subscription endpoint", {{"status", static_cast<int>(answer->status)}});
+  }
+  co_return std::vector<SubscriptionSpec>{};
+}
+
+// Makes what runs equal to what is wanted.
+asio::awaitable<void> Subscriptions::apply() {
+  if (asked_ == Asked::refused) co_return;
+  const auto snapshot = app_.snapshot();
+  auto wanted = merge_subscriptions(snapshot->subscriptions, programmatic_);
+  app_.set_subscriptions(wanted);
+
+  std::vector<std::shared_ptr<Live>> ending;
+  std::erase_if(live_, [&](const std::shared_ptr<Live>& live) {
+    const auto* loaded = find<PubSub>(snapshot->pubsubs, live->spec.pubsub);
+    const bool stays = loaded != nullptr && loaded->instance == live->broker &&
+                       std::ranges::any_of(wanted, [&](const auto& spec) { return same_subscription(spec, live->spec); });
+    if (!stays) ending.push_back(live);
+    return !stays;
+  });
+  co_await end(std::move(ending), kPauseGrace);
+
+  std::vector<std::shared_ptr<Live>> opening;
+  for (const auto& spec : wanted) {
+    if (std::ranges::any_of(live_, [&](const auto& live) { return same_subscription(spec, live->spec); })) continue;
+    auto live = make(spec);
+    if (!live) {
+      log_.error("failed to start a subscription", {{"error", live.error().message}});
+    } else if (*live != nullptr) {
+      opening.push_back(*live);
+      live_.push_back(*live);
+      spawn(gate_, app_.shards.executor(0), open(*live));
+    }
+  }
+  const auto limit = std::chrono::steady_clock::now() + kOpenWait;
+  const auto settled = [&opening] { return std::ranges::all_of(opening, [](const auto& live) { return live->settled; }); };
+  while (!settled() && std::chrono::steady_clock::now() < limit) {
+    if (!co_await sleep_for(1ms)) co_return;
+  }
+}
+
+// Null when the component is not there: the subscription waits for it.
+Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(const SubscriptionSpec& spec) {
+  const auto snapshot = app_.snapshot();
+  const auto* loaded = find<PubSub>(snapshot->pubsubs, spec.pubsub);
+  if (loaded == nullptr || loaded->instance == nullptr) return nullptr;
+  if (!topic_allowed(*loaded->spec, app_.info.id, spec.topic, Direction::subscribe)) {
+    return fail(
+        Code::permission_denied, "subscription to topic '" + spec.topic + "' on pubsub '" + spec.pubsub + "' is not allowed"
+    );
+  }
+  MECHA_TRY(auto rules, Rules::compile(spec.rules));
+  auto live = std::make_shared<Live>();
+  live->spec = spec;
+  live->component = loaded->spec;
+  live->broker = loaded->instance;
+  live->broker_topic = broker_topic(*loaded->spec, app_.info, spec.topic);
+  live->executor = app_.shards.executor(next_shard_++ % app_.shards.count());
+  live->sink = make_sink(*app_.channel);
+  live->delivery = std::make_shared<Delivery>(app_, spec, loaded->spec, std::move(rules), *live->sink);
+  return live;
+}
+
+asio::awaitable<void> Subscriptions::open(std::shared_ptr<Live> live) {
+  auto pause = options_.retry_first;
+  while (!live->ended) {
+    const auto opened = co_await asio::co_spawn(live->executor, Live::subscribe_here(live), asio::use_awaitable);
+    live->settled = true;
+    if (opened) break;
+    log_.error(
+        "failed to subscribe to topic",
+        {{"pubsub", live->spec.pubsub}, {"topic", live->spec.topic}, {"error", opened.error().message}}
+    );
+    if (!co_await sleep_for(pause)) co_return;
+    pause = std::min(pause * 2, options_.retry_most);
+  }
+  // Given up meanwhile: what was opened too late ends here.
+  if (live->ended) co_await asio::co_spawn(live->executor, Live::stop_here(live, 0s), asio::use_awaitable);
+}
+
+// All at once: each may take the whole grace.
+asio::awaitable<void> Subscriptions::end(
+    std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace
+) {
+  const auto left = std::make_shared<std::size_t>(ending.size());
+  for (const auto& live : ending) {
+    live->ended = true;
+    if (!spawn(gate_, app_.shards.executor(0), Live::end_there(live, grace, left))) --*left;
+  }
+  while (*left > 0) {
+    if (!co_await sleep_for(2ms)) co_return;
+  }
+}
+
+}  // namespace mecha::pubsub

@@ -1,0 +1,65 @@
+// Subscriptions: everything that one application receives from brokers: asks it once, joins its answer with the declared
+// ones, subscribes at the brokers, follows the application's health and changes of resources (contract 03, chapters 2 and 3.7).
+//
+// All methods on shard 0, one at a time, except as noted. Broker subscriptions are spread over the shards.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "components/pubsub/pubsub.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/async/gate.hpp"
+
+namespace mecha::pubsub {
+
+struct SubscriptionsOptions {
+  bool ask_application = true;                      // false: --disable-init-endpoints subscribe
+  std::chrono::milliseconds retry_first{500}, retry_most{10'000};  // of broker subscriptions that failed
+};
+
+class Subscriptions {
+ public:
+  Subscriptions(Application& app, SubscriptionsOptions options);
+  ~Subscriptions();  // stop() comes first
+  Subscriptions(const Subscriptions&) = delete;
+  Subscriptions& operator=(const Subscriptions&) = delete;
+
+  // Starts what the current snapshot and the application want; when app health is on, at the first healthy probe. Failures
+  // are logged and tried again in the background. Also after pause(); the application is asked only once.
+  asio::awaitable<void> start();
+  // The application is unhealthy: all broker subscriptions end.
+  asio::awaitable<void> pause();
+  // A new snapshot: starts, replaces and ends what differs. Does nothing before start() or while paused.
+  asio::awaitable<void> reload();
+  // Shutdown: nothing more is fetched, what runs may end within `grace`; what fails from now on stays with the broker.
+  asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);
+
+ private:
+  struct Live;
+
+  enum class Asked : std::uint8_t { no, yes, refused };  // refused: its answer cannot be used, nothing starts
+
+  asio::awaitable<void> ask();
+  Async<std::vector<SubscriptionSpec>> ask_once();
+  asio::awaitable<void> apply();
+  asio::awaitable<void> end(std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace);
+  asio::awaitable<void> open(std::shared_ptr<Live> live);
+  asio::awaitable<void> ask_again();
+  Result<std::shared_ptr<Live>> make(const SubscriptionSpec& spec);
+
+  Application& app_;
+  const SubscriptionsOptions options_;
+  const Log log_;
+  Gate gate_;
+  std::vector<SubscriptionSpec> programmatic_;
+  Asked asked_ = Asked::no;
+  std::vector<std::shared_ptr<Live>> live_;
+  std::size_t next_shard_ = 0;
+  bool running_ = false;   // between start and pause or stop
+  bool asking_ = false;
+};
+
+}  // namespace mecha::pubsub
