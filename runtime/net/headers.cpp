@@ -68,7 +68,7 @@ void Headers::set(std::string_view name, std::string_view value) {
     if (!text::equals_nocase(it->name, name)) continue;
     bytes_ += value.size() - it->value.size();
     it->value = store(value);
-    const auto same = [&](const Field& field) { return text::equals_nocase(field.name, name); };
+    const auto same = [&](const Field& field) { return drop(field, name); };
     fields_.erase(std::remove_if(it + 1, fields_.end(), same), fields_.end());
     return;
   }
@@ -76,9 +76,14 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 std::size_t Headers::erase(std::string_view name) {
-  return std::erase_if(fields_, [&](const Field& field) {
-    return text::equals_nocase(field.name, name);
-  });
+  return std::erase_if(fields_, [&](const Field& field) { return drop(field, name); });
+}
+
+// Says whether the field goes, and takes its bytes off then.
+bool Headers::drop(const Field& field, std::string_view name) {
+  if (!text::equals_nocase(field.name, name)) return false;
+  bytes_ -= field.name.size() + field.value.size();
+  return true;
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {

@@ -48,6 +48,7 @@ class Headers {
 
  private:
   std::string_view store(std::string_view text);
+  bool drop(const Field& field, std::string_view name);
 
   std::vector<Field> fields_;
   std::vector<std::unique_ptr<char[]>> chunks_;
