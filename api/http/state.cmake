@@ -1,3 +1,5 @@
 mecha_library(http_state
   SOURCES state.cpp state_json.cpp
-  DEPENDS mecha_state_capability mecha_net)
+  TESTS state_test.cpp
+  DEPENDS mecha_http_server mecha_state_capability
+  TEST_DEPENDS mecha_state_in_memory)
