@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@ namespace mecha {
 
 // Metadata of one request or message. Names are case sensitive.
 using Metadata = std::map<std::string, std::string, std::less<>>;
+
+// pending: not made yet, or waiting for its secret store. failed: its error is ignored; it may become ready later.
+enum class ComponentState : std::uint8_t { pending, ready, failed };
 
 // What a component may know of its surroundings. Lives longer than the component.
 struct ComponentContext {

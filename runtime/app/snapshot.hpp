@@ -35,8 +35,6 @@ namespace security {
 class AccessControl;
 }
 
-enum class ComponentState : std::uint8_t { pending, ready, failed };
-
 // A component of contract C by name. `instance` is set when it is ready; else `error` says why not.
 template <class C>
 struct Loaded {

@@ -169,7 +169,7 @@ Templates make_templates(std::string app_id, const Environment& environment) {
   };
 }
 
-Result<std::string> fill(std::string_view property, std::string text, const Templates& templates) {
+Result<std::string> fill_templates(std::string_view property, std::string text, const Templates& templates) {
   if (text.find('{') == std::string::npos) return text;
   text = replace_uuids(std::move(text));
   if (text.find("{podName}") != std::string::npos) {

@@ -35,6 +35,6 @@ struct Templates {
 Templates make_templates(std::string app_id, const Environment& environment);
 
 // Replaces {uuid}, {podName}, {namespace} and {appID}. `property` is for the message.
-Result<std::string> fill(std::string_view property, std::string text, const Templates& templates);
+Result<std::string> fill_templates(std::string_view property, std::string text, const Templates& templates);
 
 }  // namespace mecha

@@ -18,7 +18,7 @@ Environment environment(std::map<std::string, std::string> values) {
 }
 
 std::string filled(std::string text) {
-  const auto result = fill("p", std::move(text), {.app_id = "app", .name_space = "space", .pod_name = "pod-1"});
+  const auto result = fill_templates("p", std::move(text), {.app_id = "app", .name_space = "space", .pod_name = "pod-1"});
   REQUIRE(result);
   return *result;
 }
@@ -82,8 +82,8 @@ TEST_CASE("the pod name is needed only where it is used", "[resources][environme
   const auto templates = make_templates("app", environment({}));
   CHECK(templates.name_space == "default");
   CHECK(make_templates("app", environment({{"NAMESPACE", ""}})).name_space.empty());
-  CHECK(fill("any", "{appID}", templates) == "app");
-  const auto failed = fill("any", "{podName}", templates);
+  CHECK(fill_templates("any", "{appID}", templates) == "app");
+  const auto failed = fill_templates("any", "{podName}", templates);
   REQUIRE(!failed);
   CHECK(failed.error().message == "failed to parse metadata: property any refers to {podName} but podName is not set");
 }

@@ -45,6 +45,7 @@ struct ComponentSpec {
   std::string secret_store;  // auth.secretStore
   std::vector<std::string> scopes;
   Location location;
+  bool namespace_scoped = false;  // of a broker: a value spoke of {namespace} before it was filled in
 
   std::string category() const { return type.substr(0, type.find('.')); }
   // Value of a metadata item, name without case; empty if absent.

@@ -1,0 +1,254 @@
+#include "components/loader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "components/pubsub/runtime_part.hpp"
+#include "components/runtime_items.hpp"
+#include "runtime/async/within.hpp"
+#include "runtime/base/text.hpp"
+
+namespace mecha {
+namespace {
+
+constexpr std::string_view kInit = "[INIT_COMPONENT_FAILURE]: initialization error occurred for ";
+constexpr std::string_view kCreate = "[CREATE_COMPONENT_FAILURE]: initialization error occurred for ";
+
+bool is_secret_store(const ComponentSpec& spec) { return spec.type.starts_with("secretstores."); }
+
+// Secret stores first, else as they stand.
+std::vector<ComponentSpec> in_order(std::vector<ComponentSpec> specs) {
+  std::vector<ComponentSpec> list;
+  list.reserve(specs.size());
+  for (const bool stores : {true, false}) {
+    for (auto& spec : specs) {
+      if (is_secret_store(spec) == stores) list.push_back(stores ? spec : std::move(spec));
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+// How one attempt ended: ready with an instance, parked, or failed.
+struct ComponentLoader::Attempt {
+  ComponentSpec spec;
+  std::shared_ptr<Component> instance;
+  bool parked = false;
+  Failure failure;
+};
+
+ComponentLoader::ComponentLoader(Shards& shards, Catalog& catalog, LoaderSettings settings, Listener listener)
+    : shards_(shards),
+      catalog_(catalog),
+      settings_(std::move(settings)),
+      listener_(std::move(listener)),
+      templates_(make_templates(settings_.app_id, settings_.environment)),
+      gate_(shards.executor(0)) {}
+
+ComponentLoader::~ComponentLoader() = default;
+
+// Exactly as the manifest spells it; with a list, what lacks a version is dropped without a word.
+bool ComponentLoader::denied(const ComponentSpec& spec) const {
+  if (settings_.denied.empty()) return false;
+  if (spec.type.empty() || spec.version.empty()) return true;
+  const auto full = spec.type + "/" + spec.version;
+  const auto match = [&](const std::string& entry) { return entry == spec.type || entry == full; };
+  if (std::ranges::none_of(settings_.denied, match)) return false;
+  settings_.log.warn(
+      "component '" + spec.name + "' cannot be loaded because components of type '" + spec.title() + "' are not allowed"
+  );
+  return true;
+}
+
+Async<void> ComponentLoader::load(std::vector<ComponentSpec> specs) {
+  std::erase_if(specs, [this](const ComponentSpec& spec) { return denied(spec); });
+  for (auto& spec : in_order(std::move(specs))) {
+    manifests_.push_back(std::move(spec));
+    components_.push_back({.spec = std::make_shared<const ComponentSpec>(manifests_.back())});
+    MECHA_CO_TRY_VOID(co_await try_one(components_.size() - 1));
+  }
+  co_return Result<void>{};
+}
+
+Async<void> ComponentLoader::try_one(std::size_t index) {
+  auto result = co_await attempt(manifests_[index]);
+  if (result.instance) {
+    const bool is_store = is_secret_store(result.spec);
+    became_ready(components_[index], std::move(result));
+    if (is_store) MECHA_CO_TRY_VOID(co_await load_waiting());
+    co_return Result<void>{};
+  }
+  components_[index].spec = std::make_shared<const ComponentSpec>(std::move(result.spec));
+  if (result.parked) {
+    tell(components_[index]);
+    co_return Result<void>{};
+  }
+  const auto& spec = manifests_[index];
+  report(spec, result.failure);
+  const auto text = "process component " + spec.name + " error: " + result.failure.text;
+  components_[index].state = ComponentState::failed;
+  components_[index].error = Error{.code = Code::unavailable, .message = text};
+  tell(components_[index]);
+  if (!spec.ignore_errors) {
+    settings_.log.warn("Error processing component, daprd will exit gracefully: " + text);
+    co_return fail(components_[index].error);
+  }
+  settings_.log.error("Ignoring error processing component: " + text);
+  if (result.failure.may_pass) spawn(gate_, shards_.executor(0), retry(index));
+  co_return Result<void>{};
+}
+
+void ComponentLoader::became_ready(LoadedComponent& component, Attempt attempt) {
+  component.spec = std::make_shared<const ComponentSpec>(std::move(attempt.spec));
+  component.instance = std::move(attempt.instance);
+  component.state = ComponentState::ready;
+  component.error = {};
+  ready_.push_back(static_cast<std::size_t>(&component - components_.data()));
+  settings_.log.info("Component loaded: " + component.spec->title());
+  if (settings_.metrics != nullptr) {
+    settings_.metrics->count(Metric::runtime_component_loaded, {});
+    settings_.metrics->count(Metric::runtime_component_init_total, {component.spec->type});
+  }
+  tell(component);
+}
+
+// Each failure counts once by its reason and once more as `init`.
+void ComponentLoader::report(const ComponentSpec& spec, const Failure& failure) const {
+  if (!failure.inner.empty()) settings_.log.error("Failed to init component " + spec.title() + ": " + failure.inner);
+  if (settings_.metrics == nullptr) return;
+  for (const std::string_view reason : {std::string_view(failure.reason), std::string_view("init")}) {
+    if (reason.empty()) continue;
+    settings_.metrics->count(Metric::runtime_component_init_fail_total, {spec.type, spec.name, reason});
+  }
+}
+
+void ComponentLoader::tell(const LoadedComponent& component) {
+  if (listener_) listener_(component);
+}
+
+// Resolves, checks, makes and starts one component; changes nothing of the loader.
+asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec spec) {
+  Attempt out{.spec = std::move(spec)};
+  const bool complete = co_await resolve_values(out.spec);
+  if (!complete) {
+    out.parked = true;
+    co_return out;
+  }
+  auto made = make(out.spec, out.failure);
+  if (!made) co_return out;
+  const auto limit = out.spec.init_timeout;
+  auto started = limit.count() > 0 ? co_await within(limit, made->start())
+                                   : Result<void>(fail(Error{.failure = mecha::Failure::timeout}));
+  if (started) {
+    out.instance = std::move(made);
+    co_return out;
+  }
+  (void)co_await within(std::chrono::seconds(5), made->stop());
+  if (started.error().failure == mecha::Failure::timeout) {
+    out.failure = {.inner = "init timeout for component " + out.spec.title(), .reason = "init"};
+    out.failure.text = std::string(kInit) + out.spec.title() + ": " + out.failure.inner;
+  } else {
+    out.failure = failure(out.spec, kInit, started.error());
+  }
+  out.failure.may_pass = limit.count() > 0;
+  co_return out;
+}
+
+ComponentLoader::Failure ComponentLoader::failure(const ComponentSpec& spec, std::string_view kind, const Error& cause) {
+  Failure out{.reason = kind == kCreate ? "creation" : "init"};
+  out.inner = std::string(kind) + spec.title() + ": " + cause.message;
+  out.text = std::string(kInit) + spec.title() + ": " + out.inner;
+  return out;
+}
+
+// The component, not started, with templates filled into its spec; null and the reason if it cannot be made.
+std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& why) {
+  const auto refused = [&](std::string_view kind, const Error& cause) {
+    why = failure(spec, kind, cause);
+    return nullptr;
+  };
+  const auto entry = catalog_.find(spec);
+  if (!entry && entry.error().code == Code::invalid_argument) {
+    why.text = entry.error().message;
+    return nullptr;
+  }
+  if (!entry) return refused(kCreate, entry.error());
+  pubsub::complete(spec, settings_.app_id);
+  for (auto& item : spec.metadata) {
+    auto filled = fill_templates(item.name, std::move(item.value), templates_);
+    if (!filled) return refused(kInit, filled.error());
+    item.value = *std::move(filled);
+  }
+  for (const auto& [check, kind] : {std::pair(&settings_.hooks.check_creation, kCreate), std::pair(&settings_.hooks.check_init, kInit)}) {
+    if (!*check) continue;
+    if (const auto checked = (*check)(spec); !checked) return refused(kind, checked.error());
+  }
+  warn_unknown(**entry, spec);
+  auto made = (*entry)->create(spec, settings_.context(spec));
+  if (!made) return refused(kInit, made.error());
+  return *std::move(made);
+}
+
+void ComponentLoader::warn_unknown(const Catalog::Entry& entry, const ComponentSpec& spec) const {
+  for (const auto& item : entry.unknown(spec)) {
+    if (is_runtime_item(spec.category(), item.name)) continue;
+    const auto place = item.location.file.empty() ? "" : item.location.text() + ": ";
+    settings_.log.warn(place + item.name + " is not a metadata item of component " + spec.title());
+  }
+}
+
+// Those that wait for a secret store are tried again, in their order.
+Async<void> ComponentLoader::load_waiting() {
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    if (components_[i].state != ComponentState::pending) continue;
+    if (store(manifests_[i].secret_store) == nullptr) continue;
+    MECHA_CO_TRY_VOID(co_await try_one(i));
+  }
+  co_return Result<void>{};
+}
+
+// Tries a failed component until it is there or the loader stops; each pause is twice the last.
+asio::awaitable<void> ComponentLoader::retry(std::size_t index) {
+  auto pause = settings_.retry_first;
+  while (co_await sleep_for(pause)) {
+    auto result = co_await attempt(manifests_[index]);
+    if (gate_.closed()) {
+      if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
+      co_return;
+    }
+    if (result.instance) {
+      const bool is_store = is_secret_store(result.spec);
+      became_ready(components_[index], std::move(result));
+      if (!is_store) co_return;
+      if (auto waiting = co_await load_waiting(); !waiting && settings_.fatal) settings_.fatal(std::move(waiting).error());
+      co_return;
+    }
+    settings_.log.debug("Component " + manifests_[index].title() + " is still not ready: " + result.failure.inner);
+    pause = std::min(pause * 2, settings_.retry_longest);
+  }
+}
+
+std::vector<const LoadedComponent*> ComponentLoader::ready() const {
+  std::vector<const LoadedComponent*> list;
+  for (const auto index : ready_) list.push_back(&components_[index]);
+  return list;
+}
+
+asio::awaitable<void> ComponentLoader::stop(std::chrono::seconds limit) {
+  co_await gate_.close(std::chrono::seconds(0));
+  while (!ready_.empty()) {
+    auto& component = components_[ready_.back()];
+    ready_.pop_back();
+    settings_.log.info("Shutting down component " + component.spec->title());
+    const auto instance = std::exchange(component.instance, nullptr);
+    component.state = ComponentState::pending;
+    if (const auto stopped = co_await within(limit, instance->stop()); !stopped) {
+      settings_.log.warn(
+          "failed to close component " + component.spec->title() + ": " + stopped.error().message
+      );
+    }
+  }
+}
+
+}  // namespace mecha

@@ -1,0 +1,121 @@
+// ComponentLoader: from the manifests of an application to running components: references resolved, started one after
+// another, secret stores first, with the log lines and error texts of contract 06, 2.4, and 02, 7.3 and 7.5.
+//
+// Lives on shard 0; all calls come from there. A component whose error is ignored stays absent (state failed) and, if it
+// was its start that failed, is tried again in the background, with growing pauses; one that waits for a secret store
+// (state pending) is started when that store is there. Each such change reaches the listener.
+
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "components/catalog.hpp"
+#include "components/secretstores/secret_store.hpp"
+#include "runtime/async/gate.hpp"
+#include "runtime/resources/environment.hpp"
+#include "runtime/resources/specs.hpp"
+#include "runtime/telemetry/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
+
+namespace mecha {
+
+// A component of the application, whatever became of it. `spec` has its values resolved once the component was tried.
+struct LoadedComponent {
+  std::shared_ptr<const ComponentSpec> spec;
+  std::shared_ptr<Component> instance;  // set while ready
+  ComponentState state = ComponentState::pending;
+  Error error;                          // why not; the text as it is logged
+};
+
+// What the runtime itself asks of a component. Each is called with resolved values and may be empty.
+struct LoaderHooks {
+  std::function<Result<void>(const ComponentSpec&)> check_creation;  // a failure is CREATE_COMPONENT_FAILURE
+  std::function<Result<void>(const ComponentSpec&)> check_init;      // a failure is INIT_COMPONENT_FAILURE, before start()
+};
+
+struct LoaderSettings {
+  std::string app_id, name_space;
+  std::vector<std::string> denied;  // Configuration components.deny
+  Environment environment;
+  Log log;                          // dapr.runtime
+  // The surroundings of one component, made anew for each attempt.
+  std::function<ComponentContext(const ComponentSpec&)> context;
+  LoaderHooks hooks;
+  Metrics* metrics = nullptr;
+  // A failure in the background that ends the process: a component that waited for a secret store.
+  std::function<void(Error)> fatal;
+  std::chrono::milliseconds retry_first = std::chrono::seconds(1);
+  std::chrono::milliseconds retry_longest = std::chrono::seconds(60);
+};
+
+class ComponentLoader {
+ public:
+  // Hears of every component that became ready, failed, or is parked. Runs on shard 0; must not block.
+  using Listener = std::function<void(const LoadedComponent&)>;
+
+  ComponentLoader(Shards& shards, Catalog& catalog, LoaderSettings settings, Listener listener);
+  ~ComponentLoader();
+  ComponentLoader(const ComponentLoader&) = delete;
+  ComponentLoader& operator=(const ComponentLoader&) = delete;
+
+  // Starts all of them. Fails with what ends the process ("process component x error: ..."), already logged as a
+  // warning; what was started by then is still there, to be stopped. Called once.
+  Async<void> load(std::vector<ComponentSpec> specs);
+
+  // The values of an endpoint's secret references. What cannot be resolved stays empty and is logged.
+  Async<HttpEndpointSpec> resolve(HttpEndpointSpec endpoint);
+
+  // In the order in which they were tried; those that are parked at the place of their first try.
+  const std::vector<LoadedComponent>& components() const { return components_; }
+
+  // Those that are ready, in the order in which they became so: what the metadata API lists.
+  std::vector<const LoadedComponent*> ready() const;
+
+  // Ends what goes on in the background, then stops the components, the last first, each within `limit`.
+  asio::awaitable<void> stop(std::chrono::seconds limit = std::chrono::seconds(35));
+
+ private:
+  // Why an attempt failed: where, in what words, and whether another one may help.
+  struct Failure {
+    std::string text;    // what follows "process component <name> error: "
+    std::string inner;   // what follows "Failed to init component <title>: "; empty: not logged
+    std::string reason;  // creation, init; empty: not counted
+    bool may_pass = false;
+  };
+  struct Attempt;
+
+  bool denied(const ComponentSpec& spec) const;
+  secrets::SecretStore* store(std::string_view name) const;
+  Async<void> try_one(std::size_t index);
+  asio::awaitable<Attempt> attempt(ComponentSpec spec);
+  std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why);
+  static Failure failure(const ComponentSpec& spec, std::string_view kind, const Error& cause);
+  asio::awaitable<bool> resolve_values(ComponentSpec& spec);
+  asio::awaitable<std::optional<std::string>> read_secret(
+      std::string store_name, SecretRef ref, std::string name_space, std::map<std::string, secrets::SecretMap>& known
+  );
+  asio::awaitable<void> retry(std::size_t index);
+  Async<void> load_waiting();
+  void became_ready(LoadedComponent& component, Attempt attempt);
+  void warn_unknown(const Catalog::Entry& entry, const ComponentSpec& spec) const;
+  void report(const ComponentSpec& spec, const Failure& failure) const;
+  void tell(const LoadedComponent& component);
+
+  Shards& shards_;
+  Catalog& catalog_;
+  LoaderSettings settings_;
+  Listener listener_;
+  Templates templates_;
+  Gate gate_;
+  std::vector<LoadedComponent> components_;
+  std::vector<ComponentSpec> manifests_;  // as written, beside components_
+  std::vector<std::size_t> ready_;        // in the order of starting
+};
+
+}  // namespace mecha

@@ -1,0 +1,365 @@
+// The component loader: order, references, the exact texts of failures, retries (contract 06, 2.4; 02, 7.3 and 7.5).
+
+#include "components/loader.hpp"
+
+#include "runtime/async/within.hpp"
+#include "runtime/base/text.hpp"
+#include "tests/catch.hpp"
+#include "tests/run.hpp"
+
+using namespace mecha;
+using namespace std::chrono_literals;
+
+namespace {
+
+// What the fakes are told, by the name of the component.
+struct Script {
+  std::map<std::string, int> failures;  // start() fails so many times
+  std::map<std::string, std::chrono::milliseconds> slow;
+  std::vector<std::string> events;      // "start a", "stop a"
+  std::map<std::string, std::map<std::string, std::string>> secrets{{"word", {{"word", "w0rd"}}},
+    {"quoted", {{"quoted", "\"in quotes\""}}}, {"templ", {{"templ", "{appID}"}}}, {"empty", {{"empty", ""}}},
+    {"many", {{"one", "1"}, {"two", "2"}}}};
+  std::map<std::string, std::string> values;  // value of `word` that the component got
+  std::vector<std::string> spaces;            // metadata namespace of each fetch
+};
+Script* script = nullptr;
+
+struct Settings {
+  std::string word = "default";
+  int pool = 1;
+  static constexpr auto fields() {
+    return std::tuple{field("word", &Settings::word, "Word."), field("pool", &Settings::pool, "Pool.").between(1, 9)};
+  }
+};
+
+Async<void> start_fake(std::string name) {
+  script->events.push_back("start " + name);
+  if (const auto slow = script->slow.find(name); slow != script->slow.end()) co_await sleep_for(slow->second);
+  if (script->failures[name]-- > 0) co_return fail(Code::unavailable, "no server");
+  co_return Result<void>{};
+}
+
+struct Store : Component {
+  using Settings = ::Settings;
+  static constexpr ComponentInfo info{"state.fake", "v1", "Fake."};
+  Store(Settings s, const ComponentContext& context) : name(context.name) { script->values[name] = s.word; }
+  Async<void> start() override { return start_fake(name); }
+  Async<void> stop() override {
+    script->events.push_back("stop " + name);
+    co_return Result<void>{};
+  }
+  std::string name;
+};
+
+struct Vault : secrets::SecretStore {
+  using Settings = ::Settings;
+  static constexpr ComponentInfo info{"secretstores.fake", "v1", "Fake."};
+  Vault(Settings s, const ComponentContext& context) : name(context.name) { script->values[name] = s.word; }
+  Async<void> start() override { return start_fake(name); }
+  Async<std::optional<secrets::SecretMap>> get(std::string key, Metadata metadata) override {
+    script->spaces.push_back(metadata["namespace"]);
+    const auto found = script->secrets.find(key);
+    if (found == script->secrets.end()) co_return fail(Code::not_found, "secret " + key + " not found");
+    co_return secrets::SecretMap(found->second.begin(), found->second.end());
+  }
+  Async<secrets::SecretMaps> bulk_get(Metadata) override { co_return secrets::SecretMaps{}; }
+  std::string name;
+};
+
+NameValue plain(std::string value) { return {.name = "word", .value = std::move(value)}; }
+NameValue secret(std::string name, std::string key = "", std::string value = "") {
+  NameValue item{.name = "word", .value = value, .has_value = !value.empty()};
+  item.secret = SecretRef{name, key.empty() ? name : key};
+  return item;
+}
+NameValue variable(std::string name) { return {.name = "word", .has_value = false, .env = std::move(name)}; }
+
+ComponentSpec component(std::string name, std::vector<NameValue> metadata = {}, std::string store = "", std::string type = "state.fake") {
+  return {.name = std::move(name), .type = std::move(type), .version = "v1", .metadata = std::move(metadata), .secret_store = std::move(store)};
+}
+ComponentSpec vault(std::string name, std::vector<NameValue> metadata = {}, std::string store = "") {
+  return component(std::move(name), std::move(metadata), std::move(store), "secretstores.fake");
+}
+
+class Bench {
+ public:
+  Bench() {
+    script = &play;
+    catalog.add<Store>();
+    catalog.add<Vault>();
+    settings.app_id = "app";
+    settings.environment = [](const std::string& name) -> std::optional<std::string> {
+      if (name == "PLAIN") return "from env";
+      if (name == "QUOTED") return "\"q\"";
+      if (name == "TEMPLATE") return "{appID}";
+      return std::nullopt;
+    };
+    settings.log = Log(make_memory_sink(lines), "dapr.runtime");
+    settings.context = [this](const ComponentSpec& spec) {
+      return ComponentContext{.shards = shards, .name = spec.name, .type = spec.type, .app_id = "app"};
+    };
+    settings.retry_first = 1ms;
+  }
+  ~Bench() {
+    if (loader) testing::run(shards.context(0), loader->stop());
+  }
+
+  Result<void> load(std::vector<ComponentSpec> specs) {
+    loader = std::make_unique<ComponentLoader>(shards, catalog, settings, [this](const LoadedComponent& c) {
+      static constexpr std::array states{"pending", "ready", "failed"};
+      heard.push_back(c.spec->name + " " + states[static_cast<std::size_t>(c.state)]);
+    });
+    return testing::run(shards.context(0), loader->load(std::move(specs)));
+  }
+  std::string fatal(std::vector<ComponentSpec> specs) {
+    const auto result = load(std::move(specs));
+    REQUIRE(!result);
+    return result.error().message;
+  }
+  // Lets the background go on until `done`.
+  template <class F>
+  void wait(F done) {
+    const auto end = std::chrono::steady_clock::now() + 5s;
+    while (!done() && std::chrono::steady_clock::now() < end) {
+      shards.context(0).restart();
+      shards.context(0).run_for(1ms);
+    }
+    REQUIRE(done());
+  }
+  std::vector<std::string> ready() const {
+    std::vector<std::string> names;
+    for (const auto* c : loader->ready()) names.push_back(c->spec->name);
+    return names;
+  }
+  bool logged(std::string_view text) const {
+    const auto wanted = text::replace_all(text, "\"", "\\\"");
+    return std::ranges::any_of(lines, [&](const auto& line) { return line.find(wanted) != std::string::npos; });
+  }
+
+  Script play;
+  Shards shards{1};
+  Catalog catalog;
+  std::vector<std::string> lines, heard;
+  LoaderSettings settings;
+  std::unique_ptr<ComponentLoader> loader;
+};
+
+}  // namespace
+
+TEST_CASE("secret stores come first, else the order of the manifests; stopping goes backwards", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({component("b"), component("a"), vault("v")}));
+  CHECK(bench.ready() == std::vector<std::string>{"v", "b", "a"});
+  CHECK(bench.logged("Component loaded: b (state.fake/v1)"));
+  CHECK(bench.heard == std::vector<std::string>{"v ready", "b ready", "a ready"});
+  testing::run(bench.shards.context(0), bench.loader->stop());
+  CHECK(bench.play.events == std::vector<std::string>{"start v", "start b", "start a", "stop a", "stop b"});
+  CHECK(bench.logged("Shutting down component a (state.fake/v1)"));
+}
+
+TEST_CASE("an unknown type ends the process with the texts of the contract", "[components][loader]") {
+  Bench bench;
+  const std::string create =
+      "[CREATE_COMPONENT_FAILURE]: initialization error occurred for c (state.nothing/v1): couldn't find state store "
+      "state.nothing/v1";
+  const std::string whole =
+      "process component c error: [INIT_COMPONENT_FAILURE]: initialization error occurred for c (state.nothing/v1): " + create;
+  CHECK(bench.fatal({component("c", {}, "", "state.nothing"), component("after")}) == whole);
+  CHECK(bench.logged("Failed to init component c (state.nothing/v1): " + create));
+  CHECK(bench.logged("Error processing component, daprd will exit gracefully: " + whole));
+  CHECK(bench.play.events.empty());
+}
+
+TEST_CASE("an unknown category has no tag", "[components][loader]") {
+  Bench bench;
+  CHECK(bench.fatal({component("c", {}, "", "nothing.redis")}) == "process component c error: incorrect type nothing.redis");
+  CHECK(!bench.logged("Failed to init"));
+}
+
+TEST_CASE("a failing start has the tag twice, and may be ignored", "[components][loader]") {
+  Bench bench;
+  bench.play.failures["c"] = 1000;
+  const std::string init = "[INIT_COMPONENT_FAILURE]: initialization error occurred for c (state.fake/v1): ";
+  CHECK(bench.fatal({component("c")}) == "process component c error: " + init + init + "no server");
+  CHECK(bench.play.events == std::vector<std::string>{"start c", "stop c"});
+
+  Bench other;
+  other.play.failures["c"] = 1000;
+  auto spec = component("c");
+  spec.ignore_errors = true;
+  REQUIRE(other.load({spec, component("after")}));
+  CHECK(other.logged("Ignoring error processing component: process component c error: " + init + init + "no server"));
+  CHECK(other.loader->components()[0].state == ComponentState::failed);
+  CHECK(other.ready() == std::vector<std::string>{"after"});
+}
+
+TEST_CASE("settings that do not bind are an init failure that is not tried again", "[components][loader]") {
+  Bench bench;
+  auto spec = component("c", {{.name = "pool", .value = "0", .location = {.file = "f.yaml", .line = 3}}});
+  spec.ignore_errors = true;
+  REQUIRE(bench.load({spec}));
+  CHECK(bench.loader->components()[0].error.message.ends_with("pool must be between 1 and 9, got 0 (f.yaml:3)"));
+  CHECK(bench.play.events.empty());
+}
+
+TEST_CASE("the time limit of init has its own text", "[components][loader]") {
+  const std::string text =
+      "process component c error: [INIT_COMPONENT_FAILURE]: initialization error occurred for c (state.fake/v1): init "
+      "timeout for component c (state.fake/v1)";
+  Bench slow;
+  slow.play.slow["c"] = 10s;
+  auto spec = component("c");
+  spec.init_timeout = 5ms;
+  CHECK(slow.fatal({spec}) == text);
+  Bench never;
+  spec.init_timeout = -1s;
+  CHECK(never.fatal({spec}) == text);
+  CHECK(never.play.events == std::vector<std::string>{"stop c"});
+}
+
+TEST_CASE("a version that is missing is missing in the texts", "[components][loader]") {
+  Bench bench;
+  auto spec = component("c", {}, "", "state.nothing");
+  spec.version.clear();
+  CHECK(bench.fatal({spec}).ends_with("occurred for c (state.nothing): couldn't find state store state.nothing"));
+}
+
+TEST_CASE("denied types are dropped, those without version in silence", "[components][loader]") {
+  Bench bench;
+  bench.settings.denied = {"secretstores.fake", "state.fake/v0", "STATE.FAKE"};
+  auto older = component("older");
+  older.version = "v0";
+  auto none = component("none");
+  none.version.clear();
+  REQUIRE(bench.load({component("c"), older, none, vault("v")}));
+  CHECK(bench.ready() == std::vector<std::string>{"c"});
+  CHECK(bench.logged("component 'v' cannot be loaded because components of type 'v (secretstores.fake/v1)' are not allowed"));
+  CHECK(bench.logged("component 'older' cannot be loaded"));
+  CHECK(!bench.logged("component 'none'"));
+}
+
+TEST_CASE("secrets replace values, unquoted and with templates", "[components][loader]") {
+  Bench bench;
+  auto spaced = component("spaced", {secret("word")}, "v");
+  spaced.name_space = "prod";
+  REQUIRE(bench.load({
+      vault("v"), component("key", {secret("word", "word")}, "v"), component("over", {secret("word", "", "own")}, "v"),
+      component("miss", {secret("none", "", "own")}, "v"), component("badkey", {secret("word", "other")}, "v"),
+      component("empty", {secret("empty", "", "own")}, "v"), component("noname", {secret("", "word", "own")}, "v"),
+      component("quoted", {secret("quoted")}, "v"), component("templ", {secret("templ")}, "v"),
+      component("two", {secret("many", "two")}, "v"), component("unused", {plain("own")}, "nowhere"), spaced,
+  }));
+  const std::map<std::string, std::string> expected{
+      {"v", "default"}, {"key", "w0rd"}, {"over", "w0rd"}, {"miss", "own"}, {"badkey", ""}, {"empty", "own"},
+      {"noname", "own"}, {"quoted", "in quotes"}, {"templ", "app"}, {"two", "2"}, {"unused", "own"}, {"spaced", "w0rd"}};
+  CHECK(bench.play.values == expected);
+  CHECK(bench.play.spaces.back() == "prod");
+}
+
+TEST_CASE("variables come before secrets, and not all may be read", "[components][loader]") {
+  Bench bench;
+  auto both = variable("PLAIN");
+  both.secret = SecretRef{"word", "word"};
+  auto refused = variable("DAPR_VALUE");
+  refused.secret = SecretRef{"word", "word"};
+  auto valued = plain("own");
+  valued.env = "PLAIN";
+  REQUIRE(bench.load({
+      vault("v"), component("env", {variable("PLAIN")}), component("quoted", {variable("QUOTED")}),
+      component("templ", {variable("TEMPLATE")}), component("unset", {variable("NONE")}), component("own", {valued}),
+      component("both", {both}, "v"), component("refused", {refused}, "v"),
+  }));
+  const std::map<std::string, std::string> expected{
+      {"v", "default"}, {"env", "from env"}, {"quoted", "q"}, {"templ", "app"}, {"unset", ""}, {"own", "own"},
+      {"both", "from env"}, {"refused", ""}};
+  CHECK(bench.play.values == expected);
+  CHECK(bench.logged("Component refused references an env variable that isn't allowed: DAPR_VALUE"));
+}
+
+TEST_CASE("without the name of a store later items stay unresolved", "[components][loader]") {
+  Bench bench;
+  auto other = secret("word");
+  other.name = "other";
+  REQUIRE(bench.load({component("after", {other, variable("PLAIN")}), component("before", {variable("PLAIN"), other})}));
+  CHECK(bench.play.values == std::map<std::string, std::string>{{"after", ""}, {"before", "from env"}});
+  CHECK(bench.logged("Component after references a secret store that isn't loaded: "));
+}
+
+TEST_CASE("a component waits for its secret store, perhaps for ever", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({vault("late", {secret("word")}, "v"), vault("v"), component("parked", {secret("word")}, "nowhere")}));
+  CHECK(bench.ready() == std::vector<std::string>{"v", "late"});
+  CHECK(bench.play.values["late"] == "w0rd");
+  CHECK(bench.heard == std::vector<std::string>{"late pending", "v ready", "late ready", "parked pending"});
+  CHECK(bench.logged("Component parked references a secret store that isn't loaded: nowhere"));
+}
+
+TEST_CASE("a component whose error is ignored is tried again until it is there, then those that wait for it", "[components][loader]") {
+  Bench bench;
+  bench.play.failures["v"] = 3;
+  auto spec = vault("v");
+  spec.ignore_errors = true;
+  REQUIRE(bench.load({spec, component("waits", {secret("word")}, "v")}));
+  CHECK(bench.ready().empty());
+  bench.wait([&] { return bench.ready() == std::vector<std::string>{"v", "waits"}; });
+  CHECK(bench.play.values["waits"] == "w0rd");
+  CHECK(bench.heard == std::vector<std::string>{"v failed", "waits pending", "v ready", "waits ready"});
+}
+
+TEST_CASE("the pod name is an init failure where it is not set", "[components][loader]") {
+  Bench bench;
+  CHECK(bench.fatal({component("c", {plain("{podName}")})})
+            .ends_with("for c (state.fake/v1): failed to parse metadata: property word refers to {podName} but podName is not set"));
+}
+
+TEST_CASE("the runtime's own checks are failures of their kind", "[components][loader]") {
+  Bench bench;
+  bench.settings.hooks.check_creation = [](const ComponentSpec& spec) -> Result<void> {
+    if (spec.name == "enc") return fail(Code::invalid_argument, "bad key");
+    return {};
+  };
+  bench.settings.hooks.check_init = [](const ComponentSpec&) -> Result<void> { return fail(Code::invalid_argument, "bad prefix"); };
+  CHECK(bench.fatal({component("enc")}).ends_with("[CREATE_COMPONENT_FAILURE]: initialization error occurred for enc (state.fake/v1): bad key"));
+  Bench other;
+  other.settings.hooks.check_init = bench.settings.hooks.check_init;
+  CHECK(other.fatal({component("c")}).ends_with("[INIT_COMPONENT_FAILURE]: initialization error occurred for c (state.fake/v1): bad prefix"));
+}
+
+TEST_CASE("unknown items are told, the runtime's own are not", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({component("c", {{.name = "wrod", .value = "x", .location = {"f.yaml", 4}}, {.name = "KEYPREFIX", .value = "name"}})}));
+  CHECK(bench.logged("f.yaml:4: wrod is not a metadata item of component c (state.fake/v1)"));
+  CHECK(!bench.logged("KEYPREFIX"));
+}
+
+TEST_CASE("loading is counted", "[components][loader]") {
+  Bench bench;
+  Metrics metrics({.app_id = "app"});
+  bench.settings.metrics = &metrics;
+  auto spec = component("nosuch", {}, "", "state.nosuch");
+  spec.ignore_errors = true;
+  REQUIRE(bench.load({component("c"), spec}));
+  const auto text = metrics.text();
+  CHECK(text.find("dapr_runtime_component_loaded{app_id=\"app\"} 1\n") != std::string::npos);
+  CHECK(text.find("dapr_runtime_component_init_total{app_id=\"app\",component=\"state.fake\"} 1\n") != std::string::npos);
+  for (const auto* reason : {"creation", "init"}) {
+    CHECK(text.find("dapr_runtime_component_init_fail_total{app_id=\"app\",component=\"state.nosuch\",componentName=\"nosuch\",reason=\"" + std::string(reason) + "\"} 1\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("endpoints get their secrets from the stores that are there", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({vault("v")}));
+  HttpEndpointSpec endpoint{.name = "ep", .secret_store = "v"};
+  endpoint.headers = {secret("word"), plain("own")};
+  endpoint.root_ca.secret = SecretRef{"many", "one"};
+  const auto resolved = testing::run(bench.shards.context(0), bench.loader->resolve(endpoint));
+  REQUIRE(resolved);
+  CHECK(resolved->headers[0].value == "w0rd");
+  CHECK(resolved->headers[1].value == "own");
+  CHECK(resolved->root_ca.value == "1");
+  endpoint.secret_store = "nowhere";
+  CHECK(testing::run(bench.shards.context(0), bench.loader->resolve(endpoint))->headers[0].value.empty());
+  CHECK(bench.logged("HTTPEndpoint ep references a secret store that isn't loaded: nowhere"));
+}
