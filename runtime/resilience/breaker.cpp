@@ -12,9 +12,12 @@ Error refused(std::string text) {
 
 std::string_view Breaker::text(State state) {
   switch (state) {
-    case State::closed: return "closed";
-    case State::half_open: return "half-open";
-    case State::open: return "open";
+    case State::closed:
+      return "closed";
+    case State::half_open:
+      return "half-open";
+    case State::open:
+      return "open";
   }
   return "unknown";
 }
@@ -28,7 +31,8 @@ Result<std::uint64_t> Breaker::admit() {
   const std::lock_guard lock(mutex_);
   refresh(clock_.now());
   if (state_ == State::open) return fail(refused("circuit breaker is open"));
-  if (state_ == State::half_open && counts_.requests >= settings_.requests_max) return fail(refused("too many requests"));
+  if (state_ == State::half_open && counts_.requests >= settings_.requests_max)
+    return fail(refused("too many requests"));
   ++counts_.requests;
   return generation_;
 }
@@ -42,7 +46,8 @@ void Breaker::done(std::uint64_t generation, bool success) {
     ++counts_.total_successes;
     ++counts_.consecutive_successes;
     counts_.consecutive_failures = 0;
-    if (state_ == State::half_open && counts_.consecutive_successes >= settings_.requests_max) change(State::closed, now);
+    if (state_ == State::half_open && counts_.consecutive_successes >= settings_.requests_max)
+      change(State::closed, now);
     return;
   }
   if (state_ == State::half_open) return change(State::open, now);
@@ -81,7 +86,8 @@ void Breaker::renew(Clock::Mono now) {
   ++generation_;
   counts_ = {};
   expires_.reset();
-  if (state_ == State::closed && settings_.interval.count() > 0) expires_ = now + settings_.interval;
+  if (state_ == State::closed && settings_.interval.count() > 0)
+    expires_ = now + settings_.interval;
   if (state_ == State::open) expires_ = now + settings_.timeout;
 }
 

@@ -1,4 +1,5 @@
-// Circuit breaker: closed, open, half-open, with counts per generation (contract 06, 4.3). From any thread.
+// Circuit breaker: closed, open, half-open, with counts per generation (contract 06, 4.3). From any
+// thread.
 
 #pragma once
 
@@ -32,8 +33,8 @@ class Breaker {
   // `name` appears in the log; `clock` outlives the breaker.
   Breaker(std::string name, BreakerSettings settings, Log log, const Clock& clock);
 
-  // Asks for an attempt: the generation to give back to done(). Fails with Failure::circuit_open, "circuit breaker is
-  // open" or "too many requests".
+  // Asks for an attempt: the generation to give back to done(). Fails with Failure::circuit_open,
+  // "circuit breaker is open" or "too many requests".
   Result<std::uint64_t> admit();
   // Each admitted attempt ends once. A result of an older generation is ignored.
   void done(std::uint64_t generation, bool success);

@@ -43,7 +43,11 @@ TEST_CASE("by default more than five failures in a row open a breaker", "[resili
   CHECK(bench.refusal() == "circuit breaker is open");
   CHECK(bench.breaker.admit().error().failure == Failure::circuit_open);
   REQUIRE(bench.lines.size() == 1);
-  CHECK(bench.lines[0].find(R"(level=info msg="Circuit breaker \"a:b\" changed state from closed to open")") != std::string::npos);
+  CHECK(
+      bench.lines[0].find(
+          R"(level=info msg="Circuit breaker \"a:b\" changed state from closed to open")"
+      ) != std::string::npos
+  );
 }
 
 TEST_CASE("trip reads all counts", "[resilience]") {
@@ -72,7 +76,9 @@ TEST_CASE("a trip that is no boolean or fails never opens", "[resilience]") {
   CHECK_FALSE(Trip::compile("nope >"));
 }
 
-TEST_CASE("an open breaker becomes half-open after its timeout and one success closes it", "[resilience]") {
+TEST_CASE(
+    "an open breaker becomes half-open after its timeout and one success closes it", "[resilience]"
+) {
   Bench bench("consecutiveFailures >= 1", {.timeout = 1s});
   bench.attempt(false);
   bench.clock.time += 1s;

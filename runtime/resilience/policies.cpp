@@ -28,19 +28,25 @@ void Policy::count_use() const {
 }
 
 void Policy::timed_out() const {
-  if (around->metrics != nullptr && !target.empty()) record(Metric::resiliency_activations_total, "timeout", "");
+  if (around->metrics != nullptr && !target.empty())
+    record(Metric::resiliency_activations_total, "timeout", "");
 }
 
 void Policy::retrying(std::chrono::nanoseconds wait, const Error& error) const {
-  if (around->metrics != nullptr && !target.empty()) record(Metric::resiliency_activations_total, "retry", "");
-  around->log.warn("Error processing operation " + name + ". Retrying in " + text::format_go_duration(wait) + "…");
+  if (around->metrics != nullptr && !target.empty())
+    record(Metric::resiliency_activations_total, "retry", "");
+  around->log.warn(
+      "Error processing operation " + name + ". Retrying in " + text::format_go_duration(wait) + "…"
+  );
   if (around->log.enabled(Level::debug)) {
     around->log.debug("Error for operation " + name + " was: " + error.message);
   }
 }
 
 void Policy::recovered(int attempts) const {
-  around->log.info("Recovered processing operation " + name + " after " + std::to_string(attempts) + " attempts");
+  around->log.info(
+      "Recovered processing operation " + name + " after " + std::to_string(attempts) + " attempts"
+  );
 }
 
 void Policy::breaker_changed() const {
@@ -50,7 +56,8 @@ void Policy::breaker_changed() const {
 
 Policies::Policies() : Policies(Surroundings{}, {}) {}
 
-Policies::Policies(Surroundings around, std::span<const ResiliencySpec> specs) : state_(std::make_unique<State>()) {
+Policies::Policies(Surroundings around, std::span<const ResiliencySpec> specs)
+    : state_(std::make_unique<State>()) {
   if (!specs.empty()) {
     around.name = specs.back().name;
     around.name_space = specs.back().name_space;
@@ -68,16 +75,24 @@ std::shared_ptr<Breaker> Policies::State::app_breaker(
   const auto breakers =
       app_breakers.get(target, [&app] { return std::make_shared<Breakers>(app.breaker_cache); });
   return breakers->get(endpoint, [&] {
-    return std::make_shared<Breaker>(std::string(endpoint), app.parts.breaker->settings, around->log, *around->clock);
+    return std::make_shared<Breaker>(
+        std::string(endpoint), app.parts.breaker->settings, around->log, *around->clock
+    );
   });
 }
 
 // One for both directions: who comes first decides what it is like.
-std::shared_ptr<Breaker> Policies::State::component_breaker(const Parts& parts, std::string_view name) {
+std::shared_ptr<Breaker> Policies::State::component_breaker(
+    const Parts& parts, std::string_view name
+) {
   const std::lock_guard lock(mutex);
-  if (const auto it = component_breakers.find(name); it != component_breakers.end()) return it->second;
+  if (const auto it = component_breakers.find(name); it != component_breakers.end())
+    return it->second;
   auto made = std::make_shared<Breaker>(
-      parts.breaker->name + "-" + std::string(name), parts.breaker->settings, around->log, *around->clock
+      parts.breaker->name + "-" + std::string(name),
+      parts.breaker->settings,
+      around->log,
+      *around->clock
   );
   component_breakers.emplace(name, made);
   return made;
@@ -102,11 +117,12 @@ Policy Policies::app_policy(std::string_view target, std::string_view endpoint) 
   return policy;
 }
 
-Policy Policies::component_policy(std::string_view name, ComponentKind kind, Direction direction) const {
+Policy Policies::component_policy(std::string_view name, ComponentKind kind, Direction direction)
+    const {
   const auto it = state_->components.find(name);
-  const State::Component& component = it == state_->components.end()
-                                          ? state_->component_defaults[static_cast<std::size_t>(kind)]
-                                          : it->second;
+  const State::Component& component =
+      it == state_->components.end() ? state_->component_defaults[static_cast<std::size_t>(kind)]
+                                     : it->second;
   const Parts& parts = component.parts[static_cast<std::size_t>(direction)];
   if (parts.empty()) return {};
   Policy policy = make(parts);

@@ -1,5 +1,6 @@
-// Policies: what a Resiliency says about a target, ready to run (contract 06, chapter 4). Immutable but for the breakers
-// inside, which are shared and thread safe; from any shard. A Policy is a value that may outlive the Policies.
+// Policies: what a Resiliency says about a target, ready to run (contract 06, chapter 4). Immutable
+// but for the breakers inside, which are shared and thread safe; from any shard. A Policy is a
+// value that may outlive the Policies.
 
 #pragma once
 
@@ -25,9 +26,17 @@
 
 namespace mecha {
 
-// The kinds of components, as default policy names and metric labels spell them (first letter in upper case).
+// The kinds of components, as default policy names and metric labels spell them (first letter in
+// upper case).
 enum class ComponentKind : std::uint8_t {
-  binding, configuration, lock, pubsub, crypto, conversation, secretstore, statestore
+  binding,
+  configuration,
+  lock,
+  pubsub,
+  crypto,
+  conversation,
+  secretstore,
+  statestore
 };
 inline constexpr std::size_t kComponentKinds = 8;
 
@@ -69,24 +78,32 @@ struct Policy {
   void record(Metric metric, std::string_view policy, std::string_view status) const;
 };
 
-enum class BuiltIn : std::uint8_t { service, actor, actor_reminder, actor_not_found, initialization };
+enum class BuiltIn : std::uint8_t {
+  service,
+  actor,
+  actor_reminder,
+  actor_not_found,
+  initialization
+};
 
 class Policies {
  public:
   Policies();  // none but the built-in ones
-  // Merges in order: of one name the later wins. Logs what is loaded and what cannot be read, and counts it.
+  // Merges in order: of one name the later wins. Logs what is loaded and what cannot be read, and
+  // counts it.
   Policies(Surroundings around, std::span<const ResiliencySpec> specs);
   ~Policies();
   Policies(const Policies&) = delete;
   Policies& operator=(const Policies&) = delete;
 
-  // Of an invocation. `target` is the id as the caller wrote it; `endpoint` tells breakers apart ("app:method").
+  // Of an invocation. `target` is the id as the caller wrote it; `endpoint` tells breakers apart
+  // ("app:method").
   Policy app_policy(std::string_view target, std::string_view endpoint) const;
   Policy component_policy(std::string_view name, ComponentKind kind, Direction direction) const;
   // Whether targets.apps names it; then the built-in retry of the hop is off.
   bool has_app_target(std::string_view id) const;
-  // Retries of the hop to another sidecar; empty if targets.apps names `app_id`. Unlike the others it repeats only
-  // unavailable and unauthenticated.
+  // Retries of the hop to another sidecar; empty if targets.apps names `app_id`. Unlike the others
+  // it repeats only unavailable and unauthenticated.
   Policy built_in_service_retry(std::string_view app_id) const;
   Policy built_in(BuiltIn which) const;
 

@@ -16,9 +16,18 @@ constexpr std::array<std::string_view, 5> kBuiltIn{
     "DaprBuiltInActorRetries",
     "DaprBuiltInActorReminderRetries",
     "DaprBuiltInActorNotFoundRetries",
-    "DaprBuiltInInitializationRetries"};
+    "DaprBuiltInInitializationRetries"
+};
 constexpr std::array<std::string_view, kComponentKinds> kKinds{
-    "Binding", "Configuration", "Lock", "Pubsub", "Crypto", "Conversation", "Secretstore", "Statestore"};
+    "Binding",
+    "Configuration",
+    "Lock",
+    "Pubsub",
+    "Crypto",
+    "Conversation",
+    "Secretstore",
+    "Statestore"
+};
 constexpr int kBuiltInRetriesMin = 3;
 
 Retry constant(std::chrono::nanoseconds wait, int times) {
@@ -39,7 +48,12 @@ Retry exponential(std::chrono::nanoseconds cap, int times, std::chrono::nanoseco
 
 std::array<Retry, 5> built_in_retries() {
   return {
-      constant(1s, 3), constant(1s, 3), exponential(60s, -1, 15min), constant(1s, 5), exponential(1s, 3, 10s)};
+      constant(1s, 3),
+      constant(1s, 3),
+      exponential(60s, -1, 15min),
+      constant(1s, 5),
+      exponential(1s, 3, 10s)
+  };
 }
 
 // All documents in one: policies and targets by name.
@@ -78,13 +92,17 @@ std::optional<Error> merge(Merged& merged, const ResiliencySpec& spec, const Log
   for (const auto& [name, retry] : spec.retries) merge_retry(merged, name, retry, log);
   for (const auto& [name, breaker] : spec.breakers) {
     auto trip = Trip::compile(breaker.trip);
-    if (!trip) return std::move(trip).error().context("invalid circuit breaker configuration \"" + name + "\"");
+    if (!trip)
+      return std::move(trip).error().context(
+          "invalid circuit breaker configuration \"" + name + "\""
+      );
     merged.breakers[name] = std::make_shared<const BreakerTemplate>(BreakerTemplate{
         name,
         {.requests_max = std::max(breaker.requests_max, 1U),
          .interval = breaker.interval,
          .timeout = breaker.timeout.count() > 0 ? breaker.timeout : std::chrono::nanoseconds(60s),
-         .trip = *std::move(trip)}});
+         .trip = *std::move(trip)}
+    });
   }
   for (const auto& [name, target] : spec.apps) merged.apps[name] = target;
   for (const auto& [name, target] : spec.components) merged.components[name] = target;
@@ -101,7 +119,8 @@ const T* look_up(const Named<T>& map, std::string_view name) {
 template <class Parts>
 Parts resolve(const Merged& merged, const PolicyNames& names) {
   Parts parts;
-  if (const auto* timeout = look_up(merged.timeouts, names.timeout); timeout && timeout->count() > 0) {
+  if (const auto* timeout = look_up(merged.timeouts, names.timeout);
+      timeout && timeout->count() > 0) {
     parts.timeout = *timeout;
   }
   if (const auto* retry = look_up(merged.retries, names.retry)) parts.retry = *retry;
@@ -114,7 +133,8 @@ PolicyNames defaults(const Merged& merged, const std::vector<std::string>& seque
   PolicyNames names;
   for (const std::string& x : sequence) {
     const std::string prefix = "Default" + x;
-    const std::string timeout = prefix + "TimeoutPolicy", retry = prefix + "RetryPolicy", breaker = prefix + "CircuitBreakerPolicy";
+    const std::string timeout = prefix + "TimeoutPolicy", retry = prefix + "RetryPolicy",
+                      breaker = prefix + "CircuitBreakerPolicy";
     if (names.timeout.empty() && merged.timeouts.contains(timeout)) names.timeout = timeout;
     if (names.retry.empty() && merged.retries.contains(retry)) names.retry = retry;
     if (names.breaker.empty() && merged.breakers.contains(breaker)) names.breaker = breaker;
@@ -144,19 +164,24 @@ void Policies::State::load(std::span<const ResiliencySpec> specs) {
   for (const auto& [name, target] : merged.apps) {
     App& app = apps[name];
     app.parts = resolve<Parts>(merged, target.names);
-    if (target.breaker_cache > 0) app.breaker_cache = static_cast<std::size_t>(target.breaker_cache);
+    if (target.breaker_cache > 0)
+      app.breaker_cache = static_cast<std::size_t>(target.breaker_cache);
   }
   for (const auto& [name, target] : merged.components) {
-    components[name].parts = {resolve<Parts>(merged, target.outbound), resolve<Parts>(merged, target.inbound)};
+    components[name].parts = {
+        resolve<Parts>(merged, target.outbound), resolve<Parts>(merged, target.inbound)
+    };
   }
   app_default.parts = resolve<Parts>(merged, defaults(merged, {"App", ""}));
   for (std::size_t kind = 0; kind < kComponentKinds; ++kind) {
     for (const auto direction : {Direction::outbound, Direction::inbound}) {
       const std::string side = direction == Direction::outbound ? "Outbound" : "Inbound";
       const PolicyNames names = defaults(
-          merged, {std::string(kKinds[kind]) + "Component" + side, "Component" + side, "Component", ""}
+          merged,
+          {std::string(kKinds[kind]) + "Component" + side, "Component" + side, "Component", ""}
       );
-      component_defaults[kind].parts[static_cast<std::size_t>(direction)] = resolve<Parts>(merged, names);
+      component_defaults[kind].parts[static_cast<std::size_t>(direction)] =
+          resolve<Parts>(merged, names);
     }
   }
 }

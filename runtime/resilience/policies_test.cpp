@@ -57,7 +57,9 @@ TEST_CASE("an app's entry gives its parts, names and label", "[resilience]") {
   CHECK(policies.app_policy("other.ns", "other.ns:x").empty());
 }
 
-TEST_CASE("an explicit entry switches the built-in retry off, default policies do not", "[resilience]") {
+TEST_CASE(
+    "an explicit entry switches the built-in retry off, default policies do not", "[resilience]"
+) {
   ResiliencySpec spec = named("r");
   spec.apps["gone"] = {};
   spec.retries["DefaultRetryPolicy"] = retry(1);
@@ -71,7 +73,9 @@ TEST_CASE("app breakers are one per endpoint, the least used is forgotten", "[re
   spec.breakers["c"] = {};
   spec.apps["other"] = {.names = {.breaker = "c"}, .breaker_cache = 2};
   const Policies policies = build(spec);
-  const auto breaker = [&](std::string_view endpoint) { return policies.app_policy("other", endpoint).breaker; };
+  const auto breaker = [&](std::string_view endpoint) {
+    return policies.app_policy("other", endpoint).breaker;
+  };
   const auto a = breaker("other:a"), b = breaker("other:b");
   CHECK(a != b);
   CHECK(breaker("other:a") == a);
@@ -120,21 +124,36 @@ TEST_CASE("a component has one breaker for both directions", "[resilience]") {
   CHECK(in.name == "component[brk] input");
   CHECK(out.target == "Binding_brk");
   out.breaker->done(out.breaker->admit().value(), false);
-  CHECK(lines.back().find(R"(Circuit breaker \"one-brk\" changed state from closed to open)") != std::string::npos);
+  CHECK(
+      lines.back().find(R"(Circuit breaker \"one-brk\" changed state from closed to open)") !=
+      std::string::npos
+  );
 }
 
-TEST_CASE("later documents win by name and a failing one keeps what stood before its problem", "[resilience]") {
+TEST_CASE(
+    "later documents win by name and a failing one keeps what stood before its problem",
+    "[resilience]"
+) {
   std::vector<std::string> lines;
   ResiliencySpec first = named("first"), second = named("second"), third = named("third");
   first.retries["shared"] = retry(1);
   first.apps["a"].names.retry = "shared";
   second.retries["shared"] = retry(3);
   third.problem = Error{.message = "invalid retry configuration \"x\": why"};
-  const Policies policies({.log = Log(make_memory_sink(lines), "dapr.runtime")}, std::array{first, second, third});
+  const Policies policies(
+      {.log = Log(make_memory_sink(lines), "dapr.runtime")}, std::array{first, second, third}
+  );
   CHECK(policies.app_policy("a", "a:x").retry->retries_max == 3);
   REQUIRE(lines.size() == 4);
-  CHECK(lines[0].find(R"(level=info msg="Loading Resiliency configuration: first")") != std::string::npos);
-  CHECK(lines[3].find(R"(level=error msg="Could not read resiliency policy third: invalid retry configuration \"x\": why")") != std::string::npos);
+  CHECK(
+      lines[0].find(R"(level=info msg="Loading Resiliency configuration: first")") !=
+      std::string::npos
+  );
+  CHECK(
+      lines[3].find(
+          R"(level=error msg="Could not read resiliency policy third: invalid retry configuration \"x\": why")"
+      ) != std::string::npos
+  );
 }
 
 TEST_CASE("a trip that does not parse ends its document before the targets", "[resilience]") {
@@ -148,7 +167,10 @@ TEST_CASE("a trip that does not parse ends its document before the targets", "[r
   CHECK(lines.back().find("Could not read resiliency policy r: ") != std::string::npos);
 }
 
-TEST_CASE("built-in retries can be overridden, with at least three retries, except the protected one", "[resilience]") {
+TEST_CASE(
+    "built-in retries can be overridden, with at least three retries, except the protected one",
+    "[resilience]"
+) {
   ResiliencySpec spec = named("r");
   spec.retries["DaprBuiltInServiceRetries"] = retry(-1);
   spec.retries["DaprBuiltInActorRetries"] = retry(5);
@@ -167,8 +189,14 @@ TEST_CASE("loading counts with the labels of the last document", "[resilience]")
   ResiliencySpec a = named("a"), b = named("b");
   b.name_space = "x";
   const Policies policies({.metrics = &metrics}, std::array{a, b});
-  CHECK(metrics.text().find("dapr_resiliency_loaded{app_id=\"app\",name=\"b\",namespace=\"x\"} 1\n") != std::string::npos);
-  CHECK(metrics.text().find("dapr_resiliency_loaded{app_id=\"app\",name=\"a\",namespace=\"\"} 1\n") != std::string::npos);
+  CHECK(
+      metrics.text().find("dapr_resiliency_loaded{app_id=\"app\",name=\"b\",namespace=\"x\"} 1\n"
+      ) != std::string::npos
+  );
+  CHECK(
+      metrics.text().find("dapr_resiliency_loaded{app_id=\"app\",name=\"a\",namespace=\"\"} 1\n") !=
+      std::string::npos
+  );
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ struct Policies::State {
 
   // Reads the documents; see Policies.
   void load(std::span<const ResiliencySpec> specs);
-  std::shared_ptr<Breaker> app_breaker(const App& app, std::string_view target, std::string_view endpoint);
+  std::shared_ptr<Breaker> app_breaker(
+      const App& app, std::string_view target, std::string_view endpoint
+  );
   std::shared_ptr<Breaker> component_breaker(const Parts& parts, std::string_view name);
 };
 

@@ -41,13 +41,17 @@ std::optional<std::chrono::nanoseconds> Backoff::next(const Error& error) {
   return wait;
 }
 
-// The first interval is 500 ms whatever the cap says, as in the reference; the cap holds from the second on.
+// The first interval is 500 ms whatever the cap says, as in the reference; the cap holds from the
+// second on.
 std::chrono::nanoseconds Backoff::jittered() {
   const auto interval = static_cast<double>(interval_.count());
   const double least = interval * (1 - kRandomisation), most = interval * (1 + kRandomisation);
   const auto cap = static_cast<double>(retry_->interval_max.count());
-  interval_ = std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(interval * kFactor, cap)));
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(least + trace::random_unit() * (most - least)));
+  interval_ =
+      std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(interval * kFactor, cap)));
+  return std::chrono::nanoseconds(
+      static_cast<std::int64_t>(least + trace::random_unit() * (most - least))
+  );
 }
 
 }  // namespace mecha::resilience

@@ -13,7 +13,8 @@
 namespace mecha::resilience {
 
 struct Retry : RetrySpec {
-  std::chrono::nanoseconds elapsed_max = std::chrono::minutes(15);  // exponential; constant has none
+  std::chrono::nanoseconds elapsed_max =
+      std::chrono::minutes(15);  // exponential; constant has none
   // Only failures of the hop to another sidecar, unavailable or unauthenticated, are tried again.
   bool hop_only = false;
 

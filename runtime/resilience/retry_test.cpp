@@ -46,7 +46,10 @@ TEST_CASE("a constant retry waits its duration, maxRetries times", "[resilience]
   for (int i = 0; i < 1000; ++i) REQUIRE(endless.next({}) == 10ms);
 }
 
-TEST_CASE("exponential waits start at 500 ms, grow by half, keep the cap and jitter by half", "[resilience]") {
+TEST_CASE(
+    "exponential waits start at 500 ms, grow by half, keep the cap and jitter by half",
+    "[resilience]"
+) {
   const Hands clock;
   const auto retry = std::make_shared<const Retry>(exponential(1s));
   auto low = std::chrono::nanoseconds::max(), high = std::chrono::nanoseconds(0);

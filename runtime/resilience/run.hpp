@@ -34,8 +34,9 @@ Async<T> attempt_under(Policy& policy, std::function<Async<T>(int)>& operation, 
   co_return std::move(result);
 }
 
-// `operation(n)` makes the n-th attempt, counting from 1. It must end when it is cancelled, and it is kept until the
-// last attempt has ended, so it may be a lambda that captures. Ask policy.empty() first where a frame counts.
+// `operation(n)` makes the n-th attempt, counting from 1. It must end when it is cancelled, and it
+// is kept until the last attempt has ended, so it may be a lambda that captures. Ask policy.empty()
+// first where a frame counts.
 template <class T>
 Async<T> run(RequestScope& scope, Policy policy, std::function<Async<T>(int attempt)> operation) {
   if (policy.empty()) co_return co_await operation(1);
@@ -54,7 +55,8 @@ Async<T> run(RequestScope& scope, Policy policy, std::function<Async<T>(int atte
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return std::move(result);
     if (!std::exchange(told, true)) policy.retrying(*wait, result.error());
     const MarkTimer timer(scope, Mark::resilience);
-    const bool goes_on = policy.around->sleep ? co_await policy.around->sleep(*wait) : co_await sleep_for(*wait);
+    const bool goes_on =
+        policy.around->sleep ? co_await policy.around->sleep(*wait) : co_await sleep_for(*wait);
     if (!goes_on) co_return std::move(result);
   }
 }

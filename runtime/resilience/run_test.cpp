@@ -45,22 +45,30 @@ struct Bench {
   }
   void breaker(std::string_view trip) {
     policy.breaker = std::make_shared<Breaker>(
-        "other:m", BreakerSettings{.trip = Trip::compile(trip).value()}, policy.around->log, Clock::real()
+        "other:m",
+        BreakerSettings{.trip = Trip::compile(trip).value()},
+        policy.around->log,
+        Clock::real()
     );
   }
   Result<int> run(std::function<Async<int>(int)> operation) {
     return testing::run(context, resilience::run<int>(scope, policy, std::move(operation)));
   }
-  bool counted(std::string_view line) { return metrics.text().find(std::string(line) + "\n") != std::string::npos; }
+  bool counted(std::string_view line) {
+    return metrics.text().find(std::string(line) + "\n") != std::string::npos;
+  }
 };
 
 Async<int> fails_before(int attempt, int good) {
-  if (attempt < good) co_return fail(Error{.code = Code::unknown, .message = "attempt " + std::to_string(attempt)});
+  if (attempt < good)
+    co_return fail(Error{.code = Code::unknown, .message = "attempt " + std::to_string(attempt)});
   co_return attempt;
 }
 
 asio::awaitable<Result<int>> hangs() {
-  asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+  asio::steady_timer never(
+      co_await asio::this_coro::executor, asio::steady_timer::time_point::max()
+  );
   co_await never.async_wait(asio::as_tuple(asio::use_awaitable));
   co_return fail(Code::cancelled, "cut");
 }
@@ -68,7 +76,9 @@ asio::awaitable<Result<int>> hangs() {
 TEST_CASE("an empty policy runs the operation once", "[resilience]") {
   Bench bench;
   bench.policy = {};
-  CHECK(bench.run([](int attempt) { return fails_before(attempt, 2); }).error().message == "attempt 1");
+  CHECK(
+      bench.run([](int attempt) { return fails_before(attempt, 2); }).error().message == "attempt 1"
+  );
 }
 
 TEST_CASE("failures are retried and recovery is told once", "[resilience]") {
@@ -77,16 +87,31 @@ TEST_CASE("failures are retried and recovery is told once", "[resilience]") {
   CHECK(bench.run([](int attempt) { return fails_before(attempt, 3); }) == 3);
   CHECK(bench.waits == std::vector<std::chrono::nanoseconds>{10ms, 10ms});
   REQUIRE(bench.lines.size() == 2);
-  CHECK(bench.lines[0].find(R"(level=warning msg="Error processing operation endpoint[other, other:m]. Retrying in 10ms…")") != std::string::npos);
-  CHECK(bench.lines[1].find(R"(level=info msg="Recovered processing operation endpoint[other, other:m] after 3 attempts")") != std::string::npos);
-  CHECK(bench.counted(R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="retry",status="",target="app_other"} 1)"));
-  CHECK(bench.counted(R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="retry",status="",target="app_other"} 1)"));
+  CHECK(
+      bench.lines[0].find(
+          R"(level=warning msg="Error processing operation endpoint[other, other:m]. Retrying in 10ms…")"
+      ) != std::string::npos
+  );
+  CHECK(
+      bench.lines[1].find(
+          R"(level=info msg="Recovered processing operation endpoint[other, other:m] after 3 attempts")"
+      ) != std::string::npos
+  );
+  CHECK(bench.counted(
+      R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="retry",status="",target="app_other"} 1)"
+  ));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="retry",status="",target="app_other"} 1)"
+  ));
 }
 
 TEST_CASE("exhausted retries give the last failure", "[resilience]") {
   Bench bench;
   bench.retry(2);
-  CHECK(bench.run([](int attempt) { return fails_before(attempt, 99); }).error().message == "attempt 3");
+  CHECK(
+      bench.run([](int attempt) { return fails_before(attempt, 99); }).error().message ==
+      "attempt 3"
+  );
   CHECK(bench.lines.size() == 1);
 }
 
@@ -102,9 +127,12 @@ TEST_CASE("each attempt has its own timeout, and a timeout is retried", "[resili
   Bench bench;
   bench.retry(2);
   bench.policy.timeout = 5ms;
-  const auto result = bench.run([](int attempt) { return attempt < 3 ? hangs() : fails_before(3, 3); });
+  const auto result =
+      bench.run([](int attempt) { return attempt < 3 ? hangs() : fails_before(3, 3); });
   CHECK(result == 3);
-  CHECK(bench.counted(R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="timeout",status="",target="app_other"} 2)"));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="timeout",status="",target="app_other"} 2)"
+  ));
   const auto late = bench.run([](int) { return hangs(); });
   REQUIRE_FALSE(late);
   CHECK(late.error().message == "context deadline exceeded");
@@ -122,13 +150,23 @@ TEST_CASE("every attempt counts for the breaker and its refusal ends the retries
   });
   CHECK(result.error().message == "circuit breaker is open");
   CHECK(calls == 2);
-  CHECK(bench.counted(R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 1)"));
-  CHECK(bench.counted(R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="open",target="app_other"} 1)"));
-  CHECK(bench.counted(R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 1)"));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 1)"
+  ));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_activations_total{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="open",target="app_other"} 1)"
+  ));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 1)"
+  ));
   bench.retry(0);
   CHECK_FALSE(bench.run([](int attempt) { return fails_before(attempt, 1); }));
-  CHECK(bench.counted(R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="open",target="app_other"} 1)"));
-  CHECK(bench.counted(R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 0)"));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="open",target="app_other"} 1)"
+  ));
+  CHECK(bench.counted(
+      R"(dapr_resiliency_cb_state{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="circuitbreaker",status="closed",target="app_other"} 0)"
+  ));
 }
 
 TEST_CASE("a timeout counts as a failure for the breaker", "[resilience]") {
@@ -145,7 +183,10 @@ TEST_CASE("a wait that is cut off ends the operation with the last failure", "[r
   auto around = *bench.policy.around;
   around.sleep = [](std::chrono::nanoseconds) -> asio::awaitable<bool> { co_return false; };
   bench.policy.around = std::make_shared<const Surroundings>(around);
-  CHECK(bench.run([](int attempt) { return fails_before(attempt, 99); }).error().message == "attempt 1");
+  CHECK(
+      bench.run([](int attempt) { return fails_before(attempt, 99); }).error().message ==
+      "attempt 1"
+  );
 }
 
 }  // namespace

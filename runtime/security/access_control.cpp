@@ -10,7 +10,9 @@ namespace {
 
 bool allows(std::string_view action) { return text::equals_nocase(action, "allow"); }
 
-std::string list(const std::vector<std::string>& names) { return "[" + text::join(names, " ") + "]"; }
+std::string list(const std::vector<std::string>& names) {
+  return "[" + text::join(names, " ") + "]";
+}
 
 std::string key_of(std::string_view app_id, std::string_view name_space) {
   return std::string(app_id) + "||" + std::string(name_space);
@@ -36,7 +38,9 @@ Result<void> check_complete(const std::vector<AccessPolicy>& policies) {
 }  // namespace
 
 Result<SpiffeId> parse_spiffe_id(std::string_view id) {
-  const auto malformed = [id] { return fail(Code::permission_denied, "malformed SPIFFE ID: " + std::string(id)); };
+  const auto malformed = [id] {
+    return fail(Code::permission_denied, "malformed SPIFFE ID: " + std::string(id));
+  };
   constexpr std::string_view kScheme = "spiffe://";
   if (!id.starts_with(kScheme)) return malformed();
   const auto parts = text::split(id.substr(kScheme.size()), '/');
@@ -45,13 +49,16 @@ Result<SpiffeId> parse_spiffe_id(std::string_view id) {
   return SpiffeId{std::string(parts[0]), std::string(parts[2]), std::string(parts[3])};
 }
 
-Result<std::shared_ptr<const AccessControl>> AccessControl::make(const Spec& spec, Metrics* metrics) {
+Result<std::shared_ptr<const AccessControl>> AccessControl::make(
+    const Spec& spec, Metrics* metrics
+) {
   MECHA_TRY_VOID(check_complete(spec.policies));
   auto made = std::make_shared<AccessControl>();
   made->metrics_ = metrics;
   made->default_action_ = spec.default_action;
   // Emptied on purpose: deny as soon as there are policies.
-  if (made->default_action_.empty()) made->default_action_ = spec.policies.empty() ? "allow" : "deny";
+  if (made->default_action_.empty())
+    made->default_action_ = spec.policies.empty() ? "allow" : "deny";
   for (const AccessPolicy& policy : spec.policies) {
     Policy& into = made->policies_[key_of(policy.app_id, policy.name_space)];
     into = {};
@@ -89,14 +96,16 @@ AccessControl::Verdict AccessControl::judge(
   if (it == policies_.end() || it->second.trust_domain != caller->trust_domain) return global;
   const Policy& policy = it->second;
   std::string_view action = policy.default_action.empty() ? default_action_ : policy.default_action;
-  const OperationAction* found = http ? policy.folded.find(text::lower(operation)) : policy.operations.find(operation);
+  const OperationAction* found =
+      http ? policy.folded.find(text::lower(operation)) : policy.operations.find(operation);
   if (found != nullptr) {
     const auto& verbs = found->verbs;
     if (!http) {
       action = found->action;
     } else if (verb == "NONE") {
       action = policy.default_action;  // empty denies
-    } else if (std::ranges::find(verbs, verb) != verbs.end() || std::ranges::find(verbs, "*") != verbs.end()) {
+    } else if (std::ranges::find(verbs, verb) != verbs.end() ||
+               std::ranges::find(verbs, "*") != verbs.end()) {
       action = found->action;
     }
   }

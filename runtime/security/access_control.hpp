@@ -1,5 +1,5 @@
-// AccessControl: which caller may invoke which operation of our application (contract 06, 5.3; 01, 5.8). Evaluated by
-// the callee's sidecar. Immutable; from any thread.
+// AccessControl: which caller may invoke which operation of our application (contract 06, 5.3;
+// 01, 5.8). Evaluated by the callee's sidecar. Immutable; from any thread.
 
 #pragma once
 
@@ -25,14 +25,19 @@ class AccessControl {
  public:
   using Spec = decltype(ConfigurationSpec::access_control);
 
-  // "invalid access control spec. missing trustdomain for apps: [...], ..." if a policy is incomplete. `metrics` may be
-  // null, else it outlives this.
-  static Result<std::shared_ptr<const AccessControl>> make(const Spec& spec, Metrics* metrics = nullptr);
+  // "invalid access control spec. missing trustdomain for apps: [...], ..." if a policy is
+  // incomplete. `metrics` may be null, else it outlives this.
+  static Result<std::shared_ptr<const AccessControl>> make(
+      const Spec& spec, Metrics* metrics = nullptr
+  );
 
-  // `identity` is the caller's SPIFFE id, empty without mTLS; `operation` the cleaned method as it came; `verb` in upper
-  // case, NONE if there is none; `http`: the application speaks HTTP and the call is not proxied gRPC.
-  // permission_denied: "access control policy has denied access to id: <id> operation: <op> verb: <VERB>".
-  Result<void> check(std::string_view identity, std::string_view operation, std::string_view verb, bool http) const;
+  // `identity` is the caller's SPIFFE id, empty without mTLS; `operation` the cleaned method as it
+  // came; `verb` in upper case, NONE if there is none; `http`: the application speaks HTTP and the
+  // call is not proxied gRPC. permission_denied: "access control policy has denied access to id:
+  // <id> operation: <op> verb: <VERB>".
+  Result<void> check(
+      std::string_view identity, std::string_view operation, std::string_view verb, bool http
+  ) const;
 
  private:
   struct Policy {
@@ -44,7 +49,9 @@ class AccessControl {
     bool allowed = false;
     bool by_policy = false;
   };
-  Verdict judge(const SpiffeId* caller, std::string_view operation, std::string_view verb, bool http) const;
+  Verdict judge(
+      const SpiffeId* caller, std::string_view operation, std::string_view verb, bool http
+  ) const;
   void record(const SpiffeId& caller, const Verdict& verdict) const;
 
   std::string default_action_;

@@ -11,14 +11,21 @@ AccessPolicy policy(std::string default_action, std::vector<AccessOperation> ope
   return {"caller", std::move(default_action), "td", "shop", std::move(operations)};
 }
 
-std::shared_ptr<const AccessControl> make(std::string default_action, std::vector<AccessPolicy> policies = {}) {
+std::shared_ptr<const AccessControl> make(
+    std::string default_action, std::vector<AccessPolicy> policies = {}
+) {
   AccessControl::Spec spec;
   spec.default_action = std::move(default_action);
   spec.policies = std::move(policies);
   return AccessControl::make(spec).value();
 }
 
-bool http(const AccessControl& access, std::string_view operation, std::string_view verb, std::string_view id = kCaller) {
+bool http(
+    const AccessControl& access,
+    std::string_view operation,
+    std::string_view verb,
+    std::string_view id = kCaller
+) {
   return access.check(id, operation, verb, true).has_value();
 }
 bool grpc(const AccessControl& access, std::string_view operation, std::string_view id = kCaller) {
@@ -27,18 +34,25 @@ bool grpc(const AccessControl& access, std::string_view operation, std::string_v
 
 TEST_CASE("every incomplete policy is named", "[security][acl]") {
   AccessControl::Spec spec;
-  spec.policies = {{"a", "allow", "", "", {}}, {"b", "", "x", "", {}}, {"", "", "x", "y", {}}, {"c", "", "", "y", {}}};
+  spec.policies = {
+      {"a", "allow", "", "", {}},
+      {"b", "", "x", "", {}},
+      {"", "", "x", "y", {}},
+      {"c", "", "", "y", {}}
+  };
   const auto made = AccessControl::make(spec);
   REQUIRE_FALSE(made);
   CHECK(
       made.error().message ==
-      "invalid access control spec. missing trustdomain for apps: [a c], missing namespace for apps: [a b], missing app "
+      "invalid access control spec. missing trustdomain for apps: [a c], missing namespace for "
+      "apps: [a b], missing app "
       "name on at least one of the app policies: true"
   );
   spec.policies = {{"b", "", "", "y", {}}};
   CHECK(
       AccessControl::make(spec).error().message ==
-      "invalid access control spec. missing trustdomain for apps: [b], missing namespace for apps: [], missing app name "
+      "invalid access control spec. missing trustdomain for apps: [b], missing namespace for apps: "
+      "[], missing app name "
       "on at least one of the app policies: false"
   );
 }
@@ -48,7 +62,10 @@ TEST_CASE("without an identity the global default decides", "[security][acl]") {
   const auto result = denies->check("", "a b/C", "POST", true);
   REQUIRE_FALSE(result);
   CHECK(result.error().code == Code::permission_denied);
-  CHECK(result.error().message == "access control policy has denied access to id:  operation: a b/C verb: POST");
+  CHECK(
+      result.error().message ==
+      "access control policy has denied access to id:  operation: a b/C verb: POST"
+  );
   CHECK(make("ALLOW", {policy("deny")})->check("", "x", "GET", true));
   CHECK_FALSE(make("yes")->check("", "x", "GET", true));
 }
@@ -58,7 +75,9 @@ TEST_CASE("an emptied default denies as soon as there are policies", "[security]
   CHECK_FALSE(http(*make("", {policy("allow")}), "x", "GET", ""));
 }
 
-TEST_CASE("a caller without a policy, or of another domain, gets the global default", "[security][acl]") {
+TEST_CASE(
+    "a caller without a policy, or of another domain, gets the global default", "[security][acl]"
+) {
   const auto access = make("allow", {policy("deny")});
   CHECK_FALSE(http(*access, "x", "GET"));
   CHECK(http(*access, "x", "GET", "spiffe://td/ns/shop/other"));
@@ -67,7 +86,12 @@ TEST_CASE("a caller without a policy, or of another domain, gets the global defa
 }
 
 TEST_CASE("a malformed identity is refused", "[security][acl]") {
-  for (const auto* id : {"caller", "spiffe://td/shop/caller", "spiffe://td/ns/shop/", "spiffe://td/ns/shop/a/b", "http://td/ns/shop/a"}) {
+  for (const auto* id :
+       {"caller",
+        "spiffe://td/shop/caller",
+        "spiffe://td/ns/shop/",
+        "spiffe://td/ns/shop/a/b",
+        "http://td/ns/shop/a"}) {
     const auto result = make("allow")->check(id, "x", "GET", true);
     REQUIRE_FALSE(result);
     CHECK(result.error().message == "malformed SPIFFE ID: " + std::string(id));
@@ -80,11 +104,13 @@ TEST_CASE("a policy without a default falls back to the global one", "[security]
 }
 
 TEST_CASE("of two policies for one caller the later replaces the former", "[security][acl]") {
-  CHECK(http(*make("deny", {policy("deny", {{"/x", "deny", {"*"}}}), policy("allow")}), "x", "GET"));
+  CHECK(http(*make("deny", {policy("deny", {{"/x", "deny", {"*"}}}), policy("allow")}), "x", "GET")
+  );
 }
 
 TEST_CASE("HTTP operations compare without case and by verb", "[security][acl]") {
-  const auto access = make("deny", {policy("deny", {{"/Op1", "allow", {"POST", "get"}}, {"op2", "allow", {"*"}}})});
+  const auto access =
+      make("deny", {policy("deny", {{"/Op1", "allow", {"POST", "get"}}, {"op2", "allow", {"*"}}})});
   CHECK(http(*access, "op1", "POST"));
   CHECK(http(*access, "/OP1", "POST"));
   CHECK_FALSE(http(*access, "op1", "GET"));
@@ -151,8 +177,14 @@ TEST_CASE("decisions are counted with the caller as app_id", "[security][acl]") 
   CHECK(access->check(kCaller, "x", "GET", true));
   CHECK_FALSE(access->check("", "x", "GET", true));
   const std::string text = metrics.text();
-  CHECK(text.find("dapr_runtime_acl_app_policy_action_allowed_total{app_id=\"caller\",namespace=\"shop\",trustDomain=\"td\"} 1\n") != std::string::npos);
-  CHECK(text.find("dapr_runtime_acl_global_policy_action_blocked_total{app_id=\"\",namespace=\"\",trustDomain=\"\"} 1\n") != std::string::npos);
+  CHECK(
+      text.find("dapr_runtime_acl_app_policy_action_allowed_total{app_id=\"caller\",namespace="
+                "\"shop\",trustDomain=\"td\"} 1\n") != std::string::npos
+  );
+  CHECK(
+      text.find("dapr_runtime_acl_global_policy_action_blocked_total{app_id=\"\",namespace=\"\","
+                "trustDomain=\"\"} 1\n") != std::string::npos
+  );
 }
 
 }  // namespace

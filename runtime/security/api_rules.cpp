@@ -18,7 +18,9 @@ std::vector<std::string> keys(std::span<const ApiRule> rules) {
 
 // The prefix form knows nothing of segments, as in the reference.
 bool names(const std::vector<std::string>& list, std::string_view path, std::string_view group) {
-  return std::ranges::any_of(list, [&](const std::string& key) { return key == group || path.starts_with(key); });
+  return std::ranges::any_of(list, [&](const std::string& key) {
+    return key == group || path.starts_with(key);
+  });
 }
 
 }  // namespace
@@ -26,7 +28,8 @@ bool names(const std::vector<std::string>& list, std::string_view path, std::str
 HttpApiRules::HttpApiRules(std::span<const ApiRule> allowed, std::span<const ApiRule> denied)
     : allowed_(keys(allowed)), denied_(keys(denied)) {}
 
-bool HttpApiRules::registers(std::string_view pattern, std::string_view group, bool always_allowed) const {
+bool HttpApiRules::registers(std::string_view pattern, std::string_view group, bool always_allowed)
+    const {
   if (always_allowed) return true;
   if (pattern.starts_with('/')) pattern.remove_prefix(1);
   if (names(denied_, pattern, group)) return false;

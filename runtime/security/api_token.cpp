@@ -22,7 +22,10 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 }
 
 bool api_token_admits(
-    std::string_view token, std::string_view method, std::string_view path, const net::Headers& headers
+    std::string_view token,
+    std::string_view method,
+    std::string_view path,
+    const net::Headers& headers
 ) {
   const auto bare = without_outer_slashes(path);
   if (method == "GET" && (bare == "v1.0/healthz" || bare == "v1.0/healthz/outbound")) return true;

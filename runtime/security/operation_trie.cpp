@@ -38,7 +38,9 @@ bool glob(std::string_view pattern, std::string_view text) {
 void OperationTrie::insert(std::string_view path, OperationAction action) {
   Node* node = &root_;
   for (const std::string_view segment : segments_of(path)) {
-    const auto known = std::ranges::find_if(node->children, [&](const auto& child) { return child->segment == segment; });
+    const auto known = std::ranges::find_if(node->children, [&](const auto& child) {
+      return child->segment == segment;
+    });
     if (known != node->children.end()) {
       node = known->get();
       continue;
@@ -50,7 +52,9 @@ void OperationTrie::insert(std::string_view path, OperationAction action) {
   if (!node->action) node->action = std::make_unique<OperationAction>(std::move(action));
 }
 
-const OperationAction* OperationTrie::find(std::string_view path) const { return find_below(root_, segments_of(path), 0); }
+const OperationAction* OperationTrie::find(std::string_view path) const {
+  return find_below(root_, segments_of(path), 0);
+}
 
 const OperationAction* OperationTrie::find_below(
     const Node& node, const std::vector<std::string_view>& segments, std::size_t index

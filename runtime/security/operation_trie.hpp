@@ -1,5 +1,6 @@
-// Operations of an access policy by path (contract 06, 5.3): exact segments, `*` inside a segment, a last `/*` for one
-// segment, `/**` for any remainder. Of several that match the one inserted first wins.
+// Operations of an access policy by path (contract 06, 5.3): exact segments, `*` inside a segment,
+// a last `/*` for one segment, `/**` for any remainder. Of several that match the one inserted
+// first wins.
 
 #pragma once
 

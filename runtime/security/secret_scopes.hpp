@@ -9,7 +9,10 @@
 
 namespace mecha::security {
 
-// The last entry of a store counts; without one everything is allowed. References in components do not ask.
-bool secret_allowed(std::span<const SecretScope> scopes, std::string_view store, std::string_view key);
+// The last entry of a store counts; without one everything is allowed. References in components do
+// not ask.
+bool secret_allowed(
+    std::span<const SecretScope> scopes, std::string_view store, std::string_view key
+);
 
 }  // namespace mecha::security

@@ -1,3 +1,5 @@
+// The decisions that need no state: API token, secret scopes, API lists.
+
 #include <array>
 
 #include "runtime/security/api_rules.hpp"
@@ -26,21 +28,34 @@ TEST_CASE("of a repeated token the first counts", "[security]") {
 }
 
 TEST_CASE("GET of the health routes needs no token, nothing else is exempt", "[security]") {
-  for (const auto* path : {"/v1.0/healthz", "/v1.0/healthz/", "//v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/healthz/outbound/"}) {
+  for (const auto* path :
+       {"/v1.0/healthz",
+        "/v1.0/healthz/",
+        "//v1.0/healthz",
+        "/v1.0/healthz/outbound",
+        "/v1.0/healthz/outbound/"}) {
     CHECK(admits("GET", path));
     CHECK_FALSE(admits("POST", path));
   }
-  for (const auto* path : {"/v1.0//healthz", "/v1.0/healthz/x", "/v1.0/health%7A", "/v1.0/x/../healthz", "/v1.0/Healthz", "/healthz", "/"}) {
+  for (const auto* path :
+       {"/v1.0//healthz",
+        "/v1.0/healthz/x",
+        "/v1.0/health%7A",
+        "/v1.0/x/../healthz",
+        "/v1.0/Healthz",
+        "/healthz",
+        "/"}) {
     CHECK_FALSE(admits("GET", path));
   }
 }
 
 TEST_CASE("secret scopes: the allowed list, then the denied one, then the default", "[security]") {
-  const std::array<SecretScope, 4> scopes{{
-      {"listed", "deny", {"open"}, {}},
-      {"most", "", {}, {"closed"}},
-      {"none", "Deny", {}, {}},
-      {"only", "allow", {"open", "closed"}, {"closed"}}}};
+  const std::array<SecretScope, 4> scopes{
+      {{"listed", "deny", {"open"}, {}},
+       {"most", "", {}, {"closed"}},
+       {"none", "Deny", {}, {}},
+       {"only", "allow", {"open", "closed"}, {"closed"}}}
+  };
   CHECK(secret_allowed(scopes, "listed", "open"));
   CHECK_FALSE(secret_allowed(scopes, "listed", "also"));
   CHECK_FALSE(secret_allowed(scopes, "most", "closed"));
@@ -60,7 +75,8 @@ TEST_CASE("without rules every route is registered", "[security]") {
 
 TEST_CASE("an allow list of HTTP switches all else off, but not health", "[security]") {
   const std::vector<ApiRule> allowed{
-      {"state", "v1", "HTTP"}, {"metadata", "v1.0", "http"}, {"secrets", "v1", "grpc"}};
+      {"state", "v1", "HTTP"}, {"metadata", "v1.0", "http"}, {"secrets", "v1", "grpc"}
+  };
   const HttpApiRules rules(allowed, kNone);
   CHECK(rules.registers("/v1.0/state/{storeName}", "v1/state"));
   CHECK(rules.registers("/v1.0/metadata", "v1/metadata"));
@@ -71,13 +87,17 @@ TEST_CASE("an allow list of HTTP switches all else off, but not health", "[secur
 
 TEST_CASE("rules of gRPC alone leave HTTP alone", "[security]") {
   const std::vector<ApiRule> allowed{{"state", "v1", "grpc"}};
-  CHECK(HttpApiRules(allowed, allowed).registers("/v1.0/secrets/{secretStoreName}/{key}", "v1/secrets"));
+  CHECK(HttpApiRules(allowed, allowed)
+            .registers("/v1.0/secrets/{secretStoreName}/{key}", "v1/secrets"));
 }
 
 TEST_CASE("denied goes before allowed and knows groups and plain prefixes", "[security]") {
   const std::vector<ApiRule> allowed{{"state", "v1", "http"}, {"secrets", "v1", "http"}};
   const std::vector<ApiRule> denied{
-      {"state/{storeName}/bulk", "v1.0", "http"}, {"secret", "v1.0", "http"}, {"healthz", "v1", "http"}};
+      {"state/{storeName}/bulk", "v1.0", "http"},
+      {"secret", "v1.0", "http"},
+      {"healthz", "v1", "http"}
+  };
   const HttpApiRules rules(allowed, denied);
   CHECK(rules.registers("/v1.0/state/{storeName}/{key}", "v1/state"));
   CHECK_FALSE(rules.registers("/v1.0/state/{storeName}/bulk", "v1/state"));
@@ -85,7 +105,9 @@ TEST_CASE("denied goes before allowed and knows groups and plain prefixes", "[se
   CHECK(rules.registers("/v1.0/healthz", "v1/healthz", true));
   const std::vector<ApiRule> group{{"state", "v1", "http"}};
   CHECK_FALSE(HttpApiRules(kNone, group).registers("/v1.0/state/{storeName}", "v1/state"));
-  CHECK(HttpApiRules(kNone, group).registers("/v1.0-alpha1/state/{storeName}/query", "v1alpha1/state"));
+  CHECK(
+      HttpApiRules(kNone, group).registers("/v1.0-alpha1/state/{storeName}/query", "v1alpha1/state")
+  );
 }
 
 }  // namespace

@@ -27,7 +27,9 @@ bool is_value(std::string_view value) {
   });
 }
 
-std::unexpected<Error> bad(std::string message) { return fail(Code::invalid_argument, std::move(message)); }
+std::unexpected<Error> bad(std::string message) {
+  return fail(Code::invalid_argument, std::move(message));
+}
 
 Result<void> check_escapes(std::string_view value, const char* what) {
   if (text::unescape_path(value)) return {};
@@ -39,7 +41,8 @@ Result<void> check_property(std::string_view property) {
   if (property.empty()) return {};
   const auto equals = property.find('=');
   const auto key = text::trim(property.substr(0, equals));
-  const auto value = equals == std::string_view::npos ? std::string_view{} : text::trim(property.substr(equals + 1));
+  const auto value = equals == std::string_view::npos ? std::string_view{}
+                                                      : text::trim(property.substr(equals + 1));
   if (!is_token(key) || !is_value(value)) {
     return bad("invalid baggage list-member property: " + text::quote(property));
   }
@@ -48,11 +51,13 @@ Result<void> check_property(std::string_view property) {
 
 // Gives the key.
 Result<std::string_view> check_member(std::string_view member) {
-  if (member.size() > kMemberBytesMax) return bad("list-member too large: " + std::to_string(member.size()));
+  if (member.size() > kMemberBytesMax)
+    return bad("list-member too large: " + std::to_string(member.size()));
   const auto parts = text::split(member, ';');
   for (std::size_t i = 1; i < parts.size(); ++i) MECHA_TRY_VOID(check_property(parts[i]));
   const auto equals = parts[0].find('=');
-  if (equals == std::string_view::npos) return bad("invalid baggage list-member: missing delimiter \"=\"");
+  if (equals == std::string_view::npos)
+    return bad("invalid baggage list-member: missing delimiter \"=\"");
   const auto key = text::trim(parts[0].substr(0, equals));
   if (!is_token(key)) return bad("invalid key: " + text::quote(key));
   const auto raw = parts[0].substr(equals + 1);
@@ -66,13 +71,15 @@ Result<std::string_view> check_member(std::string_view member) {
 
 Result<void> check_baggage(std::string_view header) {
   if (header.empty()) return {};
-  if (header.size() > kHeaderBytesMax) return bad("baggage-string too large: " + std::to_string(header.size()));
+  if (header.size() > kHeaderBytesMax)
+    return bad("baggage-string too large: " + std::to_string(header.size()));
   std::set<std::string_view> keys;
   for (const auto member : text::split(header, ',')) {
     MECHA_TRY(const auto key, check_member(member));
     keys.insert(key);
   }
-  if (keys.size() > kMembersMax) return bad("too many list-members in baggage-string: " + std::to_string(keys.size()));
+  if (keys.size() > kMembersMax)
+    return bad("too many list-members in baggage-string: " + std::to_string(keys.size()));
   return {};
 }
 

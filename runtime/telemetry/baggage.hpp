@@ -1,4 +1,5 @@
-// The W3C baggage header: whether it is well formed. Values are never read, only passed on (contract 01, 1.9).
+// The W3C baggage header: whether it is well formed. Values are never read, only passed on
+// (contract 01, 1.9).
 
 #pragma once
 

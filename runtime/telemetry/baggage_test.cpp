@@ -13,7 +13,8 @@ std::string problem(std::string_view header) {
 }
 
 TEST_CASE("well formed baggage passes", "[baggage]") {
-  for (const auto* header : {"", "k=v", "a=b,c=d", "a=b,c=d;p", "a=b;p=1;q = 2 , c = d", "a=", "a=b;", "a=%20x"}) {
+  for (const auto* header :
+       {"", "k=v", "a=b,c=d", "a=b,c=d;p", "a=b;p=1;q = 2 , c = d", "a=", "a=b;", "a=%20x"}) {
     CHECK(problem(header) == "");
   }
 }

@@ -1,4 +1,5 @@
-// Exporters: standard output, Zipkin, OTLP over HTTP and gRPC; and the tracer that has those of its options.
+// Exporters: standard output, Zipkin, OTLP over HTTP and gRPC; and the tracer that has those of its
+// options.
 
 #include <utility>
 
@@ -34,7 +35,8 @@ Endpoint parse_endpoint(std::string_view text, std::uint16_t default_port) {
     if (port && *port <= 65535) out.origin.port = static_cast<std::uint16_t>(*port);
     authority = authority.substr(0, colon);
   }
-  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.starts_with('[') && authority.ends_with(']'))
+    authority = authority.substr(1, authority.size() - 2);
   out.origin.host = authority;
   return out;
 }
@@ -100,9 +102,15 @@ class HttpExporter final : public Exporter {
     head.headers = headers_;
     head.content_length = body.size();
     head.has_body = true;
-    MECHA_CO_TRY(const auto answer, co_await client_.fetch(std::move(head), std::move(body), limit_, kAnswerMax));
+    MECHA_CO_TRY(
+        const auto answer,
+        co_await client_.fetch(std::move(head), std::move(body), limit_, kAnswerMax)
+    );
     if (answer.head.status / 100 != 2) {
-      co_return fail(Code::unavailable, authority_ + path_ + " answered with status " + std::to_string(answer.head.status));
+      co_return fail(
+          Code::unavailable,
+          authority_ + path_ + " answered with status " + std::to_string(answer.head.status)
+      );
     }
     co_return Result<void>{};
   }
@@ -135,7 +143,9 @@ class GrpcExporter final : public Exporter {
     const std::string method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
     MECHA_CO_TRY(
         const auto answer,
-        co_await net::grpc::unary(client_, method, metadata_, otlp_bytes(*batch, resource_), limit_, kAnswerMax)
+        co_await net::grpc::unary(
+            client_, method, metadata_, otlp_bytes(*batch, resource_), limit_, kAnswerMax
+        )
     );
     if (!answer.status.ok()) co_return fail(answer.status.code, answer.status.message);
     co_return Result<void>{};
@@ -152,38 +162,59 @@ net::Headers header_list(const std::vector<std::string>& list) {
   net::Headers headers;
   for (const std::string& item : list) {
     const auto equals = item.find('=');
-    if (equals != std::string::npos) headers.add(text::lower(item.substr(0, equals)), item.substr(equals + 1));
+    if (equals != std::string::npos)
+      headers.add(text::lower(item.substr(0, equals)), item.substr(equals + 1));
   }
   return headers;
 }
 
-Result<std::unique_ptr<Exporter>> make_zipkin(const std::string& url, const Resource& resource, Shards& shards) {
+Result<std::unique_ptr<Exporter>> make_zipkin(
+    const std::string& url, const Resource& resource, Shards& shards
+) {
   const bool secure = url.starts_with("https://");
   Endpoint endpoint = parse_endpoint(cut_scheme(url), secure ? 443 : 80);
   if (endpoint.origin.host.empty()) return fail(Code::invalid_argument, "no host in " + url);
   if (endpoint.path.empty()) endpoint.path = "/";
   MECHA_TRY(auto options, client_options(secure, false));
   return std::make_unique<HttpExporter>(
-      shards, std::move(endpoint), std::move(options), net::Headers{{"Content-Type", "application/json"}}, zipkin_json, resource, 10s
+      shards,
+      std::move(endpoint),
+      std::move(options),
+      net::Headers{{"Content-Type", "application/json"}},
+      zipkin_json,
+      resource,
+      10s
   );
 }
 
-Result<std::unique_ptr<Exporter>> make_otel(const TracerOptions& all, const Resource& resource, Shards& shards) {
+Result<std::unique_ptr<Exporter>> make_otel(
+    const TracerOptions& all, const Resource& resource, Shards& shards
+) {
   const auto& otel = all.otel;
   const bool http = otel.protocol.starts_with("http");
   Endpoint endpoint = parse_endpoint(cut_scheme(otel.endpoint), http ? 4318 : 4317);
-  if (endpoint.origin.host.empty()) return fail(Code::invalid_argument, "no host in " + otel.endpoint);
-  std::chrono::milliseconds limit = std::chrono::duration_cast<std::chrono::milliseconds>(otel.timeout);
+  if (endpoint.origin.host.empty())
+    return fail(Code::invalid_argument, "no host in " + otel.endpoint);
+  std::chrono::milliseconds limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(otel.timeout);
   if (limit <= 0ms) limit = 10s;
   MECHA_TRY(auto options, client_options(otel.secure, !http));
   net::Headers headers = header_list(otel.headers);
   if (!http) {
-    return std::make_unique<GrpcExporter>(shards, endpoint, std::move(options), std::move(headers), resource, limit);
+    return std::make_unique<GrpcExporter>(
+        shards, endpoint, std::move(options), std::move(headers), resource, limit
+    );
   }
   if (endpoint.path.size() < 2) endpoint.path = "/v1/traces";
   headers.set("Content-Type", "application/x-protobuf");
   return std::make_unique<HttpExporter>(
-      shards, std::move(endpoint), std::move(options), std::move(headers), otlp_bytes, resource, limit
+      shards,
+      std::move(endpoint),
+      std::move(options),
+      std::move(headers),
+      otlp_bytes,
+      resource,
+      limit
   );
 }
 
@@ -192,7 +223,8 @@ Result<std::unique_ptr<Exporter>> make_otel(const TracerOptions& all, const Reso
 std::unique_ptr<Tracer> make_tracer(TracerOptions options, Log log, Shards& shards) {
   const Log own = log.scoped("dapr.runtime.trace");
   const Resource resource{
-      options.service_name.empty() ? options.app_id : options.service_name, options.resource};
+      options.service_name.empty() ? options.app_id : options.service_name, options.resource
+  };
   std::vector<std::unique_ptr<Exporter>> exporters;
   const auto add = [&](Result<std::unique_ptr<Exporter>> made, std::string_view what) {
     if (made) {
@@ -203,7 +235,8 @@ std::unique_ptr<Tracer> make_tracer(TracerOptions options, Log log, Shards& shar
   };
   if (sampling_share(options.sampling_rate) != 0) {
     if (options.standard_out) exporters.push_back(std::make_unique<StdoutExporter>(own));
-    if (!options.zipkin_endpoint.empty()) add(make_zipkin(options.zipkin_endpoint, resource, shards), "zipkin");
+    if (!options.zipkin_endpoint.empty())
+      add(make_zipkin(options.zipkin_endpoint, resource, shards), "zipkin");
     if (!options.otel.endpoint.empty()) add(make_otel(options, resource, shards), "otel");
   }
   return std::make_unique<Tracer>(std::move(options), own, shards, std::move(exporters));

@@ -1,3 +1,5 @@
+// The bytes of OTLP, read back with the reader of the wire format.
+
 #include "runtime/base/wire.hpp"
 #include "runtime/telemetry/span_format.hpp"
 #include "tests/catch.hpp"

@@ -1,11 +1,11 @@
 #include "runtime/telemetry/log.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <mutex>
 #include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "runtime/telemetry/log_format.hpp"
 
@@ -21,9 +21,8 @@ class LogSink {
 
   void write(LogEntry entry) {
     entry.time = std::chrono::system_clock::now();
-    entry.since_start = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::steady_clock::now() - start_
-    );
+    entry.since_start =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start_);
     std::string line = options_.json ? format_log_json(options_, entry)
                        : coloured()  ? format_log_coloured(options_, entry)
                                      : format_log_text(options_, entry);

@@ -1,7 +1,8 @@
-// Log: a constant event text plus fields, one line each, in the format of contract 06, section 2.7 (text or JSON).
+// Log: a constant event text plus fields, one line each, in the format of contract 06, section 2.7
+// (text or JSON).
 //
-// A Log is a cheap handle (copy it); the sink behind it is thread safe and writes whole lines. Log an error once, at the
-// edge, never where it is made. No secrets, no payloads.
+// A Log is a cheap handle (copy it); the sink behind it is thread safe and writes whole lines. Log
+// an error once, at the edge, never where it is made. No secrets, no payloads.
 
 #pragma once
 
@@ -34,7 +35,7 @@ struct LogField {
 struct LogOptions {
   Level level = Level::info;
   bool json = false;
-  std::string file;      // empty: standard output
+  std::string file;  // empty: standard output
   std::string app_id;
   std::string instance;  // host name
   std::string version;
@@ -59,7 +60,9 @@ class Log {
   using Fields = std::initializer_list<LogField>;
   void debug(std::string_view text, Fields fields = {}) const { write(Level::debug, text, fields); }
   void info(std::string_view text, Fields fields = {}) const { write(Level::info, text, fields); }
-  void warn(std::string_view text, Fields fields = {}) const { write(Level::warning, text, fields); }
+  void warn(std::string_view text, Fields fields = {}) const {
+    write(Level::warning, text, fields);
+  }
   void error(std::string_view text, Fields fields = {}) const { write(Level::error, text, fields); }
   void fatal(std::string_view text, Fields fields = {}) const { write(Level::fatal, text, fields); }
   // Written whatever the level is (API logging, contract 06, 2.7).

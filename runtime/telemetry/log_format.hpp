@@ -1,4 +1,5 @@
-// The three layouts of a log line (contract 06, 2.7). Pure: what time it is and where the line goes is known elsewhere.
+// The three layouts of a log line (contract 06, 2.7). Pure: what time it is and where the line goes
+// is known elsewhere.
 
 #pragma once
 

@@ -12,9 +12,7 @@
 namespace mecha {
 namespace {
 
-LogOptions options() {
-  return {.app_id = "app", .instance = "host", .version = "1.18.3"};
-}
+LogOptions options() { return {.app_id = "app", .instance = "host", .version = "1.18.3"}; }
 
 LogEntry entry(std::string_view text, Level level = Level::info) {
   using namespace std::chrono;
@@ -22,7 +20,8 @@ LogEntry entry(std::string_view text, Level level = Level::info) {
       .level = level,
       .text = text,
       .scope = "dapr.runtime",
-      .time = system_clock::time_point(seconds(1136214245) + nanoseconds(120))};
+      .time = system_clock::time_point(seconds(1136214245) + nanoseconds(120))
+  };
 }
 
 TEST_CASE("a text line has time, level and message first and the other fields sorted", "[log]") {
@@ -32,10 +31,15 @@ TEST_CASE("a text line has time, level and message first and the other fields so
   );
 }
 
-TEST_CASE("fields of a line are sorted among the fixed ones and quoted only where needed", "[log]") {
+TEST_CASE(
+    "fields of a line are sorted among the fixed ones and quoted only where needed", "[log]"
+) {
   std::vector<std::string> lines;
   Log log(make_memory_sink(lines, options()), "dapr.runtime.http-info");
-  log.info("HTTP API Called", {{"useragent", "tester 1"}, {"code", 500}, {"method", "GetState"}, {"empty", ""}});
+  log.info(
+      "HTTP API Called",
+      {{"useragent", "tester 1"}, {"code", 500}, {"method", "GetState"}, {"empty", ""}}
+  );
   REQUIRE(lines.size() == 1);
   CHECK(
       lines[0].substr(lines[0].find(" level")) ==
@@ -67,11 +71,11 @@ TEST_CASE("a JSON line has all keys sorted and numbers as numbers", "[log]") {
 TEST_CASE("the coloured layout pads the message", "[log]") {
   auto line = entry("hello");
   line.since_start = std::chrono::seconds(7);
-  CHECK(
-      format_log_coloured(options(), line).starts_with(
-          "\x1b[36mINFO\x1b[0m[0007] hello" + std::string(39, ' ') + "  \x1b[36mapp_id\x1b[0m=app"
-      )
-  );
+  CHECK(format_log_coloured(options(), line)
+            .starts_with(
+                "\x1b[36mINFO\x1b[0m[0007] hello" + std::string(39, ' ') +
+                "  \x1b[36mapp_id\x1b[0m=app"
+            ));
 }
 
 TEST_CASE("lines below the level are left out, but not those that are written always", "[log]") {
@@ -126,7 +130,9 @@ TEST_CASE("a file is appended to in whole lines by many threads", "[log]") {
   std::string line;
   std::getline(file, line);
   CHECK(line == "before");
-  const std::regex shape(R"re(time="[^"]+" level=info msg="a line of some length" app_id=app i=\d+ instance=host scope=s type=log ver=1\.18\.3)re");
+  const std::regex shape(
+      R"re(time="[^"]+" level=info msg="a line of some length" app_id=app i=\d+ instance=host scope=s type=log ver=1\.18\.3)re"
+  );
   int count = 0;
   while (std::getline(file, line)) {
     ++count;

@@ -1,4 +1,5 @@
-// Rules that rewrite label values (Configuration spec.metric.rules): replace-all, Go's regexp syntax.
+// Rules that rewrite label values (Configuration spec.metric.rules): replace-all, Go's regexp
+// syntax.
 
 #pragma once
 

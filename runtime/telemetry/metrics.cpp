@@ -11,12 +11,25 @@ namespace mecha {
 
 namespace {
 
-const std::vector<double> kLatency{1,   2,   3,   4,   5,   6,    8,    10,   13,    16,    20,
-                                   25,  30,  40,  50,  65,  80,   100,  130,  160,   200,   250,
-                                   300, 400, 500, 650, 800, 1000, 2000, 5000, 10000, 20000, 50000,
-                                   100000};
-const std::vector<double> kBytes{1024,    2048,    4096,     16384,    65536,     262144,    1048576,
-                                 4194304, 16777216, 67108864, 268435456, 1073741824, 4294967296};
+const std::vector<double> kLatency{1,    2,    3,    4,     5,     6,     8,     10,  13,
+                                   16,   20,   25,   30,    40,    50,    65,    80,  100,
+                                   130,  160,  200,  250,   300,   400,   500,   650, 800,
+                                   1000, 2000, 5000, 10000, 20000, 50000, 100000};
+const std::vector<double> kBytes{
+    1024,
+    2048,
+    4096,
+    16384,
+    65536,
+    262144,
+    1048576,
+    4194304,
+    16777216,
+    67108864,
+    268435456,
+    1073741824,
+    4294967296
+};
 const std::vector<double> kRatio{0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1, 1.5, 2};
 
 std::vector<std::string_view> label_names(std::string_view list) {
@@ -44,7 +57,8 @@ std::map<Metric, MetricRules> compile(const std::vector<MetricsOptions::Rule>& r
       const auto label = std::ranges::find(family.labels, rule.label);
       if (label == family.labels.end()) continue;
       const auto index = static_cast<std::size_t>(label - family.labels.begin());
-      // A pattern that does not compile is left out; who loads the configuration says so (check_metric_rules).
+      // A pattern that does not compile is left out; who loads the configuration says so
+      // (check_metric_rules).
       (void)out[static_cast<Metric>(i)].add(index, rule.pattern, rule.replacement);
     }
   }
@@ -58,7 +72,9 @@ std::vector<std::string> check_metric_rules(const std::vector<MetricsOptions::Ru
   for (const auto& rule : rules) {
     MetricRules probe;
     if (auto added = probe.add(0, rule.pattern, rule.replacement); !added) {
-      problems.push_back("metric rule " + rule.metric + ", label " + rule.label + ": " + added.error().message);
+      problems.push_back(
+          "metric rule " + rule.metric + ", label " + rule.label + ": " + added.error().message
+      );
     }
   }
   return problems;
@@ -71,16 +87,26 @@ const std::array<Family, kMetrics>& families() {
 
 Metrics::Metrics(MetricsOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
-  state_->latency = state_->options.latency_buckets.empty() ? kLatency : state_->options.latency_buckets;
+  state_->latency =
+      state_->options.latency_buckets.empty() ? kLatency : state_->options.latency_buckets;
   std::erase_if(state_->latency, [](double bound) { return bound <= 0; });
   std::ranges::sort(state_->latency);
   for (std::size_t i = 0; i < kMetrics; ++i) {
     switch (families()[i].buckets) {
-      case Family::Buckets::none: break;
-      case Family::Buckets::L: state_->bounds[i] = &state_->latency; break;
-      case Family::Buckets::WL: state_->bounds[i] = &kLatency; break;
-      case Family::Buckets::S: state_->bounds[i] = &kBytes; break;
-      case Family::Buckets::R: state_->bounds[i] = &kRatio; break;
+      case Family::Buckets::none:
+        break;
+      case Family::Buckets::L:
+        state_->bounds[i] = &state_->latency;
+        break;
+      case Family::Buckets::WL:
+        state_->bounds[i] = &kLatency;
+        break;
+      case Family::Buckets::S:
+        state_->bounds[i] = &kBytes;
+        break;
+      case Family::Buckets::R:
+        state_->bounds[i] = &kRatio;
+        break;
     }
   }
   state_->rules = compile(state_->options.rules);

@@ -1,9 +1,11 @@
-// Metrics: the families of contract 06, section 7.2, as far as they exist here, and their text form.
+// Metrics: the families of contract 06, section 7.2, as far as they exist here, and their text
+// form.
 //
-// Families are declared once in metrics_table.inc: enumerator = exported name without `dapr_`, type, buckets, label
-// names. Recording names the label values in the table's order; `app_id` is added by itself. Each shard records into a
-// table of its own, so recording takes no contended lock; a scrape adds the tables up. The number of series per family
-// is bounded: what comes beyond is folded into one series whose labels are "overflow".
+// Families are declared once in metrics_table.inc: enumerator = exported name without `dapr_`,
+// type, buckets, label names. Recording names the label values in the table's order; `app_id` is
+// added by itself. Each shard records into a table of its own, so recording takes no contended
+// lock; a scrape adds the tables up. The number of series per family is bounded: what comes beyond
+// is folded into one series whose labels are "overflow".
 
 #pragma once
 
@@ -26,10 +28,10 @@ enum class Metric : std::uint8_t {
 
 struct MetricsOptions {
   std::string app_id;
-  std::size_t series_max = 2000;          // per family
-  std::vector<double> latency_buckets;    // milliseconds; empty: the default L
-  bool enabled = true;                    // false: recording does nothing
-  struct Rule {                           // Configuration spec.metric.rules: replacement -> pattern
+  std::size_t series_max = 2000;        // per family
+  std::vector<double> latency_buckets;  // milliseconds; empty: the default L
+  bool enabled = true;                  // false: recording does nothing
+  struct Rule {                         // Configuration spec.metric.rules: replacement -> pattern
     std::string metric, label, replacement, pattern;
   };
   std::vector<Rule> rules;
@@ -47,7 +49,9 @@ class Metrics {
 
   void count(Metric metric, Labels values, double add = 1);
   void gauge(Metric metric, Labels values, double value);
-  void observe(Metric metric, Labels values, double value);  // histograms; latencies in milliseconds
+  void observe(
+      Metric metric, Labels values, double value
+  );  // histograms; latencies in milliseconds
 
   // Prometheus text format 0.0.4, with HELP and TYPE, and the process_* families.
   std::string text() const;

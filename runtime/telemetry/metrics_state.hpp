@@ -55,9 +55,13 @@ struct LabelEqual {
   using is_transparent = void;
   template <class A, class B>
   bool operator()(const A& a, const B& b) const {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](std::string_view x, std::string_view y) {
-      return x == y;
-    });
+    return std::equal(
+        a.begin(),
+        a.end(),
+        b.begin(),
+        b.end(),
+        [](std::string_view x, std::string_view y) { return x == y; }
+    );
   }
 };
 

@@ -24,7 +24,10 @@ TEST_CASE("a counter shows its labels sorted, with the application's id", "[metr
   metrics.count(Metric::http_server_request_count, {"GET", "/v1.0/state/store", "200"});
   const std::string text = metrics.text();
   CHECK(has(text, "# TYPE dapr_http_server_request_count counter"));
-  CHECK(has(text, R"(dapr_http_server_request_count{app_id="app",method="GET",path="/v1.0/state/store",status="200"} 2)"));
+  CHECK(has(
+      text,
+      R"(dapr_http_server_request_count{app_id="app",method="GET",path="/v1.0/state/store",status="200"} 2)"
+  ));
   CHECK(count_of(text, "# HELP dapr_") == 1);
 }
 
@@ -34,9 +37,15 @@ TEST_CASE("labels given in another order than theirs are still sorted by name", 
   metrics.count(Metric::runtime_actor_rebalanced_total, {"T"});
   metrics.count(Metric::runtime_acl_global_policy_action_allowed_total, {"caller", "public", "ns"});
   const std::string text = metrics.text();
-  CHECK(has(text, R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="timeout",status="",target="app_other"} 1)"));
+  CHECK(has(
+      text,
+      R"(dapr_resiliency_count{app_id="app",flow_direction="outbound",name="r",namespace="x",policy="timeout",status="",target="app_other"} 1)"
+  ));
   CHECK(has(text, R"(dapr_runtime_actor_rebalanced_total{actor_type="T",app_id="app"} 1)"));
-  CHECK(has(text, R"(dapr_runtime_acl_global_policy_action_allowed_total{app_id="caller",namespace="ns",trustDomain="public"} 1)"));
+  CHECK(has(
+      text,
+      R"(dapr_runtime_acl_global_policy_action_allowed_total{app_id="caller",namespace="ns",trustDomain="public"} 1)"
+  ));
 }
 
 TEST_CASE("histograms count below exclusive bounds that are written as Go does", "[metrics]") {
@@ -58,8 +67,14 @@ TEST_CASE("latency buckets can be replaced", "[metrics]") {
   Metrics metrics({.app_id = "app", .latency_buckets = {5, 50, 50000}});
   metrics.observe(Metric::http_server_latency, {"GET", "/x", "200"}, 5);
   const std::string text = metrics.text();
-  CHECK(has(text, R"(dapr_http_server_latency_bucket{app_id="app",method="GET",path="/x",status="200",le="5"} 0)"));
-  CHECK(has(text, R"(dapr_http_server_latency_bucket{app_id="app",method="GET",path="/x",status="200",le="50000"} 1)"));
+  CHECK(has(
+      text,
+      R"(dapr_http_server_latency_bucket{app_id="app",method="GET",path="/x",status="200",le="5"} 0)"
+  ));
+  CHECK(has(
+      text,
+      R"(dapr_http_server_latency_bucket{app_id="app",method="GET",path="/x",status="200",le="50000"} 1)"
+  ));
   CHECK(count_of(text, "le=") == 4);
 }
 
@@ -81,30 +96,45 @@ TEST_CASE("series beyond the bound are folded into one", "[metrics]") {
 }
 
 TEST_CASE("rules rewrite label values of the family they name, all occurrences", "[metrics]") {
-  Metrics metrics({
-      .app_id = "app",
-      .rules = {
-          {"dapr_http_server_request_count", "path", "/ELSE", "/v1.0/invoke/app/method/else"},
-          {"dapr_http_server_request_count", "path", "/o/$1", "/orders/(.)\\d*"},
-          {"dapr_http_server_request_count", "nolabel", "x", "."},
-          {"dapr_http_server_request_count", "path", "x", "("},
-          {"dapr_grpc_io_server_completed_rpcs", "grpc_server_method", "x", ".+"}}});
+  Metrics metrics(
+      {.app_id = "app",
+       .rules =
+           {{"dapr_http_server_request_count", "path", "/ELSE", "/v1.0/invoke/app/method/else"},
+            {"dapr_http_server_request_count", "path", "/o/$1", "/orders/(.)\\d*"},
+            {"dapr_http_server_request_count", "nolabel", "x", "."},
+            {"dapr_http_server_request_count", "path", "x", "("},
+            {"dapr_grpc_io_server_completed_rpcs", "grpc_server_method", "x", ".+"}}}
+  );
   metrics.count(Metric::http_server_request_count, {"GET", "/v1.0/invoke/app/method/else", "200"});
   metrics.count(Metric::http_server_request_count, {"GET", "/orders/712", "200"});
   metrics.count(Metric::http_server_request_count, {"GET", "/orders/788", "200"});
   metrics.count(Metric::http_server_response_count, {"GET", "/orders/712", "200"});
   metrics.count(Metric::grpc_io_server_completed_rpcs, {"/a/B", "OK"});
   const std::string text = metrics.text();
-  CHECK(has(text, R"(dapr_http_server_request_count{app_id="app",method="GET",path="/ELSE",status="200"} 1)"));
-  CHECK(has(text, R"(dapr_http_server_request_count{app_id="app",method="GET",path="/o/7",status="200"} 2)"));
-  CHECK(has(text, R"(dapr_http_server_response_count{app_id="app",method="GET",path="/orders/712",status="200"} 1)"));
-  CHECK(has(text, R"(dapr_grpc_io_server_completed_rpcs{app_id="app",grpc_server_method="/a/B",grpc_server_status="OK"} 1)"));
+  CHECK(has(
+      text,
+      R"(dapr_http_server_request_count{app_id="app",method="GET",path="/ELSE",status="200"} 1)"
+  ));
+  CHECK(
+      has(text,
+          R"(dapr_http_server_request_count{app_id="app",method="GET",path="/o/7",status="200"} 2)")
+  );
+  CHECK(has(
+      text,
+      R"(dapr_http_server_response_count{app_id="app",method="GET",path="/orders/712",status="200"} 1)"
+  ));
+  CHECK(has(
+      text,
+      R"(dapr_grpc_io_server_completed_rpcs{app_id="app",grpc_server_method="/a/B",grpc_server_status="OK"} 1)"
+  ));
 }
 
 TEST_CASE("label values are escaped", "[metrics]") {
   Metrics metrics({.app_id = "app"});
   metrics.count(Metric::runtime_component_init_total, {"a\"b\\c\nd"});
-  CHECK(has(metrics.text(), R"(dapr_runtime_component_init_total{app_id="app",component="a\"b\\c\nd"} 1)"));
+  CHECK(has(
+      metrics.text(), R"(dapr_runtime_component_init_total{app_id="app",component="a\"b\\c\nd"} 1)"
+  ));
 }
 
 TEST_CASE("disabled metrics leave the process families", "[metrics]") {
@@ -136,7 +166,10 @@ TEST_CASE("every family can be recorded and has a help text", "[metrics]") {
   CHECK(static_cast<std::size_t>(Metric::count_) < 255);
   Metrics metrics({.app_id = "app"});
   metrics.count(Metric::error_code_total, {"ERR_STATE_GET", "state"});
-  CHECK(has(metrics.text(), R"(dapr_error_code_total{app_id="app",category="state",error_code="ERR_STATE_GET"} 1)"));
+  CHECK(
+      has(metrics.text(),
+          R"(dapr_error_code_total{app_id="app",category="state",error_code="ERR_STATE_GET"} 1)")
+  );
 }
 
 }  // namespace

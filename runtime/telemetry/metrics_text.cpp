@@ -10,19 +10,25 @@ namespace {
 std::string escaped(std::string_view value) {
   std::string out;
   for (const char c : value) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '"') out += "\\\"";
-    else if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '"')
+      out += "\\\"";
+    else if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   return out;
 }
 
-// `name="value",...` sorted by name. app_id is the application's own, unless the family has it among its labels.
+// `name="value",...` sorted by name. app_id is the application's own, unless the family has it
+// among its labels.
 std::string label_text(const Family& family, const LabelValues& values, const std::string& app_id) {
   std::vector<std::pair<std::string_view, std::string_view>> labels;
   for (std::size_t i = 0; i < values.size(); ++i) labels.emplace_back(family.labels[i], values[i]);
-  if (std::ranges::find(family.labels, "app_id") == family.labels.end()) labels.emplace_back("app_id", app_id);
+  if (std::ranges::find(family.labels, "app_id") == family.labels.end())
+    labels.emplace_back("app_id", app_id);
   std::ranges::sort(labels);
   std::string out;
   for (const auto& [name, value] : labels) {
@@ -43,7 +49,12 @@ void append_histogram(
   for (std::size_t i = 0; i < series.buckets.size(); ++i) {
     below += series.buckets[i];
     const std::string bound = i < bounds.size() ? json::format_double_g(bounds[i]) : "+Inf";
-    out.append(name).append("_bucket{").append(labels).append(",le=\"").append(bound).append("\"} ");
+    out.append(name)
+        .append("_bucket{")
+        .append(labels)
+        .append(",le=\"")
+        .append(bound)
+        .append("\"} ");
     out.append(std::to_string(below)).append("\n");
   }
   out.append(name).append("_sum{").append(labels).append("} ");
@@ -54,9 +65,12 @@ void append_histogram(
 
 constexpr std::string_view type_name(Family::Type type) {
   switch (type) {
-    case Family::Type::counter: return "counter";
-    case Family::Type::gauge: return "gauge";
-    case Family::Type::histogram: return "histogram";
+    case Family::Type::counter:
+      return "counter";
+    case Family::Type::gauge:
+      return "gauge";
+    case Family::Type::histogram:
+      return "histogram";
   }
   return "untyped";
 }

@@ -14,7 +14,8 @@ std::vector<std::pair<std::string, std::string>> pairs(std::string_view list) {
     if (equals == std::string_view::npos) continue;
     const std::string key(text::trim(item.substr(0, equals)));
     const std::string_view value = text::trim(item.substr(equals + 1));
-    if (!key.empty()) out.emplace_back(key, text::unescape_path(value).value_or(std::string(value)));
+    if (!key.empty())
+      out.emplace_back(key, text::unescape_path(value).value_or(std::string(value)));
   }
   return out;
 }
@@ -49,8 +50,10 @@ void apply_otel_environment(
   options.otel.endpoint = without_scheme(endpoint);
   options.otel.protocol = of_traces("PROTOCOL").starts_with("http") ? "http" : "grpc";
   options.otel.secure = !text::strict_bool(of_traces("INSECURE")).value_or(false);
-  for (const auto& [key, value] : pairs(of_traces("HEADERS"))) options.otel.headers.push_back(key + "=" + value);
-  if (const auto ms = text::to_int(of_traces("TIMEOUT"))) options.otel.timeout = std::chrono::milliseconds(*ms);
+  for (const auto& [key, value] : pairs(of_traces("HEADERS")))
+    options.otel.headers.push_back(key + "=" + value);
+  if (const auto ms = text::to_int(of_traces("TIMEOUT")))
+    options.otel.timeout = std::chrono::milliseconds(*ms);
   if (!options.sampling_rate_set || options.sampling_rate.empty()) {
     options.sampling_rate = "1";
     options.sampling_rate_set = true;

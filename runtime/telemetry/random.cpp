@@ -1,9 +1,9 @@
 #include "runtime/telemetry/random.hpp"
 
-#include <sys/random.h>
-
 #include <bit>
 #include <chrono>
+
+#include <sys/random.h>
 
 namespace mecha::trace {
 
@@ -15,7 +15,8 @@ struct Generator {
 
   Generator() {
     if (::getrandom(state.data(), sizeof state, 0) != static_cast<ssize_t>(sizeof state)) {
-      state[0] = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+      state[0] =
+          static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
       state[1] = reinterpret_cast<std::uintptr_t>(this);
     }
     state[3] |= 1;  // all zero is the one state that it cannot leave

@@ -1,4 +1,5 @@
-// Fast random numbers for ids, sampling and jitter; not for secrets. A generator per thread, seeded by the system.
+// Fast random numbers for ids, sampling and jitter; not for secrets. A generator per thread, seeded
+// by the system.
 
 #pragma once
 

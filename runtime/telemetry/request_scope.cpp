@@ -6,7 +6,9 @@ namespace mecha {
 
 namespace {
 
-constexpr std::array<const char*, kMarks> kNames{"queue", "codec", "resilience", "component", "peer", "app"};
+constexpr std::array<const char*, kMarks> kNames{
+    "queue", "codec", "resilience", "component", "peer", "app"
+};
 
 void append(std::string& out, const char* name, RequestScope::Clock::duration time) {
   char part[64];

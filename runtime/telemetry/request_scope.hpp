@@ -1,5 +1,6 @@
-// RequestScope: opened once at the edge for one request, delivery or timer; closed once. Deadline, trace context, caller,
-// snapshot, log fields and the marks of where time went are in it; logs, metrics, spans and `Server-Timing` come out of it.
+// RequestScope: opened once at the edge for one request, delivery or timer; closed once. Deadline,
+// trace context, caller, snapshot, log fields and the marks of where time went are in it; logs,
+// metrics, spans and `Server-Timing` come out of it.
 //
 // Lives on one shard; is passed by reference down the call and outlives all of it.
 
@@ -21,7 +22,8 @@ namespace mecha {
 class Application;
 struct Snapshot;
 
-// Through which door a request came; decides which code list resiliency `matching` reads, among others.
+// Through which door a request came; decides which code list resiliency `matching` reads, among
+// others.
 enum class Face : std::uint8_t { http, grpc, peer, internal };
 
 // Where time goes. Marks do not overlap: what no mark covers is the runtime's own time.
@@ -46,16 +48,17 @@ class RequestScope {
   // The span of this request; invalid when there is none. `parent`: what came in.
   trace::Context span;
   std::optional<trace::Context> parent;
-  std::string baggage;     // as received, joined by ","
-  std::string caller;      // app id of the calling sidecar's application; empty: our own
-  std::string target;      // of an invocation, for the API log
-  bool timing = false;     // the client asked for Server-Timing
+  std::string baggage;  // as received, joined by ","
+  std::string caller;   // app id of the calling sidecar's application; empty: our own
+  std::string target;   // of an invocation, for the API log
+  bool timing = false;  // the client asked for Server-Timing
   // Set by who waits for others: gives up what it waits for. Called when the client has gone away.
   std::function<void()> cancel;
 
   void add(Mark mark, Clock::duration time) { marks_[static_cast<std::size_t>(mark)] += time; }
   Clock::duration spent(Mark mark) const { return marks_[static_cast<std::size_t>(mark)]; }
-  // "queue;dur=0.012, component;dur=1.5, ..., total;dur=1.9" in milliseconds; `runtime` is the rest.
+  // "queue;dur=0.012, component;dur=1.5, ..., total;dur=1.9" in milliseconds; `runtime` is the
+  // rest.
   std::string server_timing() const;
 
   // The log with trace_id and span_id in every line, if there is a span.

@@ -58,7 +58,8 @@ TEST_CASE("a mark timer adds the time of its life", "[scope]") {
   {
     const MarkTimer timer(scope, Mark::codec);
     const auto end = RequestScope::Clock::now() + 1ms;
-    while (RequestScope::Clock::now() < end) {}
+    while (RequestScope::Clock::now() < end) {
+    }
   }
   CHECK(scope.spent(Mark::codec) >= 1ms);
   CHECK(scope.spent(Mark::app) == 0ms);
@@ -72,7 +73,10 @@ TEST_CASE("lines of a request with a span carry its ids", "[scope]") {
   scope.span = *trace::parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
   scope.tagged(log).info("x");
   CHECK(lines[0].find("trace_id") == std::string::npos);
-  CHECK(lines[1].find("span_id=b7ad6b7169203331 trace_id=0af7651916cd43dd8448eb211c80319c") != std::string::npos);
+  CHECK(
+      lines[1].find("span_id=b7ad6b7169203331 trace_id=0af7651916cd43dd8448eb211c80319c") !=
+      std::string::npos
+  );
 }
 
 }  // namespace

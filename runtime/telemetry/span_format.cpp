@@ -37,11 +37,15 @@ json::Value zipkin_item(const Finished& span, const Resource& resource) {
   item["id"] = json::Value(span.context.span_hex());
   if (!is_root(span)) item["parentId"] = json::Value(parent_hex(span));
   item["name"] = json::Value(text::lower(span.name));
-  const char* kind = span.kind == Kind::server ? "SERVER" : span.kind == Kind::client ? "CLIENT" : "PRODUCER";
+  const char* kind = span.kind == Kind::server   ? "SERVER"
+                     : span.kind == Kind::client ? "CLIENT"
+                                                 : "PRODUCER";
   item["kind"] = json::Value(kind);
-  item["timestamp"] = json::Value(json::Number{std::to_string(microseconds(span.begun.time_since_epoch()))});
+  item["timestamp"] =
+      json::Value(json::Number{std::to_string(microseconds(span.begun.time_since_epoch()))});
   item["duration"] = json::Value(std::max<std::int64_t>(microseconds(span.ended - span.begun), 1));
-  item["localEndpoint"] = json::Value(json::Object{{"serviceName", json::Value(resource.service_name)}});
+  item["localEndpoint"] =
+      json::Value(json::Object{{"serviceName", json::Value(resource.service_name)}});
   if (!span.remote.empty()) {
     item["remoteEndpoint"] = json::Value(json::Object{{"serviceName", json::Value(span.remote)}});
   }
@@ -49,7 +53,9 @@ json::Value zipkin_item(const Finished& span, const Resource& resource) {
   return json::Value(std::move(item));
 }
 
-void key_value(std::string& out, std::uint32_t field, std::string_view key, std::string_view value) {
+void key_value(
+    std::string& out, std::uint32_t field, std::string_view key, std::string_view value
+) {
   std::string any, pair;
   wire::bytes_always(any, 1, value);
   wire::bytes(pair, 1, key);
@@ -68,7 +74,9 @@ std::string_view view(const std::array<std::uint8_t, N>& id) {
 }
 
 std::uint64_t nanoseconds(std::chrono::system_clock::time_point time) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count()
+  );
 }
 
 std::string otlp_span(const Finished& span) {
@@ -94,9 +102,10 @@ std::string otlp_span(const Finished& span) {
 }  // namespace
 
 std::string stdout_text(const Finished& span) {
-  std::string out = "[" + span.name + "] Trace: " + span.context.trace_hex() + " Span: " + parent_hex(span) + "/" +
-                    span.context.span_hex() + " Time: [" + text::rfc3339_nano(span.begun) + " ->  " +
-                    text::rfc3339_nano(span.ended) + "] Annotations: [";
+  std::string out = "[" + span.name + "] Trace: " + span.context.trace_hex() +
+                    " Span: " + parent_hex(span) + "/" + span.context.span_hex() + " Time: [" +
+                    text::rfc3339_nano(span.begun) + " ->  " + text::rfc3339_nano(span.ended) +
+                    "] Annotations: [";
   for (const auto& [name, value] : span.attributes) {
     if (out.back() != '[') out += ' ';
     out.append("{Key:").append(name).append(" Value:").append(value).append("}");

@@ -19,6 +19,8 @@ struct Resource {
 
 std::string stdout_text(const Finished& span);
 std::string zipkin_json(std::span<const Finished> batch, const Resource& resource);  // v2, an array
-std::string otlp_bytes(std::span<const Finished> batch, const Resource& resource);   // ExportTraceServiceRequest
+std::string otlp_bytes(
+    std::span<const Finished> batch, const Resource& resource
+);  // ExportTraceServiceRequest
 
 }  // namespace mecha::trace

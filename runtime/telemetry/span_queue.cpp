@@ -6,7 +6,10 @@
 namespace mecha::trace {
 
 Tracer::Queue::Queue(
-    const TracerOptions& options, Log to, Shards& shards, std::vector<std::unique_ptr<Exporter>> list
+    const TracerOptions& options,
+    Log to,
+    Shards& shards,
+    std::vector<std::unique_ptr<Exporter>> list
 )
     : queue_max_(options.queue_max),
       batch_max_(options.batch_max),

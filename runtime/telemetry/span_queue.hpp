@@ -15,7 +15,12 @@
 namespace mecha::trace {
 
 struct Tracer::Queue : std::enable_shared_from_this<Tracer::Queue> {
-  Queue(const TracerOptions& options, Log to, Shards& shards, std::vector<std::unique_ptr<Exporter>> list);
+  Queue(
+      const TracerOptions& options,
+      Log to,
+      Shards& shards,
+      std::vector<std::unique_ptr<Exporter>> list
+  );
 
   void add(Finished span);  // from any thread
   asio::awaitable<void> stop(std::chrono::steady_clock::duration limit);

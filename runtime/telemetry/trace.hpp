@@ -1,4 +1,5 @@
-// W3C trace context and spans (contract 01, 1.9; 06, 7.4). Values only: exporters live in tracer.hpp.
+// W3C trace context and spans (contract 01, 1.9; 06, 7.4). Values only: exporters live in
+// tracer.hpp.
 
 #pragma once
 
@@ -19,7 +20,7 @@ struct Context {
   bool valid() const;  // neither id is all zero
   bool sampled() const { return (flags & 1) != 0; }
   std::string traceparent() const;  // of a context that is not valid: all zeros
-  std::string binary() const;  // grpc-trace-bin, 29 bytes
+  std::string binary() const;       // grpc-trace-bin, 29 bytes
   std::string trace_hex() const;
   std::string span_hex() const;
 };

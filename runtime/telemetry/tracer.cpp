@@ -21,7 +21,9 @@ std::uint64_t bound_of(double share) {
 
 }  // namespace
 
-double sampling_share(std::string_view rate) { return text::to_double(rate).value_or(kShareDefault); }
+double sampling_share(std::string_view rate) {
+  return text::to_double(rate).value_or(kShareDefault);
+}
 
 Span& Span::operator=(Span&& other) noexcept {
   if (this != &other) {
@@ -65,7 +67,9 @@ void Span::end() {
   data_.reset();
 }
 
-Tracer::Tracer(TracerOptions options, Log log, Shards& shards, std::vector<std::unique_ptr<Exporter>> exporters) {
+Tracer::Tracer(
+    TracerOptions options, Log log, Shards& shards, std::vector<std::unique_ptr<Exporter>> exporters
+) {
   const bool rated = options.sampling_rate_set && !options.sampling_rate.empty();
   const double share = sampling_share(options.sampling_rate);
   threshold_ = bound_of(share);
@@ -118,7 +122,9 @@ void Tracer::finish(Finished span) {
   if (queue_->exports()) queue_->add(std::move(span));
 }
 
-asio::awaitable<void> Tracer::stop(std::chrono::steady_clock::duration limit) { co_await queue_->stop(limit); }
+asio::awaitable<void> Tracer::stop(std::chrono::steady_clock::duration limit) {
+  co_await queue_->stop(limit);
+}
 
 std::uint64_t Tracer::dropped() const { return queue_->dropped; }
 

@@ -1,8 +1,9 @@
-// Tracer: makes spans, decides which are sampled, and hands finished ones to the exporters (contract 06, 7.4).
+// Tracer: makes spans, decides which are sampled, and hands finished ones to the exporters
+// (contract 06, 7.4).
 //
-// Threads: start() and everything on a Span from any shard; stop() from shard 0, before a tracer with exporters goes
-// (its work sits behind a gate). Finished spans wait in a bounded queue
-// and go out in batches; what does not fit is dropped and counted, never waited for.
+// Threads: start() and everything on a Span from any shard; stop() from shard 0, before a tracer
+// with exporters goes (its work sits behind a gate). Finished spans wait in a bounded queue and go
+// out in batches; what does not fit is dropped and counted, never waited for.
 
 #pragma once
 
@@ -22,8 +23,9 @@
 
 namespace mecha::trace {
 
-// off: samplingRate 0, nothing is read, sent or checked. pass_through: no spans; what came in goes on unchanged, and
-// where nothing came the context is all zeros (its traceparent is still sent). spans: each operation has its own.
+// off: samplingRate 0, nothing is read, sent or checked. pass_through: no spans; what came in goes
+// on unchanged, and where nothing came the context is all zeros (its traceparent is still sent).
+// spans: each operation has its own.
 enum class Mode : std::uint8_t { off, pass_through, spans };
 enum class Kind : std::uint8_t { server, client, producer };
 
@@ -41,7 +43,8 @@ struct Finished {
 
 class Tracer;
 
-// One operation under way. Ends when destroyed or by end(); all but context() does nothing unless it is recorded.
+// One operation under way. Ends when destroyed or by end(); all but context() does nothing unless
+// it is recorded.
 class Span {
  public:
   Span() = default;
@@ -91,21 +94,27 @@ struct TracerOptions {
   std::chrono::milliseconds interval{5000};
 };
 
-// Fills `otel`, sampling rate and resource from OTEL_* (contract 06, 7.4); only if no otel endpoint is configured.
-// `variable` gives the value of an environment variable, empty if it is not set.
+// Fills `otel`, sampling rate and resource from OTEL_* (contract 06, 7.4); only if no otel endpoint
+// is configured. `variable` gives the value of an environment variable, empty if it is not set.
 void apply_otel_environment(
     TracerOptions& options, const std::function<std::string(std::string_view)>& variable
 );
 
 class Tracer {
  public:
-  Tracer(TracerOptions options, Log log, Shards& shards, std::vector<std::unique_ptr<Exporter>> exporters);
+  Tracer(
+      TracerOptions options,
+      Log log,
+      Shards& shards,
+      std::vector<std::unique_ptr<Exporter>> exporters
+  );
   ~Tracer();
   Tracer(const Tracer&) = delete;
   Tracer& operator=(const Tracer&) = delete;
 
   Mode mode() const { return mode_; }
-  // A span below `parent`. In mode pass_through its context is the parent's, or all zeros; in mode off all zeros.
+  // A span below `parent`. In mode pass_through its context is the parent's, or all zeros; in mode
+  // off all zeros.
   Span start(std::string_view name, Kind kind, const std::optional<Context>& parent);
   // Sends what waits, within `limit`; later spans are dropped. On shard 0, once.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration limit);
@@ -122,7 +131,8 @@ class Tracer {
   std::shared_ptr<Queue> queue_;
 };
 
-// With the exporters that the options name (library telemetry_export). What cannot be had is said in the log and left out.
+// With the exporters that the options name (library telemetry_export). What cannot be had is said
+// in the log and left out.
 std::unique_ptr<Tracer> make_tracer(TracerOptions options, Log log, Shards& shards);
 
 // The share of traces that are sampled: as written, 0.0001 if it cannot be read.

@@ -40,7 +40,9 @@ struct Bench {
   explicit Bench(TracerOptions options, bool exports = true) {
     std::vector<std::unique_ptr<Exporter>> list;
     if (exports) list.push_back(std::make_unique<Collector>(seen));
-    tracer = std::make_unique<Tracer>(std::move(options), Log(make_memory_sink(lines), "t"), shards, std::move(list));
+    tracer = std::make_unique<Tracer>(
+        std::move(options), Log(make_memory_sink(lines), "t"), shards, std::move(list)
+    );
   }
   ~Bench() {
     if (tracer) stop();
@@ -48,10 +50,14 @@ struct Bench {
   void stop() { testing::run(shards.context(0), tracer->stop(1s)); }
 };
 
-TracerOptions rate(std::string text) { return {.app_id = "app", .sampling_rate = std::move(text), .sampling_rate_set = true}; }
+TracerOptions rate(std::string text) {
+  return {.app_id = "app", .sampling_rate = std::move(text), .sampling_rate_set = true};
+}
 
 Context parent(std::string_view flags = "01") {
-  return *extract("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + std::string(flags), "a=b");
+  return *extract(
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + std::string(flags), "a=b"
+  );
 }
 
 TEST_CASE("the mode follows rate and exporters", "[trace]") {
@@ -70,7 +76,9 @@ TEST_CASE("without spans what came in goes on, or zeros", "[trace]") {
   CHECK(span.context().traceparent() == parent().traceparent());
   CHECK(span.context().state == "a=b");
   CHECK_FALSE(span.recorded());
-  CHECK(bench.tracer->start("x", Kind::client, {}).context().traceparent() == Context{}.traceparent());
+  CHECK(
+      bench.tracer->start("x", Kind::client, {}).context().traceparent() == Context{}.traceparent()
+  );
 }
 
 TEST_CASE("a span keeps the trace, its state, and whether it is sampled", "[trace]") {
@@ -96,7 +104,8 @@ TEST_CASE("a parent that is not valid is none", "[trace]") {
 TEST_CASE("a small rate samples few new traces but every sampled parent", "[trace]") {
   Bench bench(rate("0.5"));
   int sampled = 0;
-  for (int i = 0; i < 2000; ++i) sampled += bench.tracer->start("x", Kind::client, {}).recorded() ? 1 : 0;
+  for (int i = 0; i < 2000; ++i)
+    sampled += bench.tracer->start("x", Kind::client, {}).recorded() ? 1 : 0;
   CHECK(sampled > 800);
   CHECK(sampled < 1200);
   Bench rare(rate("0.0001"));
@@ -163,7 +172,8 @@ TEST_CASE("OTEL variables count only without an endpoint of the configuration", 
       {"OTEL_EXPORTER_OTLP_HEADERS", "a=b%20c, d=e"},
       {"OTEL_EXPORTER_OTLP_TIMEOUT", "1500"},
       {"OTEL_SERVICE_NAME", "mine"},
-      {"OTEL_RESOURCE_ATTRIBUTES", "team=x,service.name=other"}};
+      {"OTEL_RESOURCE_ATTRIBUTES", "team=x,service.name=other"}
+  };
   const auto variable = [&](std::string_view name) {
     const auto it = variables.find(name);
     return it == variables.end() ? std::string() : it->second;
@@ -204,8 +214,10 @@ Finished sample() {
 TEST_CASE("a span in the log names parent and span", "[trace]") {
   CHECK(
       stdout_text(sample()) ==
-      "[CallLocal/App/x] Trace: 0af7651916cd43dd8448eb211c80319c Span: 0102030405060708/b7ad6b7169203331 Time: "
-      "[2006-01-02T15:04:05Z ->  2006-01-02T15:04:05.0015Z] Annotations: [{Key:dapr.protocol Value:http}]"
+      "[CallLocal/App/x] Trace: 0af7651916cd43dd8448eb211c80319c Span: "
+      "0102030405060708/b7ad6b7169203331 Time: "
+      "[2006-01-02T15:04:05Z ->  2006-01-02T15:04:05.0015Z] Annotations: [{Key:dapr.protocol "
+      "Value:http}]"
   );
 }
 
