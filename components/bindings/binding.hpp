@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,6 +30,14 @@ struct InvokeOutcome {
   std::optional<Error> error;
 };
 
+inline InvokeOutcome answer(std::string data, Metadata metadata = {}) {
+  return {.answered = true, .data = std::move(data), .metadata = std::move(metadata)};
+}
+inline InvokeOutcome no_answer() { return {}; }
+inline InvokeOutcome failure(Error error, Metadata metadata = {}) {
+  return {.metadata = std::move(metadata), .error = std::move(error)};
+}
+
 class OutputBinding {
  public:
   virtual ~OutputBinding() = default;
@@ -51,8 +60,9 @@ class InputBinding {
   virtual ~InputBinding() = default;
   // Begins to deliver; several events may be under way at once unless the component says otherwise.
   virtual Async<void> read(EventHandler handler) = 0;
-  // No new events; returns when those under way have ended. read() may be called again.
-  virtual asio::awaitable<void> stop_reading() = 0;
+  // No new events; those under way may end within `grace`, then they are cancelled. Returns when none is left. read() may
+  // be called again.
+  virtual asio::awaitable<void> stop_reading(std::chrono::steady_clock::duration grace) = 0;
 };
 
 // A binding component. Either pointer may be null; both point into the object.

@@ -1,0 +1,148 @@
+#include "components/bindings/http_client.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/base/text.hpp"
+#include "runtime/telemetry/http_span.hpp"
+
+namespace mecha::bindings {
+namespace {
+
+constexpr int kRedirectsMax = 10;
+// Redirects name origins that nobody has configured.
+constexpr std::size_t kClientsMax = 64;
+
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// The connection's own, or of the origin alone.
+bool is_reserved(std::string_view name) {
+  constexpr std::array<std::string_view, 8> names{
+      "host", "content-length", "transfer-encoding", "trailer", "connection", "upgrade", "keep-alive", "te"};
+  return std::ranges::any_of(names, [name](auto other) { return text::equals_nocase(name, other); });
+}
+
+bool is_token(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+    return std::isalnum(c) != 0 || kOthers.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+bool is_value(std::string_view value) {
+  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+}
+
+Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
+  net::RequestHead head;
+  head.method = call.method;
+  head.target = url.target;
+  head.authority = url.authority;
+  head.scheme = url.scheme;
+  for (const auto& [name, value] : call.headers) {
+    if (!is_token(name)) {
+      return fail(Code::invalid_argument, "net/http: invalid header field name " + text::quote(name));
+    }
+    if (!is_value(value)) {
+      return fail(Code::invalid_argument, "net/http: invalid header field value for " + text::quote(name));
+    }
+    if (!is_reserved(name)) head.headers.add(name, value);
+  }
+  if (!url.user_info.empty() && !head.headers.has("authorization")) {
+    const auto plain = text::unescape_path(url.user_info).value_or(url.user_info);
+    const auto pair = plain.find(':') == std::string::npos ? plain + ":" : plain;
+    head.headers.add("Authorization", "Basic " + text::base64(pair));
+  }
+  head.content_length = call.body.size();
+  head.has_body = !call.body.empty();
+  return head;
+}
+
+Metadata metadata_of(const net::ResponseHead& head) {
+  Metadata metadata;
+  metadata["statusCode"] = std::to_string(head.status);
+  metadata["status"] = std::to_string(head.status) + " " + std::string(trace::status_text(head.status));
+  for (const auto& [name, value] : head.headers) {
+    const auto [it, fresh] = metadata.try_emplace(text::canonical_header(name), value);
+    if (!fresh) it->second.append(", ").append(value);
+  }
+  if (head.content_length) metadata["Content-Length"] = std::to_string(*head.content_length);
+  return metadata;
+}
+
+Async<std::string> read_body(net::ClientCall& call, std::uint64_t body_max) {
+  std::string body;
+  for (;;) {
+    MECHA_CO_TRY(const auto piece, co_await call.read());
+    if (piece.empty()) co_return body;
+    body.append(piece.substr(0, body_max == 0 ? piece.size() : body_max - body.size()));
+    if (body_max != 0 && body.size() >= body_max) {
+      call.cancel();
+      co_return body;
+    }
+  }
+}
+
+// What the next request is after a redirect (the rules of browsers: only 307 and 308 keep method and body).
+void redirect(HttpCall& call, const Url& from, const Url& to, unsigned status) {
+  if (status < 307) {
+    if (call.method != "HEAD") call.method = "GET";
+    call.has_body = false;
+    call.body.clear();
+    call.headers.erase("content-type");
+  }
+  if (text::equals_nocase(from.host, to.host)) return;
+  for (const auto* name : {"authorization", "www-authenticate", "cookie", "cookie2"}) call.headers.erase(name);
+}
+
+}  // namespace
+
+std::shared_ptr<net::Client> HttpClient::client(const Url& url) {
+  const std::lock_guard lock(mutex_);
+  auto key = url.origin();
+  if (const auto it = clients_.find(key); it != clients_.end()) return it->second;
+  net::ClientOptions options;
+  if (url.scheme == "https") options.tls = tls_;
+  if (clients_.size() >= kClientsMax) clients_.clear();
+  auto made = std::make_shared<net::Client>(shards_, net::Origin{.host = url.host, .port = url.port}, options);
+  return clients_[std::move(key)] = std::move(made);
+}
+
+Async<HttpAnswer> HttpClient::send(HttpCall call, std::uint64_t body_max) {
+  auto verb = text::lower(call.method);
+  verb[0] = call.method[0];
+  const auto parsed = parse_url(call.url);
+  const auto shown = parsed ? parsed->shown() : call.url;
+  auto answered = co_await follow(std::move(call), body_max);
+  if (!answered) co_return fail(std::move(answered).error().context(verb + " " + text::quote(shown)));
+  co_return std::move(answered);
+}
+
+Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
+  MECHA_CO_TRY(auto url, parse_url(call.url));
+  for (int redirects = 0;; ++redirects) {
+    MECHA_CO_TRY(auto head, head_of(call, url));
+    const auto pool = client(url);
+    MECHA_CO_TRY(auto sent, co_await pool->open(std::move(head)));
+    if (!call.body.empty()) {
+      // A server may answer before it has read all: what it says counts, not that it stopped reading.
+      const auto written = co_await sent->write(call.body);
+      if (written) (void)co_await sent->finish_writing();
+    }
+    MECHA_CO_TRY(const auto* response, co_await sent->head());
+    const auto location = response->headers.value_or("location");
+    if (!is_redirect(response->status) || location.empty()) {
+      HttpAnswer got{.status = response->status, .metadata = metadata_of(*response)};
+      MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max));
+      co_return got;
+    }
+    if (redirects == kRedirectsMax) co_return fail(Code::unknown, "stopped after 10 redirects");
+    MECHA_CO_TRY(auto next, parse_url(resolve_url(url, location)));
+    redirect(call, url, next, response->status);
+    url = std::move(next);
+  }
+}
+
+}  // namespace mecha::bindings

@@ -1,0 +1,48 @@
+// Whole requests to any URL with the habits of the reference's client: redirects are followed, long bodies are cut.
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "components/bindings/url.hpp"
+#include "components/component.hpp"
+#include "runtime/net/client.hpp"
+
+namespace mecha::bindings {
+
+struct HttpCall {
+  std::string method, url;
+  net::Headers headers;  // as the caller wants them; what belongs to the connection is left out
+  std::string body;
+  bool has_body = false;
+};
+
+struct HttpAnswer {
+  unsigned status = 0;
+  std::string body;
+  Metadata metadata;  // statusCode, status, and the headers
+};
+
+// From any shard.
+class HttpClient {
+ public:
+  // `tls` is used for https.
+  HttpClient(Shards& shards, std::shared_ptr<net::TlsContext> tls) : shards_(shards), tls_(std::move(tls)) {}
+
+  // At most `body_max` bytes of the body, 0 is all. Fails with `Get "<url>": <cause>`.
+  Async<HttpAnswer> send(HttpCall call, std::uint64_t body_max);
+
+ private:
+  Async<HttpAnswer> follow(HttpCall call, std::uint64_t body_max);
+  std::shared_ptr<net::Client> client(const Url& url);
+
+  Shards& shards_;
+  std::shared_ptr<net::TlsContext> tls_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<net::Client>> clients_;  // by origin
+};
+
+}  // namespace mecha::bindings
