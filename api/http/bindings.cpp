@@ -31,23 +31,31 @@ Result<bindings::InvokeRequest> parse_request(const std::string& body) {
     }
   }
   const auto* data = parsed->find_nocase("data");
+  if (const auto* number = data == nullptr ? nullptr : json::out_of_range(*data)) {
+    return fail(errors::malformed_request(
+        "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
+    ));
+  }
   request.data = data == nullptr ? "null" : json::write(*data);
   return request;
 }
 
-// The trace and the baggage of the call go along as metadata.
+// The trace and the baggage of the call go along as metadata; a span that is all zeros, too (contract 03, 5.1).
 Result<void> add_context(HttpRequest& http, Metadata& metadata) {
   const auto& scope = http.scope;
-  if (scope.span.valid()) {
+  if (scope.app.tracer->mode() != trace::Mode::off) {
     metadata["traceparent"] = scope.span.traceparent();
     if (!scope.span.state.empty()) metadata["tracestate"] = scope.span.state;
   }
-  const auto baggage = http.exchange.request().headers.value_or("baggage");
+  std::string baggage;
+  for (const auto value : http.exchange.request().headers.all("baggage")) {
+    baggage.append(baggage.empty() ? "" : ",").append(value);
+  }
   if (baggage.empty()) return {};
-  if (const auto checked = telemetry::check_baggage(std::string(baggage)); !checked) {
+  if (const auto checked = telemetry::check_baggage(baggage); !checked) {
     return fail(errors::malformed_request_plain("invalid baggage header: " + checked.error().message));
   }
-  metadata["baggage"] = std::string(baggage);
+  metadata["baggage"] = std::move(baggage);
   return {};
 }
 

@@ -9,7 +9,7 @@ namespace mecha {
 namespace {
 
 bool is_token(std::string_view name) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  static constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
     return std::isalnum(c) != 0 || others.find(static_cast<char>(c)) != std::string_view::npos;
   });
@@ -33,6 +33,12 @@ Result<void> add_metadata_headers(net::Headers& headers, const Metadata& metadat
     headers.set(name, value);
   }
   return {};
+}
+
+std::string request_target(std::string_view route) {
+  const auto mark = std::min(route.find('?'), route.size());
+  const auto path = text::clean_path("/" + std::string(route.substr(0, mark)));
+  return text::escape(path, "/%:@!$&'()*+,;=~") + text::escape(route.substr(mark), "/%:@!$&'()*+,;=~?");
 }
 
 }  // namespace mecha

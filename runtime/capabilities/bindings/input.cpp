@@ -18,16 +18,21 @@ std::string route_of(const ComponentSpec& spec) {
   return spec.name;
 }
 
-std::string target_of(const std::string& route) {
-  return route.starts_with('/') ? route : "/" + route;
-}
-
 std::optional<trace::Context> parent_of(const Metadata& metadata) {
   if (const auto it = metadata.find("grpc-trace-bin"); it != metadata.end()) {
     if (auto context = trace::parse_binary(it->second)) return context;
   }
   const auto it = metadata.find("traceparent");
   return it == metadata.end() ? std::nullopt : trace::parse_traceparent(it->second);
+}
+
+Error refused(const AppAnswer& answer) {
+  std::string message = "fails to send binding event to http app channel, status code: ";
+  message.append(std::to_string(answer.status)).append(" body: ").append(answer.body, 0, 256);
+  return {
+      .code = code_of_http_status(answer.status),
+      .message = std::move(message),
+      .outcome = static_cast<int>(answer.status)};
 }
 
 std::string event_message(const std::string& name, const InputEvent& event) {
@@ -59,10 +64,12 @@ asio::awaitable<void> InputBindings::start() {
   if (application_.channel == nullptr) co_return;
   const auto snapshot = application_.snapshot();
   RequestScope scope(application_, snapshot, Face::internal);
+  const auto stops = stops_;
   for (const auto& [name, loaded] : snapshot->input_bindings) {
     if (loaded.instance == nullptr || running_.contains(name)) continue;
     if (!has_direction(*loaded.spec, "input")) {
       const auto asked = co_await wanted(scope, *loaded.spec, route_of(*loaded.spec));
+      if (stops != stops_) co_return;
       if (!asked) {
         application_.log.error("error reading from input binding " + name + ": " + asked.error().message);
         co_return;
@@ -80,23 +87,31 @@ asio::awaitable<void> InputBindings::start_one(
   auto binding = loaded.instance;
   const auto route = route_of(*loaded.spec);
   auto handler = [this, name, route](InputEvent event) { return deliver(name, route, std::move(event)); };
+  const auto stops = stops_;
   const auto started = co_await binding->read(std::move(handler));
-  if (started) {
-    running_[name] = std::move(binding);
-  } else {
+  if (!started) {
     application_.log.error("error reading from input binding " + name + ": " + started.error().message);
+  } else if (stops != stops_) {
+    co_await binding->stop_reading(std::chrono::seconds(0));
+  } else {
+    running_[name] = std::move(binding);
   }
 }
 
-asio::awaitable<void> InputBindings::stop() {
+asio::awaitable<void> InputBindings::stop(std::chrono::steady_clock::duration grace) {
+  ++stops_;
+  const auto end = std::chrono::steady_clock::now() + grace;
   auto running = std::exchange(running_, {});
-  for (auto& [name, binding] : running) co_await binding->stop_reading();
+  for (auto& [name, binding] : running) {
+    const auto left = end - std::chrono::steady_clock::now();
+    co_await binding->stop_reading(std::max(left, std::chrono::steady_clock::duration::zero()));
+  }
 }
 
 Async<bool> InputBindings::wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route) {
   auto& channel = *application_.channel;
   if (!channel.is_grpc()) {
-    AppRequest request{.method = "OPTIONS", .target = target_of(route)};
+    AppRequest request{.method = "OPTIONS", .target = request_target(route)};
     request.headers.add("Content-Type", "application/json");
     MECHA_CO_TRY(const auto answer, co_await channel.request(scope, std::move(request), discovery_limit_));
     co_return answer.status / 100 == 2 || answer.status == 405;
@@ -116,44 +131,45 @@ Async<bool> InputBindings::wanted(RequestScope& scope, const ComponentSpec& spec
 
 Async<std::string> InputBindings::deliver(std::string name, std::string route, InputEvent event) {
   RequestScope scope(application_, application_.snapshot(), Face::internal);
-  auto span = application_.tracer->start("bindings/" + name, trace::Kind::client, parent_of(event.metadata));
+  const auto span = application_.tracer->start("bindings/" + name, trace::Kind::client, parent_of(event.metadata));
   scope.span = span.context();
-  const auto begun = RequestScope::Clock::now();
-  std::optional<std::string> lenient;  // the body of a 2xx answer that is not 200
+  std::optional<std::string> other;  // the body of a 2xx answer that is not 200
   const auto attempt = [&](int) -> Async<std::string> {
-    lenient.reset();
+    other.reset();
     if (application_.channel->is_grpc()) co_return co_await deliver_grpc(scope, name, event);
-    auto answered = co_await deliver_http(scope, route, event);
-    if (!answered && answered.error().outcome / 100 == 2) lenient = "";
-    co_return std::move(answered);
+    MECHA_CO_TRY(auto answer, co_await deliver_http(scope, route, event));
+    if (answer.status == 200) co_return std::move(answer.body);
+    if (answer.status / 100 == 2) other = answer.body;
+    co_return fail(refused(answer));
   };
   auto policy = scope.snapshot->resiliency->component_policy(
       name, ComponentKind::binding, resilience::Direction::inbound
   );
   auto delivered = co_await resilience::run<std::string>(scope, std::move(policy), attempt);
   // A policy takes anything but 200 for a failure; what counts in the end is 2xx.
-  if (!delivered && lenient) delivered = std::move(*lenient);
-  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
-  const std::string_view success = delivered ? "true" : "false";
-  auto& metrics = *application_.metrics;
-  metrics.count(Metric::component_input_binding_count, {name, application_.info.name_space, success});
-  metrics.observe(Metric::component_input_binding_latencies, {name, application_.info.name_space, success}, spent);
+  if (!delivered && other && delivered.error().outcome / 100 == 2) delivered = *std::move(other);
+  record(name, delivered.has_value(), RequestScope::Clock::now() - scope.begun);
+  if (!delivered) {
+    scope.tagged(application_.log)
+        .debug("error from app consumer for binding [" + name + "]: " + delivered.error().message);
+  }
   co_return std::move(delivered);
 }
 
-Async<std::string> InputBindings::deliver_http(
-    RequestScope& scope, const std::string& route, const InputEvent& event
-) {
-  AppRequest request{.method = "POST", .target = target_of(route), .body = event.data};
+void InputBindings::record(const std::string& name, bool success, RequestScope::Clock::duration spent) {
+  if (application_.metrics == nullptr) return;
+  const auto& name_space = application_.info.name_space;
+  const std::string_view told = success ? "true" : "false";
+  const auto milliseconds = std::chrono::duration<double, std::milli>(spent).count();
+  application_.metrics->count(Metric::component_input_binding_count, {name, name_space, told});
+  application_.metrics->observe(Metric::component_input_binding_latencies, {name, name_space, told}, milliseconds);
+}
+
+Async<AppAnswer> InputBindings::deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event) {
+  AppRequest request{.method = "POST", .target = request_target(route), .body = event.data};
   MECHA_CO_TRY_VOID(add_metadata_headers(request.headers, event.metadata));
   request.headers.set("content-type", "application/json");
-  MECHA_CO_TRY(auto answer, co_await application_.channel->request(scope, std::move(request)));
-  if (answer.status == 200) co_return std::move(answer.body);
-  co_return fail(Error{
-      .code = code_of_http_status(answer.status),
-      .message = "fails to send binding event to http app channel, status code: " + std::to_string(answer.status) +
-                 " body: " + answer.body.substr(0, 256),
-      .outcome = static_cast<int>(answer.status)});
+  co_return co_await application_.channel->request(scope, std::move(request));
 }
 
 Async<std::string> InputBindings::deliver_grpc(
@@ -184,7 +200,8 @@ asio::awaitable<void> InputBindings::pass_on(RequestScope& scope, std::string re
     if (field.field() == 5) sequential = field.number() == 0;
   }
   for (const auto& name : to) {
-    const auto outcome = co_await outputs_.invoke(scope, name, {.operation = "create", .data = data});
+    InvokeRequest request{.operation = "create", .data = data};
+    const auto outcome = co_await outputs_.invoke(scope, name, std::move(request));
     if (!outcome.error) continue;
     application_.log.error("error executing app response: " + outcome.error->message);
     if (sequential) break;

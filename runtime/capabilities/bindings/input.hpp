@@ -22,21 +22,23 @@ class InputBindings {
   // Asks the application which it wants (bindings whose direction is stated are not asked about), and starts those that are
   // not running. What fails is logged.
   asio::awaitable<void> start();
-  // Stops all; events under way end first.
-  asio::awaitable<void> stop();
+  // Stops all; events under way may end within `grace`.
+  asio::awaitable<void> stop(std::chrono::steady_clock::duration grace = std::chrono::seconds(1));
 
  private:
   asio::awaitable<void> start_one(const std::string& name, std::shared_ptr<const Snapshot> snapshot);
   Async<bool> wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route);
   Async<std::string> deliver(std::string name, std::string route, InputEvent event);
-  Async<std::string> deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event);
+  Async<AppAnswer> deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event);
   Async<std::string> deliver_grpc(RequestScope& scope, const std::string& name, const InputEvent& event);
   asio::awaitable<void> pass_on(RequestScope& scope, std::string response);
+  void record(const std::string& name, bool success, RequestScope::Clock::duration spent);
 
   Application& application_;
   OutputBindings& outputs_;
   std::chrono::nanoseconds discovery_limit_;
   std::map<std::string, std::shared_ptr<InputBinding>> running_;
+  unsigned stops_ = 0;  // how often stop() was called: a start under way then ends
   std::optional<std::set<std::string>> listed_;  // what a gRPC application named, asked once
 };
 

@@ -10,9 +10,7 @@ namespace mecha::bindings {
 namespace {
 
 InvokeOutcome failed(const std::string& name, std::string_view cause) {
-  InvokeOutcome outcome;
-  outcome.error = errors::output_binding(name, cause);
-  return outcome;
+  return failure(errors::output_binding(name, cause));
 }
 
 }  // namespace
@@ -33,6 +31,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
   const auto begun = RequestScope::Clock::now();
   InvokeOutcome last;
   const auto attempt = [&]() -> Async<bool> {
+    last = {};  // an attempt that is cancelled leaves nothing of the one before
     last = co_await binding.invoke(request);
     if (last.error) co_return fail(*last.error);
     co_return true;
