@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "runtime/base/text.hpp"
-#include "runtime/resources/specs.hpp"
+#include "runtime/resources/fields.hpp"
 
 namespace mecha::pubsub {
 

@@ -25,8 +25,9 @@ struct Received {
 
 asio::awaitable<Verdict> receive(Received& log, Message message) {
   log.most = std::max(log.most, ++log.running);
-  if (log.work.count() > 0) co_await sleep_for(log.work);
+  const bool whole = log.work.count() == 0 || co_await sleep_for(log.work);
   --log.running;
+  if (!whole) co_return Verdict::abandoned;
   if (log.fail_first > 0) {
     --log.fail_first;
     co_return Verdict::failed;

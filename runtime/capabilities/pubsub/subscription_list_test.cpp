@@ -1,5 +1,6 @@
 #include "runtime/capabilities/pubsub/subscription_list.hpp"
 
+#include "components/pubsub/runtime_part.hpp"
 #include "runtime/capabilities/pubsub/rules.hpp"
 #include "runtime/capabilities/pubsub/sink.hpp"
 #include "runtime/capabilities/pubsub/topics.hpp"
@@ -85,7 +86,9 @@ TEST_CASE("topic scopes", "[pubsub][topics]") {
 TEST_CASE("a component that speaks of the namespace has prefixed topics", "[pubsub][topics]") {
   ApplicationInfo info;
   info.identity_name_space = "prod";
-  const auto spec = with({{"consumerID", "{namespace}"}});
+  auto spec = with({{"consumerID", "{namespace}"}});
+  spec.type = "pubsub.redis";
+  complete(spec, "app");
   CHECK(broker_topic(spec, info, "t") == "prodt");
   CHECK(own_topic(spec, info, "prodt") == "t");
   CHECK(broker_topic(with({}), info, "t") == "t");
@@ -106,4 +109,20 @@ TEST_CASE("the first rule that holds gives the path, an error is none", "[pubsub
   CHECK(path(R"({"type":"v"})").value() == "/d");
   CHECK_FALSE(path(R"({"type":"v","x":"text"})").has_value());
   CHECK(Rules::compile({{"false", "/x"}})->match(*json::parse("{}")).value() == std::nullopt);
+}
+
+TEST_CASE("the consumer is the application unless it is named in exactly this spelling", "[pubsub]") {
+  const auto consumer = [](std::vector<std::pair<std::string, std::string>> metadata) {
+    auto spec = with(std::move(metadata));
+    spec.type = "pubsub.redis";
+    complete(spec, "app");
+    for (const auto& item : spec.metadata) {
+      if (item.name == "consumerID") return item.value;
+    }
+    return std::string();
+  };
+  CHECK(consumer({}) == "app");
+  CHECK(consumer({{"consumerID", "  "}}) == "app");
+  CHECK(consumer({{"consumerID", "mine"}}) == "mine");
+  CHECK(consumer({{"consumerId", "ignored"}}) == "app");
 }

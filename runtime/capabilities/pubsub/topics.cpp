@@ -14,12 +14,6 @@ bool holds(std::string_view list, std::string_view topic) {
   return std::ranges::find(parts, topic) != parts.end();
 }
 
-bool namespaced(const ComponentSpec& spec) {
-  return std::ranges::any_of(spec.metadata, [](const NameValue& item) {
-    return item.value.find("{namespace}") != std::string::npos;
-  });
-}
-
 // Whether the list "app1=t1,t2;app2=" names the application, and whether it gives it the topic.
 struct Grant {
   bool named = false;
@@ -50,11 +44,11 @@ bool topic_allowed(const ComponentSpec& spec, std::string_view app_id, std::stri
 }
 
 std::string broker_topic(const ComponentSpec& spec, const ApplicationInfo& info, std::string_view topic) {
-  return namespaced(spec) ? info.identity_name_space + std::string(topic) : std::string(topic);
+  return spec.namespace_scoped ? info.identity_name_space + std::string(topic) : std::string(topic);
 }
 
 std::string own_topic(const ComponentSpec& spec, const ApplicationInfo& info, std::string topic) {
-  if (!namespaced(spec) || info.identity_name_space.empty()) return topic;
+  if (!spec.namespace_scoped || info.identity_name_space.empty()) return topic;
   const auto place = topic.find(info.identity_name_space);
   if (place != std::string::npos) topic.erase(place, info.identity_name_space.size());
   return topic;

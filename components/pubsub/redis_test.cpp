@@ -1,0 +1,132 @@
+#include <cstdlib>
+
+#include "components/catalog.hpp"
+#include "components/pubsub/pubsub.hpp"
+#include "components/redis/client.hpp"
+#include "runtime/async/within.hpp"
+#include "tests/catch.hpp"
+#include "tests/conformance/pubsub_suite.hpp"
+#include "tests/run.hpp"
+
+namespace mecha::pubsub {
+void register_redis(Catalog& catalog);
+}
+
+using namespace mecha;
+using namespace mecha::pubsub;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string server() {
+  const char* address = std::getenv("MECHA_TEST_REDIS");
+  return address == nullptr ? "127.0.0.1:6379" : address;
+}
+
+std::shared_ptr<PubSub> make(Shards& shards, std::vector<std::pair<std::string, std::string>> more = {}) {
+  Catalog catalog;
+  register_redis(catalog);
+  ComponentSpec spec;
+  spec.name = "bus";
+  spec.type = "pubsub.redis";
+  spec.metadata = {{.name = "redisHost", .value = server()}, {.name = "processingTimeout", .value = "1s"},
+                   {.name = "redeliverInterval", .value = "200"}};
+  for (auto& [name, value] : more) spec.metadata.push_back({.name = name, .value = value});
+  auto made = catalog.make(spec, {shards, "bus", "pubsub.redis", "conformance", "", {}});
+  INFO((made ? std::string() : made.error().message));
+  REQUIRE(made.has_value());
+  return std::dynamic_pointer_cast<PubSub>(*made);
+}
+
+struct Seen {
+  int count = 0, running = 0, most = 0;
+  Verdict verdict = Verdict::done;
+  std::chrono::milliseconds work{0};
+};
+
+asio::awaitable<Verdict> see(Seen& seen, Message) {
+  seen.most = std::max(seen.most, ++seen.running);
+  if (seen.work.count() > 0) co_await sleep_for(seen.work);
+  --seen.running;
+  ++seen.count;
+  co_return seen.verdict;
+}
+
+asio::awaitable<void> until(const int& value, int wanted) {
+  for (int i = 0; i < 2000 && value < wanted; ++i) co_await sleep_for(5ms);
+  CHECK(value == wanted);
+}
+
+asio::awaitable<std::int64_t> pending(redis::Client& client, std::string topic) {
+  auto reply = co_await client.call(redis::Command("XPENDING", topic, "conformance"));
+  REQUIRE(reply.has_value());
+  co_return reply->items.at(0).integer;
+}
+
+asio::awaitable<void> failures(std::shared_ptr<PubSub> bus, Shards& shards) {
+  REQUIRE((co_await bus->start()).has_value());
+  redis::Settings settings;
+  settings.host = server();
+  redis::Client client(shards, *redis::resolve(settings));
+  const auto topic = "conformance-" + text::uuid();
+  Seen seen;
+  seen.verdict = Verdict::failed;
+  auto made = co_await bus->subscribe({topic, {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+  REQUIRE(made.has_value());
+  const auto published = co_await bus->publish({topic, "x", {}, {}});
+  REQUIRE(published.has_value());
+  co_await until(seen.count, 1);
+  co_await sleep_for(50ms);
+  CHECK(co_await pending(client, topic) == 0);
+
+  // Failed after longer than the processing timeout: it stays and comes again, meanwhile too.
+  seen = {};
+  seen.work = 1500ms;
+  const auto again = co_await bus->publish({topic, "y", {}, {}});
+  REQUIRE(again.has_value());
+  co_await until(seen.count, 2);
+  CHECK(seen.most == 2);
+  co_await (*made)->stop(3s);
+  CHECK(co_await pending(client, topic) == 0);
+  co_await client.close();
+  co_await bus->stop();
+}
+
+asio::awaitable<void> one_at_a_time(std::shared_ptr<PubSub> bus) {
+  REQUIRE((co_await bus->start()).has_value());
+  const auto topic = "conformance-" + text::uuid();
+  Seen seen;
+  seen.work = 5ms;
+  std::vector<std::unique_ptr<Subscription>> subscriptions;
+  for (const char* suffix : {"-a", "-b"}) {
+    auto made = co_await bus->subscribe({topic + suffix, {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+    REQUIRE(made.has_value());
+    subscriptions.push_back(*std::move(made));
+  }
+  for (int i = 0; i < 5; ++i) {
+    for (const char* suffix : {"-a", "-b"}) {
+      const auto published = co_await bus->publish({topic + suffix, "x", {}, {}});
+      REQUIRE(published.has_value());
+    }
+  }
+  co_await until(seen.count, 10);
+  CHECK(seen.most == 1);
+  for (auto& subscription : subscriptions) co_await subscription->stop(1s);
+  co_await bus->stop();
+}
+
+}  // namespace
+
+TEST_CASE("pubsub.redis keeps the broker contract", "[pubsub][redis][needs-redis]") {
+  conformance::pubsub_contract({.make = [](Shards& shards) { return make(shards); }});
+}
+
+TEST_CASE("a failed entry is acknowledged unless its work took too long", "[pubsub][redis][needs-redis]") {
+  Shards shards(1);
+  testing::run(shards.context(0), failures(make(shards), shards), 30s);
+}
+
+TEST_CASE("concurrency holds over all topics of a component", "[pubsub][redis][needs-redis]") {
+  Shards shards(1);
+  testing::run(shards.context(0), one_at_a_time(make(shards, {{"concurrency", "1"}})), 30s);
+}
