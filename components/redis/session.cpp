@@ -1,4 +1,5 @@
 #include <array>
+#include <utility>
 
 #include "components/redis/client.hpp"
 #include "components/redis/dial.hpp"
@@ -11,6 +12,7 @@ namespace mecha::redis {
 struct Session::State {
   std::unique_ptr<net::Stream> stream;
   Parser parser;
+  bool closed = false;
   std::array<char, 16384> buffer;
 
   Async<Reply> read() {
@@ -49,14 +51,15 @@ std::unexpected<Error> closed() {
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() { close(); }
 
-bool Session::open() const { return state_->stream != nullptr; }
+bool Session::open() const { return !state_->closed; }
 
 // The stream is closed but kept: a call that is under way still refers to it.
 void Session::close() {
-  if (state_->stream) state_->stream->close();
+  if (!std::exchange(state_->closed, true)) state_->stream->close();
 }
 
 Async<void> Session::send(Command command) {
+  if (!open()) co_return closed();
   Cut cut(*this);
   std::string bytes;
   command.append_to(bytes);
@@ -66,6 +69,7 @@ Async<void> Session::send(Command command) {
 }
 
 Async<Reply> Session::next(std::optional<milliseconds> limit) {
+  if (!open()) co_return closed();
   Cut cut(*this);
   auto reply = limit ? co_await within(*limit, state_->read()) : co_await state_->read();
   if (!reply) {
@@ -77,7 +81,6 @@ Async<Reply> Session::next(std::optional<milliseconds> limit) {
 }
 
 Async<Reply> Session::call(Command command, std::optional<milliseconds> limit) {
-  if (!open()) co_return closed();
   MECHA_CO_TRY_VOID(co_await send(std::move(command)));
   co_return co_await next(limit);
 }

@@ -1,0 +1,149 @@
+// The driver of SQLite: what shares a transaction, what is undone, what a reader sees.
+
+#include "components/sqlite/connection_string.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "runtime/async/within.hpp"
+#include "tests/catch.hpp"
+#include "tests/run.hpp"
+
+using namespace mecha;
+using namespace mecha::sqlite;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Bench {
+ public:
+  Bench() {
+    std::string name = std::filesystem::temp_directory_path() / "mecha_sqlite_XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    folder_ = name;
+    open();
+    REQUIRE(run(db->execute("CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER)")).has_value());
+  }
+  ~Bench() {
+    db.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void open() {
+    db.reset();
+    db = run(Database::open(parse_connection_string(folder_ + "/t.db").value())).value();
+  }
+
+  template <class T>
+  T run(asio::awaitable<T> work) {
+    return testing::run(context, std::move(work));
+  }
+  std::int64_t count() {
+    return run(db->query("SELECT count(*) FROM t")).value().front().integer(0);
+  }
+
+  asio::io_context context;
+  std::unique_ptr<Database> db;
+
+ private:
+  std::string folder_;
+};
+
+asio::awaitable<void> insert(Database& db, int i, std::atomic<int>* done) {
+  const auto result = co_await db.execute("INSERT INTO t VALUES (?, ?)", {std::to_string(i), std::int64_t{i}});
+  if (result) ++*done;
+}
+
+std::string uri(std::string_view text, bool disable_wal = false) {
+  const auto options = parse_connection_string(text, disable_wal);
+  if (!options) return "error: " + options.error().message;
+  return options->connection.uri + " " + options->connection.journal_mode + (options->single ? " single" : "");
+}
+
+}  // namespace
+
+TEST_CASE("rows keep their types", "[sqlite]") {
+  Bench bench;
+  const std::string bytes("a\0b", 3);
+  CHECK(bench.run(bench.db->execute("INSERT INTO t VALUES (?, ?)", {bytes, std::int64_t{1} << 40})).value() == 1);
+  const auto rows = bench.run(bench.db->query("SELECT k, v, NULL, 1.5 FROM t")).value();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].text(0) == bytes);
+  CHECK(rows[0].integer(1) == std::int64_t{1} << 40);
+  CHECK(rows[0].is_null(2));
+  CHECK(rows[0].text(3) == "1.5");
+}
+
+TEST_CASE("many callers are answered once their rows are there for good", "[sqlite]") {
+  Bench bench;
+  std::atomic<int> done = 0;
+  for (int i = 0; i < 300; ++i) asio::co_spawn(bench.context, insert(*bench.db, i, &done), asio::detached);
+  bench.context.restart();
+  bench.context.run();
+  CHECK(done == 300);
+  bench.open();
+  CHECK(bench.count() == 300);
+}
+
+TEST_CASE("a failure is undone by itself", "[sqlite]") {
+  Bench bench;
+  const auto two = [](Connection& connection) -> Result<void> {
+    MECHA_TRY(const auto one, connection.execute("INSERT INTO t VALUES ('a', 1)"));
+    CHECK(one == 1);
+    return fail(Code::aborted, "changed my mind");
+  };
+  CHECK(bench.run(bench.db->write<void>(two)).error().message == "changed my mind");
+  CHECK(bench.count() == 0);
+  CHECK(bench.run(bench.db->execute("INSERT INTO t VALUES ('a', 1)")).has_value());
+  const auto twice = bench.run(bench.db->execute("INSERT INTO t VALUES ('a', 2)"));
+  REQUIRE_FALSE(twice.has_value());
+  CHECK_THAT(twice.error().message, Catch::Contains("UNIQUE constraint failed: t.k"));
+  CHECK(bench.count() == 1);
+}
+
+TEST_CASE("work whose transaction is lost is told so", "[sqlite]") {
+  Bench bench;
+  // Ends the transaction under its own feet, as a full disk would.
+  const auto breaks = [](Connection& connection) -> Result<void> {
+    MECHA_TRY(const auto one, connection.execute("INSERT INTO t VALUES ('b', 1)"));
+    CHECK(one == 1);
+    connection.rollback();
+    return {};
+  };
+  CHECK_FALSE(bench.run(bench.db->write<void>(breaks)).has_value());
+  CHECK(bench.count() == 0);
+  CHECK(bench.run(bench.db->execute("INSERT INTO t VALUES ('c', 1)")).has_value());
+  CHECK(bench.count() == 1);
+}
+
+TEST_CASE("a reader cannot write", "[sqlite]") {
+  Bench bench;
+  CHECK_FALSE(bench.run(bench.db->query("INSERT INTO t VALUES ('a', 1)")).has_value());
+  CHECK(bench.count() == 0);
+}
+
+TEST_CASE("a migration is all or nothing", "[sqlite]") {
+  Bench bench;
+  const auto half = [](Connection& connection) -> Result<void> {
+    MECHA_TRY_VOID(connection.script("CREATE TABLE other (k TEXT)"));
+    return connection.script("nonsense");
+  };
+  CHECK_FALSE(bench.run(bench.db->migrate(half)).has_value());
+  CHECK_FALSE(bench.run(bench.db->query("SELECT * FROM other")).has_value());
+}
+
+TEST_CASE("connection strings", "[sqlite]") {
+  CHECK(uri("/a/b.db") == "file:/a/b.db WAL");
+  CHECK(uri("FILE:b.db?mode=rwc&_txlock=deferred") == "FILE:b.db?mode=rwc WAL");
+  CHECK(uri(":memory:") == "file::memory: MEMORY single");
+  CHECK(uri("file:x?mode=memory&cache=shared") == "file:x?mode=memory&cache=shared MEMORY single");
+  CHECK(uri("b.db", true) == "file:b.db DELETE single");
+  CHECK(uri("b.db?mode=ro") == "file:b.db?mode=ro  single");
+  CHECK(uri("b.db?_pragma=Busy_Timeout(5)") == "error: found forbidden option '_pragma=busy_timeout' in the connection string");
+  CHECK(parse_connection_string("b.db?_pragma=synchronous(1)")->connection.pragmas == std::vector<std::string>{"synchronous(1)"});
+}
