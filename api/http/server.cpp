@@ -2,11 +2,11 @@
 
 #include "api/errors/common.hpp"
 #include "api/http/answer.hpp"
+#include "api/http/served.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/security/api_token.hpp"
 #include "runtime/telemetry/baggage.hpp"
-#include "runtime/telemetry/path_labels.hpp"
 #include "runtime/telemetry/tracer.hpp"
 
 namespace mecha::api {
@@ -29,24 +29,7 @@ std::string joined_baggage(const net::Headers& headers) {
   return joined;
 }
 
-double milliseconds(RequestScope::Clock::duration time) {
-  return std::chrono::duration<double, std::milli>(time).count();
-}
-
 }  // namespace
-
-struct HttpServer::Served {
-  Served(Application& application, net::Exchange& exchange)
-      : scope(application, application.snapshot(), Face::http), answer(exchange, scope), path(exchange.request().path()) {}
-
-  RequestScope scope;
-  Answer answer;
-  std::string path;                 // as received, escaped
-  std::string cleaned;              // room for the clean form
-  trace::Span span;
-  const HttpRoute* matched = nullptr;
-  std::string log_name;             // set by the fallback: route name with its target
-};
 
 HttpServer::HttpServer(
     Application& application, HttpServerOptions options, std::vector<HttpRoute> routes, HttpHandler fallback

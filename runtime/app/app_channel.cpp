@@ -8,6 +8,7 @@
 #include "runtime/app/application.hpp"
 #include "runtime/async/event.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/telemetry/path_labels.hpp"
 
 namespace mecha {
 namespace {
@@ -151,9 +152,10 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     const MarkTimer timer(scope, Mark::app);
+    const auto begun = RequestScope::Clock::now();
     net::RequestHead head;
-    head.method = std::move(request.method);
-    head.target = std::move(request.target);
+    head.method = request.method;
+    head.target = request.target;
     head.headers = std::move(request.headers);
     head.content_length = request.body.size();
     head.has_body = !request.body.empty();
@@ -166,6 +168,9 @@ class Channel final : public AppChannel {
     }
     MECHA_CO_TRY(auto* answer, co_await call->head());
     MECHA_CO_TRY(auto body, co_await net::read_all(*call, options_.message_max));
+    record_app_call(
+        scope, request.method, request.target, answer->status, request.body.size(), body.size(), begun
+    );
     co_return AppAnswer{answer->status, std::move(answer->headers), std::move(body)};
   }
 
@@ -198,6 +203,28 @@ class Channel final : public AppChannel {
 };
 
 }  // namespace
+
+void record_app_call(
+    const RequestScope& scope,
+    std::string_view method,
+    std::string_view target,
+    unsigned status,
+    std::uint64_t sent,
+    std::uint64_t received,
+    RequestScope::Clock::time_point begun
+) {
+  auto& metrics = *scope.app.metrics;
+  const auto& labels = *scope.app.path_labels;
+  std::string room;
+  const auto path = labels.client(target.substr(0, target.find('?')), room);
+  const auto verb = labels.verb(method);
+  const auto text = std::to_string(status);
+  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+  metrics.count(Metric::http_client_completed_count, {verb, path, text});
+  metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, spent);
+  metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent));
+  metrics.observe(Metric::http_client_received_bytes, {}, static_cast<double>(received));
+}
 
 std::unique_ptr<AppChannel> make_app_channel(Shards& shards, AppChannelOptions options) {
   return std::make_unique<Channel>(shards, std::move(options));

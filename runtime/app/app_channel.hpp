@@ -90,6 +90,17 @@ class AppChannel {
   virtual bool healthy() const = 0;
 };
 
+// Counts a call into an HTTP application whose head has been answered (contract 06, 7.2: http_client_*).
+void record_app_call(
+    const RequestScope& scope,
+    std::string_view method,
+    std::string_view target,
+    unsigned status,
+    std::uint64_t sent,
+    std::uint64_t received,
+    RequestScope::Clock::time_point begun
+);
+
 // A Client for HTTP, or HTTP/2 for h2c and gRPC; TLS without verification for https and grpcs.
 std::unique_ptr<AppChannel> make_app_channel(Shards& shards, AppChannelOptions options);
 

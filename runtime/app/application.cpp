@@ -1,6 +1,7 @@
 #include "runtime/app/application.hpp"
 
 #include "runtime/resilience/policies.hpp"
+#include "runtime/telemetry/path_labels.hpp"
 #include "runtime/telemetry/tracer.hpp"
 
 namespace mecha {
@@ -12,6 +13,7 @@ Application::Application(
   auto empty = std::make_shared<Snapshot>();
   empty->resiliency = std::make_shared<resilience::Policies>();
   snapshot_ = std::move(empty);
+  path_labels = std::make_unique<telemetry::PathLabels>(true, std::vector<std::string>(), false);
 }
 
 Application::~Application() = default;

@@ -24,6 +24,9 @@ namespace mecha {
 namespace trace {
 class Tracer;
 }
+namespace telemetry {
+class PathLabels;
+}
 
 // Facts fixed at start.
 struct ApplicationInfo {
@@ -51,6 +54,7 @@ class Application {
   const Log log;                       // scope dapr.runtime
   const std::unique_ptr<Metrics> metrics;
   std::unique_ptr<trace::Tracer> tracer;  // set before anything is served
+  std::unique_ptr<telemetry::PathLabels> path_labels;  // the same; of HTTP metrics
   std::unique_ptr<AppChannel> channel;    // null: no --app-port
 
   // The current snapshot; from any thread. Never null.
@@ -79,6 +83,8 @@ class Application {
   AppChannelOptions connection;
   // Set once the application has been asked for its configuration (or there is none to ask).
   std::atomic<bool> app_started = false;
+  // The end has begun: nothing new is started for the application.
+  std::atomic<bool> draining = false;
 
  private:
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_;

@@ -88,6 +88,8 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest r
   const auto scheme = options.protocol == AppProtocol::https ? "https://" : "http://";
   const auto base = scheme + options.address + ":" + std::to_string(options.port);
   MECHA_CO_TRY(auto head, http_request_head(scope, request, base, {}));
+  const auto begun = RequestScope::Clock::now();
+  const auto target = head.target;
   MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
   const MarkTimer timer(scope, Mark::app);
   MECHA_CO_TRY_VOID(co_await send_body(request, opened->call()));
@@ -100,6 +102,9 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest r
     std::unique_ptr<AppCall> call;
   };
   auto& response = *answer;
+  record_app_call(
+      scope, request.verb, target, response.status, request.length.value_or(0), response.content_length.value_or(0), begun
+  );
   co_return http_answer(response, std::make_unique<Body>(std::move(opened)));
 }
 

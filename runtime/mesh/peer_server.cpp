@@ -116,7 +116,8 @@ Result<void> PeerServer::admit(
   if (application_.channel == nullptr) return fail(Code::internal, "app channel is not initialized");
   if (scope.snapshot->access == nullptr) return {};
   const bool http = !application_.channel->is_grpc();
-  return scope.snapshot->access->check(identity, request.method, request.verb, http);
+  const std::string_view verb = request.verb.empty() ? "NONE" : std::string_view(request.verb);
+  return scope.snapshot->access->check(identity, request.method, verb, http);
 }
 
 Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::string identity) {
@@ -174,11 +175,15 @@ Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call,
   auto settled = co_await settle_body(request, body);
   if (!settled) co_return fail(app_channel_error(std::move(settled).error()));
   const bool events = wants_events(request);
+  const std::string caller{request.headers.value_or("dapr-caller-app-id")};
+  auto& metrics = *application_.metrics;
+  metrics.count(Metric::runtime_service_invocation_req_recv_total, {caller});
   auto invoked = co_await invoke_application(scope, std::move(request));
   if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
   if (events && (invoked->status < 200 || invoked->status >= 300)) {
     co_return fail(app_channel_error({.message = "no response received from stream"}));
   }
+  metrics.count(Metric::runtime_service_invocation_res_sent_total, {caller, std::to_string(invoked->status)});
   MECHA_CO_TRY_VOID(co_await send_answer(call, std::move(*invoked), events));
   co_return co_await call.finish({});
 }

@@ -173,6 +173,9 @@ Async<InvokeAnswer> Invocation::call_peer(RequestScope& scope, Call& call) {
 Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::string& address) {
   InvokeRequest request(call.request);
   stamp(request, call);
+  auto& metrics = *application_.metrics;
+  const auto begun = RequestScope::Clock::now();
+  metrics.count(Metric::runtime_service_invocation_req_sent_total, {call.id, "unary"});
   auto answered = co_await peers_.invoke(scope, address, std::move(request));
   if (!answered && answered.error().code == Code::unimplemented) {
     // A peer of an old version: the whole body in one message, if it can be had again.
@@ -191,7 +194,13 @@ Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::
     stamp(unary, call);
     answered = co_await peers_.invoke_unary(scope, address, std::move(unary), std::move(body));
   }
-  if (answered) answered->remote = true;
+  if (answered) {
+    answered->remote = true;
+    const auto status = std::to_string(answered->status);
+    const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+    metrics.count(Metric::runtime_service_invocation_res_recv_total, {call.id, status, "unary"});
+    metrics.observe(Metric::runtime_service_invocation_res_recv_latency_ms, {call.id, status}, spent);
+  }
   co_return std::move(answered);
 }
 

@@ -1,0 +1,149 @@
+// Host: resources become components, components become the snapshot.
+
+#include <set>
+
+#include "components/bindings/binding.hpp"
+#include "components/loader.hpp"
+#include "components/pubsub/pubsub.hpp"
+#include "components/state/state_store.hpp"
+#include "runtime/capabilities/bindings/input.hpp"
+#include "runtime/capabilities/pubsub/rules.hpp"
+#include "runtime/capabilities/state/key.hpp"
+#include "runtime/daemon/host.hpp"
+#include "runtime/resilience/policies.hpp"
+#include "runtime/security/access_control.hpp"
+
+namespace mecha {
+namespace {
+
+// Actor stores are told apart only where there are actors.
+Result<void> check_actor_store(const ComponentSpec& spec, bool actors, std::string& actor_store) {
+  const auto marked = spec.value("actorStateStore");
+  if (!actors || spec.category() != "state" || !marked || !text::truthy(*marked)) return {};
+  if (!actor_store.empty() && actor_store != spec.name) {
+    return fail(
+        Code::invalid_argument,
+        "detected duplicate actor state store: " + actor_store + " and " + spec.name
+    );
+  }
+  actor_store = spec.name;
+  return {};
+}
+
+template <class C>
+void place(Snapshot::Named<C>& map, const LoadedComponent& component, std::shared_ptr<C> instance) {
+  map[component.spec->name] = Loaded<C>{
+      .spec = component.spec,
+      .instance = std::move(instance),
+      .state = component.state,
+      .error = component.error,
+  };
+}
+
+void place_binding(Snapshot& snapshot, const LoadedComponent& component, std::vector<std::string>& capabilities) {
+  const auto binding = std::dynamic_pointer_cast<bindings::Binding>(component.instance);
+  if (binding == nullptr) return;
+  const auto direction = component.spec->value("direction");
+  const bool all = !direction || direction->empty();
+  if (auto* input = binding->input(); input != nullptr && (all || bindings::has_direction(*component.spec, "input"))) {
+    place<bindings::InputBinding>(snapshot.input_bindings, component, {binding, input});
+    capabilities.emplace_back("INPUT_BINDING");
+  }
+  if (auto* output = binding->output(); output != nullptr && (all || bindings::has_direction(*component.spec, "output"))) {
+    place<bindings::OutputBinding>(snapshot.output_bindings, component, {binding, output});
+    capabilities.emplace_back("OUTPUT_BINDING");
+  }
+}
+
+void place_component(Snapshot& snapshot, const LoadedComponent& component) {
+  ComponentEntry entry{.spec = component.spec, .instance = component.instance, .state = component.state};
+  entry.capabilities = component.instance->features();
+  if (auto store = std::dynamic_pointer_cast<state::StateStore>(component.instance)) {
+    const std::set<std::string> features(entry.capabilities.begin(), entry.capabilities.end());
+    if (features.contains("ETAG") && features.contains("TRANSACTIONAL")) entry.capabilities.emplace_back("ACTOR");
+    place(snapshot.state_stores, component, std::move(store));
+  } else if (auto broker = std::dynamic_pointer_cast<pubsub::PubSub>(component.instance)) {
+    place(snapshot.pubsubs, component, std::move(broker));
+  } else if (auto secrets = std::dynamic_pointer_cast<secrets::SecretStore>(component.instance)) {
+    place(snapshot.secret_stores, component, std::move(secrets));
+  } else {
+    place_binding(snapshot, component, entry.capabilities);
+  }
+  snapshot.components.push_back(std::move(entry));
+}
+
+std::map<std::string, bool, std::less<>> effective_features(const ConfigurationSpec& configuration) {
+  auto features = configuration.features;
+  features.try_emplace("HotReload", true);
+  features.try_emplace("WorkflowsRemoteActivityReminder", true);
+  return features;
+}
+
+}  // namespace
+
+void Host::publish_snapshot() {
+  auto next = std::make_shared<Snapshot>(*application_->snapshot());
+  next->components.clear();
+  next->state_stores.clear();
+  next->pubsubs.clear();
+  next->input_bindings.clear();
+  next->output_bindings.clear();
+  next->secret_stores.clear();
+  for (const auto* component : loader_->ready()) place_component(*next, *component);
+  application_->publish(std::move(next));
+}
+
+Async<void> Host::load_components() {
+  LoadOptions load;
+  load.directories = settings_.resources;
+  load.app_id = options_.app_id;
+  load.name_space = settings_.name_space;
+  MECHA_CO_TRY(resources_, load_resources(load));
+  say(resources_.notices);
+  for (const auto& subscription : resources_.subscriptions) {
+    if (auto rules = pubsub::Rules::compile(subscription.rules); !rules) co_return fail(std::move(rules).error());
+  }
+
+  auto first = std::make_shared<Snapshot>();
+  first->configuration = configuration_;
+  first->configuration.features = effective_features(configuration_);
+  first->subscriptions = resources_.subscriptions;
+  MECHA_CO_TRY(first->access, security::AccessControl::make(configuration_.access_control, application_->metrics.get()));
+  resilience::Surroundings around;
+  around.log = log_;
+  around.metrics = application_->metrics.get();
+  first->resiliency = std::make_shared<resilience::Policies>(std::move(around), resources_.resiliencies);
+  std::set<std::string> named;
+  for (const auto& resiliency : resources_.resiliencies) {
+    if (named.insert(resiliency.name).second) first->resiliency_names.push_back(resiliency.name);
+  }
+  application_->publish(first);
+
+  LoaderSettings settings;
+  settings.app_id = options_.app_id;
+  settings.name_space = settings_.name_space;
+  settings.denied = configuration_.denied_components;
+  settings.environment = process_environment();
+  settings.log = log_;
+  settings.context = [this](const ComponentSpec& spec) { return context(spec.name, spec.type); };
+  settings.metrics = application_->metrics.get();
+  settings.fatal = [this](Error error) { ended_.failed(std::move(error)); };
+  settings.hooks.check_init = [this, actors = !options_.placement_host_address.empty()](const ComponentSpec& spec) -> Result<void> {
+    MECHA_TRY_VOID(check_actor_store(spec, actors, actor_store_));
+    return spec.category() == "state" ? state::check_store_spec(spec) : Result<void>{};
+  };
+  loader_ = std::make_unique<ComponentLoader>(
+      shards_, catalog_, std::move(settings), [this](const LoadedComponent&) { publish_snapshot(); }
+  );
+  const auto loaded = co_await loader_->load(resources_.components);
+  if (!loaded) co_return fail(loaded.error());
+  auto next = std::make_shared<Snapshot>(*application_->snapshot());
+  for (const auto& endpoint : resources_.endpoints) {
+    MECHA_CO_TRY(auto resolved, co_await loader_->resolve(endpoint));
+    next->endpoints[resolved.name] = std::move(resolved);
+  }
+  application_->publish(std::move(next));
+  co_return Result<void>{};
+}
+
+}  // namespace mecha

@@ -1,0 +1,115 @@
+// Host: the ports. gRPC API first, then HTTP, public and internal, as contract 06, 2.1 orders them.
+
+#include "api/http/bindings.hpp"
+#include "api/http/health.hpp"
+#include "api/http/invoke.hpp"
+#include "api/http/publish.hpp"
+#include "api/http/secrets.hpp"
+#include "api/http/state.hpp"
+#include "runtime/daemon/host.hpp"
+#include "runtime/daemon/host_parts.hpp"
+#include "runtime/security/api_rules.hpp"
+
+namespace mecha {
+namespace {
+
+using namespace std::chrono_literals;
+
+void append(std::vector<api::HttpRoute>& to, std::vector<api::HttpRoute> routes) {
+  for (auto& route : routes) to.push_back(std::move(route));
+}
+
+// gRPC of peers: pings keep connections, and idle ones go after three minutes (contract 01, 9.5).
+net::ServerOptions internal_options(const Settings& settings) {
+  net::ServerOptions options;
+  options.http1 = false;
+  options.body_bytes_max = 0;
+  options.header_bytes_max = std::max<std::size_t>(settings.sizes.read_buffer_bytes * 1024, 65536);
+  options.ping_interval = 10s;
+  options.ping_timeout = 5s;
+  options.idle_timeout = 3min;
+  return options;
+}
+
+}  // namespace
+
+Async<void> Host::start_servers() {
+  const auto& configuration = application_->snapshot()->configuration;
+  const security::HttpApiRules rules(configuration.api_allowed, configuration.api_denied);
+  auto& parts = *parts_;
+  std::vector<api::HttpRoute> offered;
+  append(offered, api::health_routes(*application_));
+  append(offered, api::metadata_routes(*application_));
+  append(offered, api::shutdown_routes([this](bool force) { ended_.asked(force); }));
+  append(offered, api::state_routes(parts.state));
+  append(offered, api::secrets_routes(parts.secrets));
+  append(offered, api::publish_routes(parts.publisher));
+  append(offered, api::bindings_routes(parts.outputs));
+  append(offered, api::invoke_routes(parts.invocation));
+  std::vector<api::HttpRoute> routes;
+  bool invoke = false;
+  for (auto& route : offered) {
+    if (!rules.registers(route.pattern, route.group, route.always_allowed)) continue;
+    invoke = invoke || route.group == "v1/invoke";
+    routes.push_back(std::move(route));
+  }
+  api::HttpServerOptions http;
+  http.allowed_origins = options_.allowed_origins;
+  http.api_logging = options_.enable_api_logging.value_or(configuration.api_logging.enabled.value_or(false));
+  http.obfuscate_urls = configuration.api_logging.obfuscate_urls;
+  http.omit_health_checks = configuration.api_logging.omit_health_checks;
+  http.timing_always = options_.server_timing;
+  parts.http = std::make_unique<api::HttpServer>(
+      *application_, http, std::move(routes), invoke ? api::invoke_handler(parts.invocation) : api::HttpHandler()
+  );
+
+  net::ServerOptions server;
+  server.http2 = !text::truthy(options_.variable("DAPR_HTTP_DISABLE_H2C"));
+  server.header_bytes_max = settings_.sizes.read_buffer_bytes + 4096;
+  server.body_bytes_max = settings_.sizes.body_bytes_max;
+  const auto http_handler = [&handler = *parts.http](net::Exchange& exchange) { return handler.serve(exchange); };
+  if (!options_.unix_domain_socket.empty()) {
+    const auto path = options_.unix_domain_socket + "/dapr-" + options_.app_id;
+    MECHA_CO_TRY(auto grpc, net::Listener::unix_socket(path + "-grpc.socket"));
+    grpc_servers_.add(std::move(grpc), internal_options(settings_), grpc_refusal_handler());
+    log_.info("API gRPC server is running on a Unix Domain Socket");
+    MECHA_CO_TRY(auto listener, net::Listener::unix_socket(path + "-http.socket"));
+    http_servers_.add(std::move(listener), server, http_handler);
+    log_.info("HTTP server is running on a Unix Domain Socket");
+  } else {
+    MECHA_CO_TRY(auto grpc, co_await bind_all(log_, settings_.listen_addresses, settings_.grpc_port, "gRPC server"));
+    for (auto& listener : grpc) grpc_servers_.add(std::move(listener), internal_options(settings_), grpc_refusal_handler());
+    log_.info("API gRPC server is running on port " + std::to_string(settings_.grpc_port));
+    MECHA_CO_TRY(auto bound, co_await bind_all(log_, settings_.listen_addresses, settings_.http_port, "HTTP server"));
+    for (auto& listener : bound) http_servers_.add(std::move(listener), server, http_handler);
+    log_.info("HTTP server is running on port " + std::to_string(settings_.http_port));
+  }
+  application_->health.ready("grpc-api-server");
+  const auto limit = std::to_string(settings_.sizes.body_bytes_max);
+  log_.info("The request body size parameter is: " + limit + " bytes");
+  if (settings_.public_port) {
+    std::vector<api::HttpRoute> open;
+    append(open, api::health_routes(*application_));
+    for (auto& route : api::metadata_routes(*application_)) {
+      if (rules.registers(route.pattern, route.group)) open.push_back(std::move(route));
+    }
+    api::HttpServerOptions shown;
+    shown.public_port = true;
+    parts.public_http = std::make_unique<api::HttpServer>(*application_, shown, std::move(open), api::HttpHandler());
+    auto public_server = server;
+    public_server.http2 = false;
+    public_server.body_bytes_max = 0;
+    MECHA_CO_TRY(auto bound, co_await bind_all(log_, {options_.dapr_public_listen_address}, *settings_.public_port, "public HTTP server"));
+    const auto handler = [&shown_server = *parts.public_http](net::Exchange& exchange) { return shown_server.serve(exchange); };
+    for (auto& listener : bound) http_servers_.add(std::move(listener), public_server, handler);
+  }
+  const auto port = application_->info.internal_port;
+  const auto peers = [&peer_server = parts.peer_server](net::Exchange& exchange) { return peer_server.serve(exchange); };
+  grpc_servers_.add(std::move(*internal_listener_), internal_options(settings_), peers);
+  internal_listener_.reset();
+  log_.info("Internal gRPC server is running on " + options_.dapr_internal_grpc_listen_address + ":" + std::to_string(port));
+  application_->health.ready("grpc-internal-server");
+  co_return Result<void>{};
+}
+
+}  // namespace mecha

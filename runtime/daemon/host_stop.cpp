@@ -1,0 +1,87 @@
+// Host: the end, in the order of contract 06, section 2.5: block phase, servers, then components within the grace.
+
+#include <csignal>
+
+#include "runtime/async/within.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/daemon/host.hpp"
+#include "runtime/daemon/host_parts.hpp"
+#include "runtime/telemetry/tracer.hpp"
+
+namespace mecha {
+namespace {
+
+using namespace std::chrono_literals;
+
+// HTTP servers have a limit of their own; deliveries under way may take so long (contract 06, 2.5).
+constexpr auto kServersLimit = 10s;
+constexpr auto kDrainLimit = 30s;
+// After the last delivery, for acknowledgements to leave.
+constexpr auto kSettle = 400ms;
+// A grace of zero waits as long as it takes.
+constexpr auto kNoLimit = std::chrono::hours(24 * 365);
+
+Async<bool> as_result(asio::awaitable<void> work) {
+  co_await std::move(work);
+  co_return true;
+}
+
+}  // namespace
+
+// Keeps the APIs up while nothing new is delivered, until the time is over or the application is reported unhealthy.
+asio::awaitable<void> Host::block_phase() {
+  const auto duration = *options_.dapr_block_shutdown_duration;
+  log_.info("Blocking graceful shutdown for " + text::format_go_duration(duration) + " or until app reports unhealthy...");
+  application_->health.not_ready("security-provider");
+  if (parts_) {
+    if (parts_->subscriptions) co_await parts_->subscriptions->stop(kDrainLimit);
+    co_await parts_->inputs.stop(kDrainLimit);
+  }
+  const auto end = std::chrono::steady_clock::now() + duration;
+  while (std::chrono::steady_clock::now() < end) {
+    if (application_->channel != nullptr && !application_->channel->healthy()) {
+      log_.info("App reported unhealthy, entering shutdown...");
+      co_return;
+    }
+    if (!co_await sleep_for(50ms)) co_return;
+  }
+  log_.info("Block shutdown period expired, entering shutdown...");
+}
+
+asio::awaitable<bool> Host::stop(bool signalled) {
+  if (application_ == nullptr) {
+    co_await gate_->close(0s);
+    co_return true;
+  }
+  application_->draining = true;
+  if (signalled && options_.dapr_block_shutdown_duration) co_await block_phase();
+  co_await gate_->close(0s);
+  application_->health.not_ready("grpc-api-server");
+  application_->health.not_ready("grpc-internal-server");
+  co_await metrics_servers_.stop(0ms);
+  if (parts_ && parts_->subscriptions) co_await parts_->subscriptions->stop(kDrainLimit);
+  co_await grpc_servers_.stop(std::chrono::milliseconds(kServersLimit));
+
+  const auto grace = settings_.grace > 0ns ? std::chrono::duration_cast<std::chrono::steady_clock::duration>(settings_.grace)
+                                           : std::chrono::steady_clock::duration(kNoLimit);
+  const auto closed = co_await within<bool>(grace, as_result(close_components()));
+  if (!closed) co_return false;
+  parts_.reset();
+  application_->publish([this] {
+    auto empty = std::make_shared<Snapshot>();
+    empty->resiliency = application_->snapshot()->resiliency;
+    return empty;
+  }());
+  co_return true;
+}
+
+asio::awaitable<void> Host::close_components() {
+  co_await http_servers_.stop(std::chrono::milliseconds(kServersLimit));
+  if (parts_) co_await parts_->inputs.stop(kDrainLimit);
+  if (parts_ && !application_->snapshot()->pubsubs.empty()) co_await sleep_for(kSettle);
+  if (loader_) co_await loader_->stop();
+  if (resolver_) (void)co_await resolver_->stop();
+  if (application_->tracer) co_await application_->tracer->stop(5s);
+}
+
+}  // namespace mecha

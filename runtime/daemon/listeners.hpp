@@ -1,0 +1,39 @@
+// The servers of one application: HTTP API, gRPC API, internal, public and metrics ports. Ports are bound first and
+// served later; binding waits a while for a port that is still taken (contract 01, 1.1).
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/app/application.hpp"
+#include "runtime/net/server.hpp"
+
+namespace mecha {
+
+// Binds `port` on every address, again and again for ten seconds. One address that fails is only logged; none at all is an
+// error.
+Async<std::vector<net::Listener>> bind_all(
+    const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what
+);
+
+// Some servers that begin and end together.
+class Servers {
+ public:
+  explicit Servers(Shards& shards) : shards_(shards) {}
+  void add(net::Listener listener, net::ServerOptions options, net::Handler handler);
+  asio::awaitable<void> stop(std::chrono::milliseconds grace);
+
+ private:
+  Shards& shards_;
+  std::vector<std::unique_ptr<net::Server>> servers_;
+};
+
+// Answers every path with the metrics of the application.
+net::Handler metrics_handler(Application& application);
+// The gRPC API port of a build without that face: every call is refused with the reason.
+net::Handler grpc_refusal_handler();
+
+}  // namespace mecha
