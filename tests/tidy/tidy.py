@@ -214,7 +214,7 @@ def end_of_block(text, at):
 
 def told_by_header(tree, name):
     """Whether a header beside the source says what it is: a.hpp for a.cpp, a_test.cpp and a_part.cpp."""
-    words = Path(name).stem.split("_")
+    words = Path(name).stem.removesuffix("_test").split("_")
     return name.endswith(".cpp") and any((tree.root / name).with_name("_".join(words[:n]) + ".hpp").exists() for n in range(1, len(words) + 1))
 
 
