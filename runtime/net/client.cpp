@@ -27,11 +27,9 @@ std::string host_of(const Origin& origin, bool tls) {
   return host;
 }
 
-Async<Response> exchange(
-    Client& client, RequestHead head, std::string body, std::uint64_t body_max
+Async<Response> attempt(
+    Client& client, RequestHead head, const std::string& body, std::uint64_t body_max
 ) {
-  head.has_body = !body.empty();
-  head.content_length = body.size();
   MECHA_CO_TRY(auto call, co_await client.open(std::move(head)));
   if (!body.empty()) {
     // A peer may answer without reading all; its answer says more than the failed write.
@@ -45,6 +43,19 @@ Async<Response> exchange(
   MECHA_CO_TRY(auto* const answer, co_await call->head());
   MECHA_CO_TRY(auto whole, co_await read_all(*call, body_max));
   co_return Response{std::move(*answer), std::move(whole), call->trailers()};
+}
+
+Async<Response> exchange(
+    Client& client, RequestHead head, std::string body, std::uint64_t body_max
+) {
+  head.has_body = !body.empty();
+  head.content_length = body.size();
+  // HTTP/2: a connection that goes away says which requests it never looked at; those go out again, once. Over HTTP/1.1
+  // the call itself does it.
+  if (!client.ready()) co_return co_await attempt(client, std::move(head), body, body_max);
+  auto answer = co_await attempt(client, head, body, body_max);
+  if (answer || answer.error().failure != Failure::never_sent) co_return answer;
+  co_return co_await attempt(client, std::move(head), body, body_max);
 }
 
 }  // namespace
@@ -71,6 +82,10 @@ Async<std::unique_ptr<ClientCall>> Client::open(RequestHead head) {
   // No frame of our own: the pool keeps itself alive.
   return state_->http2.empty() ? state_->http1[index]->open(std::move(head))
                                : state_->http2[index]->open(std::move(head));
+}
+
+bool Client::ready() const {
+  return !state_->http2.empty() && state_->http2[Shards::current()]->ready();
 }
 
 Async<Response> Client::fetch(

@@ -68,6 +68,8 @@ class Client {
   // Failure::never_sent when the request provably did not reach the peer. A request that hits a pooled connection which
   // the peer closed meanwhile is sent again by itself as long as nothing of it was processed.
   Async<std::unique_ptr<ClientCall>> open(RequestHead head);
+  // Whether open() finds an HTTP/2 connection that is open and has room, so that it does not wait.
+  bool ready() const;
 
   // Whole request, whole answer, within `limit`; the answer's body at most `body_max` bytes.
   Async<Response> fetch(

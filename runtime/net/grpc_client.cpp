@@ -5,6 +5,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/grpc.hpp"
 #include "runtime/net/http1_writer.hpp"
@@ -77,23 +78,30 @@ RequestHead head_of(
 }
 
 // Cancels the call when its time is over; the call may end before.
-struct Deadline {
-  Call* call = nullptr;
-  bool expired = false;
-};
-
-struct DeadlineTimer {
-  DeadlineTimer(Executor executor, std::chrono::steady_clock::time_point at) : timer(std::move(executor), at) {
-    timer.async_wait([shared = state](const boost::system::error_code& error) {
-      if (error) return;
-      shared->expired = true;
-      if (shared->call != nullptr) shared->call->cancel();
+class DeadlineTimer {
+ public:
+  explicit DeadlineTimer(const Executor& executor) : timer_(executor) {}
+  ~DeadlineTimer() {
+    if (state_) state_->call = nullptr;
+  }
+  void start(Call& call, std::chrono::steady_clock::time_point at) {
+    state_ = std::make_shared<State>(State{.call = &call});
+    timer_.expires_at(at);
+    timer_.async_wait([state = state_](const boost::system::error_code& error) {
+      if (error || state->call == nullptr) return;
+      state->expired = true;
+      state->call->cancel();
     });
   }
-  ~DeadlineTimer() { state->call = nullptr; }
+  bool expired() const { return state_ && state_->expired; }
 
-  std::shared_ptr<Deadline> state = std::make_shared<Deadline>();
-  asio::steady_timer timer;
+ private:
+  struct State {
+    Call* call = nullptr;
+    bool expired = false;
+  };
+  asio::steady_timer timer_;
+  std::shared_ptr<State> state_;
 };
 
 Error expired() {
@@ -103,7 +111,7 @@ Error expired() {
       .failure = Failure::timeout};
 }
 
-Async<Unary> exchange(Call& call, std::string message) {
+Async<Unary> converse(Call& call, std::string_view message) {
   // A peer may answer before it has read all; then its answer counts, not that writing failed.
   auto written = co_await call.write(message);
   if (written) written = co_await call.finish_writing();
@@ -245,16 +253,24 @@ Async<Unary> unary(
     bool send_timeout
 ) {
   const auto end = std::chrono::steady_clock::now() + limit;
-  const auto sent = send_timeout ? std::chrono::nanoseconds(limit) : std::chrono::nanoseconds(0);
-  MECHA_CO_TRY(
-      const auto call, co_await open(client, std::move(method), std::move(metadata), sent, message_max)
-  );
-  if (limit.count() == 0) co_return co_await exchange(*call, std::move(message));
-  DeadlineTimer timer(co_await asio::this_coro::executor, end);
-  timer.state->call = call.get();
-  auto result = co_await exchange(*call, std::move(message));
-  if (timer.state->expired && !result) co_return fail(expired());
-  co_return result;
+  for (bool again = false;; again = true) {
+    auto left = end - std::chrono::steady_clock::now();
+    const auto sent = send_timeout ? std::chrono::nanoseconds(left) : std::chrono::nanoseconds(0);
+    auto head = head_of(client.origin(), method, metadata, sent);
+    // Only where it may wait is opening put under a deadline of its own: that costs more than the rest.
+    auto call = client.ready() || limit.count() == 0
+                    ? co_await client.open(std::move(head))
+                    : co_await within(left, client.open(std::move(head)));
+    if (!call) co_return fail(std::move(call).error());
+    Call running(*std::move(call), message_max);
+    DeadlineTimer timer(co_await asio::this_coro::executor);
+    if (limit.count() > 0) timer.start(running, end);
+    auto result = co_await converse(running, message);
+    if (result) co_return result;
+    if (timer.expired()) co_return fail(expired());
+    // A connection that went away in this moment: provably nothing was processed.
+    if (again || result.error().failure != Failure::never_sent) co_return result;
+  }
 }
 
 }  // namespace mecha::net::grpc

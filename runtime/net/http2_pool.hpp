@@ -19,6 +19,7 @@ class Http2Pool : public std::enable_shared_from_this<Http2Pool> {
 
   Async<std::unique_ptr<ClientCall>> open(RequestHead head);
   void drop_all();
+  bool ready() { return usable() != nullptr; }
 
  private:
   struct Dialling {

@@ -144,9 +144,9 @@ void Http2Stream::close(std::uint32_t code) {
   outbox_ = {};
   outbox_taken_ = 0;
   if (id_ > 0) session_.stream_gone();
+  on_close(code);  // a hook comes before the coroutine that it is about
   reader_.wake();
   writer_.wake();
-  on_close(code);
 }
 
 }  // namespace mecha::net
