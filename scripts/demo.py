@@ -238,13 +238,13 @@ def wait_until_shipped(warehouse, total):
         try:
             status, report = sidecar.invoke("warehouse", "report")
         except OSError:
-            status, report = None, {"shipped": 0}
-        if status == 200 and report["shipped"] >= total or time.monotonic() > end:
+            status, report = None, {"settled": 0}
+        if status == 200 and report["settled"] >= total or time.monotonic() > end:
             time.sleep(0.5)
             return sidecar.invoke("warehouse", "report")[1]
-        if time.monotonic() - shown > 3:
+        if time.monotonic() - shown > 5:
             shown = time.monotonic()
-            say(f"{report['shipped']} of {total} orders shipped")
+            say(f"{report['settled']} of {total} orders shipped")
         time.sleep(0.1)
 
 

@@ -16,6 +16,7 @@ ITEMS = [f"item-{n}" for n in range(8)]
 
 sidecar, locks, guard = Sidecar(), Locks(), threading.Lock()
 seen = {"shipped": 0, "duplicates": 0, "out of order": 0, "bad signatures": 0, "timer ticks": 0, "restocked": 0}
+settled = set()  # ids of orders that are known to be shipped
 
 
 def count(what):
@@ -58,12 +59,14 @@ def ship(event):
         found = sidecar.get(STORE, *names)
         if found[names[0]][0]:
             count("duplicates")
+            settled.add(order["id"])
             return 200, {"status": "SUCCESS"}
         account, etag = found[names[1]]
         account = account or {"orders": 0, "total": 0}
         in_order = order["number"] == account["orders"] + 1
         account = {"orders": account["orders"] + 1, "total": account["total"] + order["quantity"] * order["price"]}
         sidecar.transact(STORE, (names[0], {**order, "in_order": in_order}, None), (names[1], account, etag))
+        settled.add(order["id"])
         count("shipped")
         if not in_order:
             count("out of order")
@@ -89,5 +92,5 @@ serve({
     ("POST", "/reserve"): reserve,
     ("POST", "/events/orders"): ship,
     ("POST", "/restock"): restock,
-    ("GET", "/report"): lambda _: (200, seen),
+    ("GET", "/report"): lambda _: (200, {**seen, "settled": len(settled)}),
 })
