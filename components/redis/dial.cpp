@@ -5,12 +5,12 @@
 
 #include "components/redis/parser.hpp"
 #include "runtime/async/within.hpp"
-#include "runtime/net/dial.hpp"
+#include "runtime/net/wire.hpp"
 
 namespace mecha::redis {
 namespace {
 
-using net::Stream;
+using net::Wire;
 using OptionsPtr = std::shared_ptr<const Options>;
 
 // A limit for who asked for none: the kernel gives up long before.
@@ -23,12 +23,10 @@ std::unexpected<Error> timed_out(const Options& options) {
       .failure = Failure::never_sent});
 }
 
-Async<std::unique_ptr<Stream>> open(OptionsPtr options) {
-  const net::Origin origin{.host = options->host, .port = options->port, .unix_path = options->unix_path};
+Async<std::unique_ptr<Wire>> open(OptionsPtr options) {
+  net::Origin origin{.host = options->host, .port = options->port, .unix_path = options->unix_path};
   const auto limit = options->dial_timeout.count() == 0 ? kNoLimit : options->dial_timeout;
-  const net::ClientOptions how{.tls = options->tls, .connect_timeout = limit};
-  MECHA_CO_TRY(auto dialled, co_await net::dial(origin, how));
-  auto stream = std::make_unique<Stream>(std::move(dialled));
+  MECHA_CO_TRY(auto stream, co_await net::Wire::dial(std::move(origin), options->tls, limit));
   if (!options->password.empty()) {
     Command auth("AUTH");
     if (!options->username.empty()) auth.add(options->username);
@@ -45,7 +43,7 @@ Async<std::unique_ptr<Stream>> open(OptionsPtr options) {
 
 }  // namespace
 
-Async<Reply> exchange(Stream& stream, Command command) {
+Async<Reply> exchange(Wire& stream, Command command) {
   std::string bytes;
   command.append_to(bytes);
   MECHA_CO_TRY_VOID(co_await stream.write(bytes));
@@ -60,7 +58,7 @@ Async<Reply> exchange(Stream& stream, Command command) {
   }
 }
 
-Async<std::unique_ptr<Stream>> dial(OptionsPtr options) {
+Async<std::unique_ptr<Wire>> dial(OptionsPtr options) {
   if (options->dial_timeout.count() == 0) co_return co_await open(std::move(options));
   auto stream = co_await within(options->dial_timeout, open(options));
   if (!stream && stream.error().failure == Failure::timeout) {
@@ -69,7 +67,7 @@ Async<std::unique_ptr<Stream>> dial(OptionsPtr options) {
   co_return stream;
 }
 
-Async<std::unique_ptr<Stream>> dial_with_retries(OptionsPtr options) {
+Async<std::unique_ptr<Wire>> dial_with_retries(OptionsPtr options) {
   auto wait = std::min(options->retry_min, options->retry_max);
   for (int attempt = 1;; ++attempt) {
     auto stream = co_await dial(options);

@@ -9,17 +9,17 @@
 #include "runtime/async/async.hpp"
 
 namespace mecha::net {
-class Stream;
+class Wire;
 }
 
 namespace mecha::redis {
 
 // One attempt within the dial limit. "dial tcp 127.0.0.1:6379: connect: connection refused", or the server's words.
-Async<std::unique_ptr<net::Stream>> dial(std::shared_ptr<const Options> options);
+Async<std::unique_ptr<net::Wire>> dial(std::shared_ptr<const Options> options);
 // Several, with growing waits; gives up at once when the server refuses the password.
-Async<std::unique_ptr<net::Stream>> dial_with_retries(std::shared_ptr<const Options> options);
+Async<std::unique_ptr<net::Wire>> dial_with_retries(std::shared_ptr<const Options> options);
 
 // Sends the commands one after another on a stream that nobody else uses; fails with the first error.
-Async<Reply> exchange(net::Stream& stream, Command command);
+Async<Reply> exchange(net::Wire& stream, Command command);
 
 }  // namespace mecha::redis

@@ -7,7 +7,7 @@
 
 #include "components/redis/dial.hpp"
 #include "components/redis/parser.hpp"
-#include "runtime/net/stream.hpp"
+#include "runtime/net/wire.hpp"
 #include "runtime/net/watchdog.hpp"
 
 namespace mecha::redis {
@@ -23,13 +23,13 @@ Error cancelled() { return {.code = Code::cancelled, .message = "context cancele
 // An open connection; shared by the reader and a write under way.
 class Connection {
  public:
-  Connection(Executor executor, std::unique_ptr<net::Stream> opened)
+  Connection(Executor executor, std::unique_ptr<net::Wire> opened)
       : stream(std::move(opened)), watchdog(std::move(executor), [this] {
           timed_out = true;
           stream->close();
         }) {}
 
-  std::unique_ptr<net::Stream> stream;
+  std::unique_ptr<net::Wire> stream;
   bool timed_out = false;
   net::Watchdog watchdog;
 };

@@ -1,3 +1,5 @@
+// Session: a connection for commands that block, one at a time.
+
 #include <array>
 #include <utility>
 
@@ -5,12 +7,12 @@
 #include "components/redis/dial.hpp"
 #include "components/redis/parser.hpp"
 #include "runtime/async/within.hpp"
-#include "runtime/net/stream.hpp"
+#include "runtime/net/wire.hpp"
 
 namespace mecha::redis {
 
 struct Session::State {
-  std::unique_ptr<net::Stream> stream;
+  std::unique_ptr<net::Wire> stream;
   Parser parser;
   bool closed = false;
   std::array<char, 16384> buffer;

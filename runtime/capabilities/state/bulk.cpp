@@ -1,3 +1,5 @@
+// How the failures of a bulk write become the one failure that the API shows.
+
 #include <algorithm>
 
 #include "runtime/capabilities/state/outbound.hpp"

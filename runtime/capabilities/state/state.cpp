@@ -152,10 +152,19 @@ Async<void> StateCapability::transact(RequestScope& scope, Target target, Transa
   if (const auto most = target.store->operations_max(); most > 0 && size > most) {
     co_return fail(errors::state_too_many_operations(target.spec->name, size, most));
   }
+  outbox(scope, target, request);
   Count count(scope, target, "transaction");
   auto done = count.done(co_await outbound(scope, target, &StateStore::transact, std::move(request)));
   if (!done) co_return fail(errors::state_transaction(done.error()));
   co_return done;
+}
+
+void StateCapability::outbox(RequestScope& scope, Target target, TransactRequest&) {
+  if (!wants_outbox(*target.spec) || outbox_told_.exchange(true)) return;
+  scope.app.log.warn(
+      "The outbox is not built yet: transactions are executed and nothing is published",
+      {{"store", target.spec->name}}
+  );
 }
 
 Async<QueryResult> StateCapability::query(

@@ -2,10 +2,11 @@
 // the client wrote them and go to the store with the prefix; failures come back as the errors of the API.
 //
 // An operation is done in two steps, as the API does it: target() finds the store, before the body of a request is read,
-// then the operation runs on it. Threads: stateless, from any shard.
+// then the operation runs on it. Threads: from any shard.
 
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,12 @@ class StateCapability {
 
   // `query` is the text of the body.
   Async<QueryResult> query(RequestScope& scope, Target target, std::string query, Metadata metadata);
+
+ private:
+  // The place where the outbox will rewrite the operations; until then it says once that nothing is published.
+  void outbox(RequestScope& scope, Target target, TransactRequest& request);
+
+  std::atomic<bool> outbox_told_ = false;
 };
 
 }  // namespace mecha::state
