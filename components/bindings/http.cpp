@@ -10,7 +10,6 @@
 #include "components/bindings/http_client.hpp"
 #include "components/catalog.hpp"
 #include "runtime/async/bridge.hpp"
-#include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::bindings {
@@ -113,9 +112,7 @@ class HttpBinding final : public Binding, public OutputBinding {
     if (const auto* wanted = value_of(request.metadata, "errorIfNot2XX")) strict = text::truthy(*wanted);
     auto made = make_call(std::move(request));
     if (!made) co_return failure(std::move(made).error());
-    auto got = settings_.response_timeout
-                   ? co_await within(*settings_.response_timeout, client_->send(*std::move(made), body_max_))
-                   : co_await client_->send(*std::move(made), body_max_);
+    auto got = co_await client_->send(*std::move(made), body_max_, settings_.response_timeout);
     if (!got) co_return failure(std::move(got).error());
     co_return judged(*std::move(got), strict);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/telemetry/http_span.hpp"
 
@@ -110,12 +111,15 @@ std::shared_ptr<net::Client> HttpClient::client(const Url& url) {
   return clients_[std::move(key)] = std::move(made);
 }
 
-Async<HttpAnswer> HttpClient::send(HttpCall call, std::uint64_t body_max) {
+Async<HttpAnswer> HttpClient::send(
+    HttpCall call, std::uint64_t body_max, std::optional<std::chrono::milliseconds> limit
+) {
   auto verb = text::lower(call.method);
   verb[0] = call.method[0];
   const auto parsed = parse_url(call.url);
   const auto shown = parsed ? parsed->shown() : call.url;
-  auto answered = co_await follow(std::move(call), body_max);
+  auto answered = limit ? co_await within(*limit, follow(std::move(call), body_max))
+                        : co_await follow(std::move(call), body_max);
   if (!answered) co_return fail(std::move(answered).error().context(verb + " " + text::quote(shown)));
   co_return std::move(answered);
 }

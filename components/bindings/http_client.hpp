@@ -2,9 +2,11 @@
 
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "components/bindings/url.hpp"
@@ -32,8 +34,10 @@ class HttpClient {
   // `tls` is used for https.
   HttpClient(Shards& shards, std::shared_ptr<net::TlsContext> tls) : shards_(shards), tls_(std::move(tls)) {}
 
-  // At most `body_max` bytes of the body, 0 is all. Fails with `Get "<url>": <cause>`.
-  Async<HttpAnswer> send(HttpCall call, std::uint64_t body_max);
+  // At most `body_max` bytes of the body, 0 is all; within `limit`. Fails with `Get "<url>": <cause>`.
+  Async<HttpAnswer> send(
+      HttpCall call, std::uint64_t body_max, std::optional<std::chrono::milliseconds> limit = std::nullopt
+  );
 
  private:
   Async<HttpAnswer> follow(HttpCall call, std::uint64_t body_max);
