@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 16384;
 constexpr std::size_t kKeepBytes = 65536;  // capacity of the send buffer that is kept
+constexpr std::size_t kUnsentMax = 64u << 20;  // bytes that the server has not taken yet
 
 Error cancelled() { return {.code = Code::cancelled, .message = "context canceled"}; }
 
@@ -92,7 +93,7 @@ Async<std::vector<Reply>> Line::send(std::vector<Command> commands) {
 }
 
 void Line::enqueue(std::shared_ptr<Waiter> waiter, const std::vector<Command>& commands) {
-  const bool full = waiting_replies_ + waiter->want > options_->waiting_max;
+  const bool full = waiting_replies_ + waiter->want > options_->waiting_max || out_.size() > kUnsentMax;
   if (closed_ || full) {
     Error error{.code = Code::unavailable, .message = "redis: client is closed"};
     if (full) error = {.code = Code::resource_exhausted, .message = "redis: too many commands are waiting"};
