@@ -111,7 +111,11 @@ std::optional<std::chrono::nanoseconds> Reader::duration(std::string_view name, 
   if (item.value.empty() && decoder_ == Decoder::lenient) return 0ns;
   const std::chrono::nanoseconds unit = decoder_ == Decoder::lenient ? std::chrono::nanoseconds(1s) : 1ms;
   const auto value = text::duration_or(item.value, unit);
-  if (!value) problem(&item, must_be(name, "a duration", item));
+  if (!value) {
+    // The words of the contract where a decoder of the lenient kind refuses one.
+    const auto prefix = decoder_ == Decoder::lenient ? "error decoding '" + std::string(name) + "': " : std::string();
+    problem(&item, prefix + must_be(name, "a duration", item));
+  }
   return value;
 }
 

@@ -155,7 +155,7 @@ TEST_CASE("every problem is told at once, with its place", "[resources][fields]"
   CHECK(
       bound.error().message ==
       "host is required: Server address as host:port.; mode must be one of a, Bee, got \"c\"; "
-      "limit must be a duration, got \"soon\"; pool must be between 1 and 256, got 900 (orders.yaml:12); "
+      "error decoding 'limit': limit must be a duration, got \"soon\"; pool must be between 1 and 256, got 900 (orders.yaml:12); "
       "port must be a whole number, got \"70000\""
   );
 }
