@@ -3,7 +3,12 @@
 namespace mecha::api {
 
 void Answer::decorate(net::ResponseHead& head) const {
-  for (const auto& field : extra) head.headers.add(field.name, field.value);
+  if (!extra.empty()) {
+    // Ours stand first; what the application says of the same is added behind.
+    net::Headers merged(extra);
+    for (const auto& field : head.headers) merged.add(field.name, field.value);
+    head.headers = std::move(merged);
+  }
   if (traced) {
     if (scope_.span.valid() && !head.headers.has("traceparent")) {
       head.headers.add("Traceparent", scope_.span.traceparent());

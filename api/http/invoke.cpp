@@ -115,8 +115,12 @@ asio::awaitable<void> answer_success(HttpRequest& http, net::ResponseHead head, 
     }
     first = *piece;
   }
+  if (first.empty() && http.exchange.request().method == "HEAD") {
+    // Without a body there is no length to tell.
+    if (co_await http.exchange.start(std::move(head))) (void)co_await http.exchange.finish();
+    co_return;
+  }
   if (first.empty()) {
-    head.chunked = http.exchange.request().method == "HEAD";
     (void)co_await http.exchange.respond(std::move(head), {});
     co_return;
   }

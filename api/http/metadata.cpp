@@ -36,7 +36,7 @@ std::string component_json(const ComponentEntry& entry) {
   Ordered object;
   object.add("name", entry.spec->name);
   object.add("type", entry.spec->type);
-  object.add("version", entry.spec->version);
+  if (!entry.spec->version.empty()) object.add("version", entry.spec->version);
   if (!entry.capabilities.empty()) {
     json::Array features;
     for (const auto& feature : entry.capabilities) features.emplace_back(feature);

@@ -7,6 +7,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/security/api_token.hpp"
 #include "runtime/telemetry/baggage.hpp"
+#include "runtime/telemetry/http_span.hpp"
 #include "runtime/telemetry/tracer.hpp"
 
 namespace mecha::api {
@@ -81,9 +82,12 @@ bool HttpServer::begin_trace(Served& served) {
   served.scope.span = served.span.context();
   served.answer.traced = true;
   if (served.span.recorded()) {
-    served.span.set("dapr.protocol", "http");
-    served.span.set("dapr.api", head.method + " " + served.path);
-    served.span.set("http.request.method", head.method);
+    const auto path = text::unescape_path(served.path).value_or(served.path);
+    trace::describe(served.span, {.method = head.method, .path = path, .client_address = served.answer.peer().address});
+    for (const auto& field : head.headers) {
+      const auto name = text::lower(field.name);
+      if (name.starts_with("dapr-") && name != security::kApiTokenHeader) served.span.set(name, std::string(field.value));
+    }
   }
   return true;
 }
@@ -106,11 +110,7 @@ asio::awaitable<void> HttpServer::guarded(Served& served) {
     served.answer.mutable_request().headers.erase("dapr-api-token");
   }
   co_await route(served);
-  if (served.span.recorded()) {
-    const auto status = served.answer.status();
-    served.span.set("dapr.status_code", std::to_string(status));
-    if (status >= 400) served.span.fail("Code(" + std::to_string(status) + ")");
-  }
+  trace::finish(served.span, served.answer.status());
   if (options_.api_logging && !options_.public_port) log(served);
 }
 

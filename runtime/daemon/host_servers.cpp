@@ -6,6 +6,7 @@
 #include "api/http/publish.hpp"
 #include "api/http/secrets.hpp"
 #include "api/http/state.hpp"
+#include "api/http/unconfigured.hpp"
 #include "runtime/daemon/host.hpp"
 #include "runtime/daemon/host_parts.hpp"
 #include "runtime/security/api_rules.hpp"
@@ -45,6 +46,7 @@ Async<void> Host::start_servers() {
   append(offered, api::secrets_routes(parts.secrets));
   append(offered, api::publish_routes(parts.publisher));
   append(offered, api::bindings_routes(parts.outputs));
+  append(offered, api::unconfigured_routes());
   append(offered, api::invoke_routes(parts.invocation));
   std::vector<api::HttpRoute> routes;
   bool invoke = false;

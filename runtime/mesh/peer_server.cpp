@@ -120,6 +120,22 @@ Result<void> PeerServer::admit(
   return scope.snapshot->access->check(identity, request.method, verb, http);
 }
 
+trace::Span PeerServer::begin_span(RequestScope& scope, const InvokeRequest& request) const {
+  // The state travels with the headers of the request, not with the call.
+  const auto state = request.headers.value_or("tracestate");
+  if (scope.parent && state.size() <= 512) scope.parent->state = std::string(state);
+  const auto operation = "CallLocal/" + application_.info.id + "/" + request.method;
+  auto span = application_.tracer->start(operation, trace::Kind::server, scope.parent);
+  scope.span = span.context();
+  if (span.recorded()) {
+    span.set("dapr.protocol", "grpc");
+    span.set("dapr.api", std::string(kCallLocalStream));
+    span.set("dapr.invoke_method", request.method);
+    span.set("rpc.service", "ServiceInvocation");
+  }
+  return span;
+}
+
 Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::string identity) {
   MECHA_CO_TRY(auto message, co_await call.read());
   if (!message) co_return fail(Code::internal, "grpc: no message");
@@ -131,10 +147,7 @@ Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::s
   MECHA_CO_TRY_VOID(admit(scope, request, identity));
   if (decoded.version != 1) co_return fail(app_channel_error(unsupported_version(decoded.version)));
 
-  auto span = application_.tracer->start(
-      "CallLocal/" + application_.info.id + "/" + request.method, trace::Kind::server, scope.parent
-  );
-  scope.span = span.context();
+  auto span = begin_span(scope, request);
   net::TextBody body(std::move(decoded.data));
   request.body = &body;
   request.length = body.size();
@@ -167,10 +180,7 @@ Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call,
   MECHA_CO_TRY_VOID(admit(scope, request, identity));
   if (decoded->version != 1) co_return fail(app_channel_error(unsupported_version(decoded->version)));
 
-  auto span = application_.tracer->start(
-      "CallLocal/" + application_.info.id + "/" + request.method, trace::Kind::server, scope.parent
-  );
-  scope.span = span.context();
+  auto span = begin_span(scope, request);
   RequestBody body(call, std::move(*message));
   auto settled = co_await settle_body(request, body);
   if (!settled) co_return fail(app_channel_error(std::move(settled).error()));

@@ -6,6 +6,7 @@
 
 #include "runtime/net/grpc.hpp"
 #include "runtime/telemetry/request_scope.hpp"
+#include "runtime/telemetry/tracer.hpp"
 
 namespace mecha {
 
@@ -29,6 +30,7 @@ class PeerServer {
   Async<void> call_local_stream(RequestScope& scope, net::grpc::ServerCall& call, std::string identity);
   Result<void> admit(RequestScope& scope, InvokeRequest& request, const std::string& identity) const;
   static Error app_channel_error(Error error);
+  trace::Span begin_span(RequestScope& scope, const InvokeRequest& request) const;
 
   Application& application_;
   std::size_t message_max_;

@@ -48,8 +48,9 @@ Async<InvokeAnswer> Invocation::invoke(RequestScope& scope, std::string target, 
   call.request.method = clean_method(call.request.method);
   auto invoked = co_await under_policies(scope, call);
   if (invoked) co_return std::move(invoked);
-  if (call.failed) co_return std::move(*call.failed);
   const auto& error = invoked.error();
+  // The last failed answer is what the caller gets, unless something else ended the attempts.
+  if (call.failed && error.outcome == call.failed->status) co_return std::move(*call.failed);
   const bool denied = call.kind == Kind::peer && error.code == Code::permission_denied;
   co_return fail(errors::direct_invoke(call.target, error.message, denied ? 403 : 500));
 }

@@ -1,0 +1,18 @@
+// Errors of capabilities that are not configured (contract 01, 2.2 and 2.3).
+
+#pragma once
+
+#include <string_view>
+
+#include "api/errors/common.hpp"
+
+namespace mecha::errors {
+
+Error configuration_not_configured();
+Error lock_not_configured();
+Error crypto_not_configured();
+Error conversation_not_found(std::string_view name);
+Error actors_without_placement();
+Error actor_type_reserved(std::string_view type);
+
+}  // namespace mecha::errors

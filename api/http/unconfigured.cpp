@@ -1,0 +1,102 @@
+#include "api/http/unconfigured.hpp"
+
+#include "api/errors/unconfigured.hpp"
+#include "runtime/base/json.hpp"
+
+namespace mecha::api {
+namespace {
+
+enum class Body : std::uint8_t { unread, message };
+
+struct Entry {
+  std::vector<std::string> methods;
+  std::string pattern, name, group;
+  Body body = Body::unread;
+  Error (*error)(const HttpRequest& request);
+};
+
+// Routes behind a message read it before anything else (contract 01, 1.6).
+Async<void> read_message(HttpRequest& request) {
+  auto body = co_await request.body();
+  if (!body) co_return fail(errors::body_read(body.error().message));
+  if (body->empty()) co_return Result<void>{};
+  const auto parsed = json::parse(*body, true);
+  if (!parsed) co_return fail(errors::malformed_request(parsed.error().message));
+  if (!parsed->is_object()) co_return fail(errors::malformed_request("proto: syntax error: unexpected token"));
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> refuse(HttpRequest& request, Body body, Error (*error)(const HttpRequest&)) {
+  if (body == Body::message) {
+    if (const auto read = co_await read_message(request); !read) {
+      co_await respond_error(request, read.error());
+      co_return;
+    }
+  }
+  co_await respond_error(request, error(request));
+}
+
+void add(std::vector<HttpRoute>& routes, Entry entry) {
+  routes.push_back({
+      .methods = std::move(entry.methods),
+      .pattern = std::move(entry.pattern),
+      .name = std::move(entry.name),
+      .group = std::move(entry.group),
+      .handler = [body = entry.body, error = entry.error](HttpRequest& request) { return refuse(request, body, error); },
+  });
+}
+
+Error configuration(const HttpRequest&) { return errors::configuration_not_configured(); }
+Error lock(const HttpRequest&) { return errors::lock_not_configured(); }
+Error crypto(const HttpRequest&) { return errors::crypto_not_configured(); }
+Error conversation(const HttpRequest& request) { return errors::conversation_not_found(request.parameter(0)); }
+Error actors(const HttpRequest& request) {
+  const auto& type = request.parameter(0);
+  return type.starts_with("dapr.internal.") ? errors::actor_type_reserved(type) : errors::actors_without_placement();
+}
+
+void add_configuration(std::vector<HttpRoute>& routes, const std::string& version, const std::string& group) {
+  const auto base = "/" + version + "/configuration/{storeName}";
+  add(routes, {{"GET"}, base, "GetConfiguration", group, Body::unread, configuration});
+  add(routes, {{"GET"}, base + "/subscribe", "SubscribeConfiguration", group, Body::unread, configuration});
+  add(routes, {{"GET"}, base + "/{configurationSubscribeID}/unsubscribe", "UnsubscribeConfiguration", group, Body::unread, configuration});
+}
+
+void add_crypto(std::vector<HttpRoute>& routes) {
+  const std::string base = "/v1.0-alpha1/";
+  for (const auto name : {"encrypt", "decrypt"}) {
+    const std::string route = name == std::string("encrypt") ? "Encrypt" : "Decrypt";
+    add(routes, {{"PUT"}, base + "crypto/{name}/" + name, route, "v1alpha1/crypto", Body::unread, crypto});
+  }
+}
+
+void add_actors(std::vector<HttpRoute>& routes) {
+  const std::string base = "/v1.0/actors/{actorType}/{actorId}/", group = "v1/actors";
+  const std::vector<std::string> write{"POST", "PUT"};
+  add(routes, {write, base + "state", "ExecuteActorStateTransaction", group, Body::unread, actors});
+  add(routes, {{"GET"}, base + "state/{key}", "GetActorState", group, Body::unread, actors});
+  add(routes, {{"GET", "POST", "PUT", "DELETE"}, base + "method/{method}", "InvokeActor", group, Body::unread, actors});
+  add(routes, {write, base + "reminders/{name}", "RegisterActorReminder", group, Body::unread, actors});
+  add(routes, {{"GET"}, base + "reminders/{name}", "GetActorReminder", group, Body::unread, actors});
+  add(routes, {{"DELETE"}, base + "reminders/{name}", "UnregisterActorReminder", group, Body::unread, actors});
+  add(routes, {write, base + "timers/{name}", "RegisterActorTimer", group, Body::unread, actors});
+  add(routes, {{"DELETE"}, base + "timers/{name}", "UnregisterActorTimer", group, Body::unread, actors});
+}
+
+}  // namespace
+
+std::vector<HttpRoute> unconfigured_routes() {
+  std::vector<HttpRoute> routes;
+  add_configuration(routes, "v1.0", "v1/configuration");
+  add_configuration(routes, "v1.0-alpha1", "v1alpha1/configuration");
+  add(routes, {{"POST"}, "/v1.0-alpha1/lock/{storeName}", "TryLock", "v1alpha1/lock", Body::message, lock});
+  add(routes, {{"POST"}, "/v1.0-alpha1/unlock/{storeName}", "Unlock", "v1alpha1/unlock", Body::message, lock});
+  add_crypto(routes);
+  for (const std::string version : {"1", "2"}) {
+    add(routes, {{"POST"}, "/v1.0-alpha" + version + "/conversation/{name}/converse", "Converse", "v1alpha" + version + "/conversation", Body::message, conversation});
+  }
+  add_actors(routes);
+  return routes;
+}
+
+}  // namespace mecha::api
