@@ -1,0 +1,126 @@
+"""Finding the target and the method of an invocation (contract 01, 5.1 and 5.2), one case per row."""
+import base64
+
+import pytest
+
+from application import echo, reply
+
+NO_APP_ID = (404, "ERR_DIRECT_INVOKE", "failed getting app id either from the URL path or the header dapr-app-id")
+
+
+def basic(text):
+    return ("Authorization", "Basic " + base64.b64encode(text.encode()).decode())
+
+
+@pytest.fixture(scope="module")
+def world(launch_module):
+    app = launch_module.app().on(".*", echo)
+    endpoint = f"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: outside}}\nspec:\n  baseUrl: http://127.0.0.1:{app.port}/base\n  headers:\n  - {{name: X-Key, value: secret}}\n"
+    front, back, _ = launch_module.pair(app, caller={"resources": endpoint, "app": launch_module.app().on(".*", echo)})
+    return front, back, app
+
+
+# source of the target | method | request path | headers | (path, query) that the application gets
+FOUND = [
+    ("header", "GET", "/hello", [("dapr-app-id", "back")], ("/hello", "")),
+    ("header with a query", "GET", "/a/b?x=1&y=%20z", [("dapr-app-id", "back")], ("/a/b", "x=1&y=%20z")),
+    ("header, path is cleaned", "POST", "/a//b/../c/", [("dapr-app-id", "back")], ("/a/c", "")),
+    ("header at the root", "GET", "/", [("dapr-app-id", "back")], ("/", "")),
+    ("header wins over the path", "GET", "/v1.0/invoke/front/method/x", [("dapr-app-id", "back")], ("/v1.0/invoke/front/method/x", "")),
+    ("header wins over basic", "GET", "/x", [("dapr-app-id", "back"), basic("dapr-app-id:front")], ("/x", "")),
+    ("basic", "GET", "/x", [basic("dapr-app-id:back")], ("/x", "")),
+    ("basic, user in capitals", "GET", "/x", [basic("DAPR-App-Id:back")], ("/x", "")),
+    ("path", "PUT", "/v1.0/invoke/back/method/a/b", [], ("/a/b", "")),
+    ("path, method with slashes to clean", "GET", "/v1.0/invoke/back/method//a//b/./c/../d/", [], ("/a/b/d", "")),
+    ("path, repeated slashes in the prefix", "GET", "//v1.0//invoke//back/method/x", [], ("/x", "")),
+    ("path, escaped target", "GET", "/v1.0/invoke/%62ack/method/x", [], ("/x", "")),
+    ("path, own namespace", "GET", "/v1.0/invoke/back.default/method/x", [], ("/x", "")),
+    ("path, root of the app", "GET", "/v1.0/invoke/back/method/", [], ("/", "")),
+    ("path, `/method/` inside the method", "GET", "/v1.0/invoke/back/method/a/method/b", [], ("/a/method/b", "")),
+    ("space survives escaped", "GET", "/v1.0/invoke/back/method/a%20b", [], ("/a%20b", "")),
+    ("escaped slash arrives as slash", "GET", "/v1.0/invoke/back/method/a%2Fb", [], ("/a/b", "")),
+    ("escaped percent loses one level", "GET", "/v1.0/invoke/back/method/a%252Fb", [], ("/a%2Fb", "")),
+    ("escaped dots are resolved", "GET", "/v1.0/invoke/back/method/a/%2e%2e/b", [], ("/b", "")),
+    ("leading dots are stripped", "GET", "/v1.0/invoke/back/method/../../b", [], ("/b", "")),
+    ("query byte for byte", "GET", "/v1.0/invoke/back/method/x?a=%zz&&b=+&c", [], ("/x", "a=%zz&&b=+&c")),
+    ("URL in the path", "GET", "/v1.0/invoke/{url}/method/x?q=1", [], ("/x", "q=1")),
+    ("URL escaped", "GET", "/v1.0/invoke/{escaped}/method/x", [], ("/x", "")),
+    ("HTTPEndpoint", "GET", "/v1.0/invoke/outside/method/x", [], ("/base/x", "")),
+    ("HTTPEndpoint by header", "GET", "/x", [("dapr-app-id", "outside")], ("/base/x", "")),
+]
+
+
+def filled(path, app):
+    return path.replace("{url}", f"http://127.0.0.1:{app.port}").replace("{escaped}", f"http%3A%2F%2F127.0.0.1:{app.port}")
+
+
+@pytest.mark.parametrize("method,path,headers,want", [row[1:] for row in FOUND], ids=[row[0] for row in FOUND])
+def test_finds_the_target_and_the_method(world, method, path, headers, want):
+    front, _, app = world
+    app.forget()
+    got = front.request(method, filled(path, app), headers, body="x" if method in ("POST", "PUT") else None)
+    assert got.status == 200, got.body
+    (received,) = app.calls()
+    assert (received.method, received.path, received.query) == (method, *want)
+    assert received.header("dapr-app-id") is None
+
+
+# no target in it
+LOST = [
+    ("no method part", "GET", "/v1.0/invoke/back", []),
+    ("no slash after method", "GET", "/v1.0/invoke/back/method", []),
+    ("another word", "GET", "/v1.0/invoke/back/methods/x", []),
+    ("another version", "GET", "/v1.0-alpha1/invoke/back/method/x", []),
+    ("basic with another user", "GET", "/x", [basic("someone:back")]),
+    ("basic without a colon", "GET", "/x", [basic("dapr-app-id")]),
+    ("basic with two colons", "GET", "/x", [basic("dapr-app-id:back:x")]),
+    ("basic that is no base64", "GET", "/x", [("Authorization", "Basic !!!")]),
+    ("bearer", "GET", "/x", [("Authorization", "Bearer dapr-app-id:back")]),
+    ("empty header", "GET", "/x", [("dapr-app-id", "")]),
+]
+
+
+@pytest.mark.parametrize("method,path,headers", [row[1:] for row in LOST], ids=[row[0] for row in LOST])
+def test_no_target(world, method, path, headers):
+    assert world[0].request(method, path, headers).error() == NO_APP_ID
+
+
+@pytest.mark.parametrize("verb,arrives", [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("DELETE", "DELETE"), ("OPTIONS", "OPTIONS"), ("TRACE", "TRACE"),
+                                          ("PATCH", "PATCH"), ("PROPFIND", "POST"), ("FROB", "POST")])
+@pytest.mark.parametrize("target", ["back", "front"])
+def test_verbs(world, verb, arrives, target):
+    assert world[0].invoke(target, "x", verb).json["method"] == arrives
+
+
+def test_head_has_no_body(world):
+    front, _, app = world
+    app.forget()
+    got = front.invoke("back", "x", "HEAD")
+    assert (got.status, got.body) == (200, b"")
+    assert [r.method for r in app.calls()] == ["HEAD"]
+
+
+def test_the_authorization_that_named_the_target_is_forwarded(world):
+    front, _, app = world
+    app.forget()
+    front.get("/x", [basic("dapr-app-id:back")])
+    assert app.calls()[0].header("authorization") == basic("dapr-app-id:back")[1]
+
+
+def test_an_endpoint_gets_its_headers_and_no_caller(world):
+    front, _, app = world
+    app.forget()
+    front.invoke("outside", "x", headers=[("X-Key", "of the client"), ("X-Other", "1")])
+    (got,) = app.calls()
+    assert (got.all("x-key"), got.header("x-other")) == (["secret"], "1")
+    assert [n for n in ("dapr-caller-app-id", "dapr-callee-app-id", "x-forwarded-for", "forwarded") if got.header(n)] == []
+
+
+def test_endpoints_follow_redirects_and_urls_do_not(launch):
+    app = launch.app().on("/from", reply(302, Location="/to")).on("/to", reply(200, b"arrived"))
+    endpoint = f"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: outside}}\nspec: {{baseUrl: 'http://127.0.0.1:{app.port}'}}\n"
+    one = launch.sidecar(resources=endpoint, app=app)
+    assert one.invoke("outside", "from", "GET").body == b"arrived"
+    by_url = one.get(f"/v1.0/invoke/http://127.0.0.1:{app.port}/method/from")
+    assert (by_url.status, by_url.header("location")) == (302, "/to")
+    assert one.invoke("app", "from", "GET").status == 302
