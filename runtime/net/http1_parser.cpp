@@ -14,6 +14,7 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::size_t kLastChunk = 5;
 constexpr std::size_t kChunkLineMax = 16 * 1024;  // size line with extensions, or trailers
 
 std::string_view view(string_view text) { return {text.data(), text.size()}; }
@@ -49,6 +50,7 @@ struct Fields {
   Headers trailers;
   std::optional<std::uint64_t> length;
   std::string_view piece;
+  std::uint64_t chunk_left = 0;  // of the chunk that is being read
   unsigned hosts = 0;
   bool in_body = false;
   bool coded = false, chunked = false, bad = false;
@@ -119,9 +121,12 @@ class Grammar final : public http::basic_parser<is_request> {
     fields_.piece = view(piece);
     return piece.size();
   }
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, string_view, error_code&) override {
+    fields_.chunk_left = size;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view piece, error_code&) override {
     fields_.piece = view(piece);
+    fields_.chunk_left -= piece.size();
     return piece.size();
   }
   void on_finish_impl(error_code&) override {}
@@ -180,6 +185,8 @@ struct Http1Parser::Beast {
   Result<Step> step(G& grammar, std::string_view bytes) {
     Step result;
     if (grammar.is_done()) return result;
+    // Beast asserts that it sees no less of a last chunk ("0", CRLF, CRLF) at a second look.
+    if (fields.chunked && fields.chunk_left == 0 && bytes.size() < kLastChunk) return result;
     fields.piece = {};
     error_code error;
     result.consumed = grammar.put(asio::buffer(bytes.data(), bytes.size()), error);
