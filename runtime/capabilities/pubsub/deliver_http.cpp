@@ -1,8 +1,7 @@
 // Events for HTTP applications (contract 03, 3.3 and 3.5).
-#include <algorithm>
-#include <array>
 #include <map>
 
+#include "runtime/app/metadata_headers.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/pubsub/sink.hpp"
 
@@ -10,35 +9,6 @@ namespace mecha::pubsub {
 namespace {
 
 constexpr std::string_view kZeroTrace = "00-00000000000000000000000000000000-0000000000000000-00";
-
-bool stays_behind(std::string_view name) {
-  constexpr std::array<std::string_view, 11> names{
-      "content-type", "content-length", "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
-      "te", "trailer", "transfer-encoding", "upgrade", "host"};
-  return name.ends_with("-bin") || std::ranges::find(names, name) != names.end();
-}
-
-bool is_token(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
-bool is_header_value(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
-}
-
-Result<void> add_metadata(net::Headers& headers, const Metadata& metadata) {
-  for (const auto& [key, value] : metadata) {
-    auto name = text::lower(key);
-    if (stays_behind(name)) continue;
-    if (!is_token(name)) return fail(Code::invalid_argument, "invalid header field name " + text::quote(key));
-    if (!is_header_value(value)) return fail(Code::invalid_argument, "invalid header field value for " + text::quote(key));
-    if (name.starts_with("grpc-")) name.insert(0, "dapr-");
-    headers.set(name, value);
-  }
-  return {};
-}
 
 Error failed_status(unsigned status, std::string_view body) {
   std::string message = "retriable error returned from app while processing pub/sub event: ";
@@ -112,7 +82,7 @@ class HttpSink final : public Sink {
   Async<Answer> send(RequestScope& scope, const Outgoing& event) override {
     AppRequest request;
     request.target = request_target(event.path);
-    MECHA_CO_TRY_VOID(add_metadata(request.headers, event.metadata));
+    MECHA_CO_TRY_VOID(add_metadata_headers(request.headers, event.metadata));
     request.headers.set("content-type", "application/cloudevents+json");
     if (event.zero_trace) request.headers.set("traceparent", kZeroTrace);
     request.body = event.body;
@@ -145,14 +115,6 @@ class HttpSink final : public Sink {
 };
 
 }  // namespace
-
-std::string request_target(std::string_view route) {
-  const auto mark = route.find('?');
-  const auto path = text::clean_path("/" + std::string(route.substr(0, mark)));
-  auto target = text::escape(path, "/%:@!$&'()*+,;=~");
-  if (mark != std::string_view::npos) target += text::escape(route.substr(mark), "/%:@!$&'()*+,;=~?");
-  return target;
-}
 
 std::unique_ptr<Sink> make_http_sink(AppChannel& channel) { return std::make_unique<HttpSink>(channel); }
 

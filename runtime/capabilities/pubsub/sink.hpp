@@ -57,7 +57,4 @@ class Sink {
 std::unique_ptr<Sink> make_http_sink(AppChannel& channel);
 std::unique_ptr<Sink> make_grpc_sink(AppChannel& channel);
 
-// Where a route leads: cleaned, with a leading slash, its query kept.
-std::string request_target(std::string_view route);
-
 }  // namespace mecha::pubsub

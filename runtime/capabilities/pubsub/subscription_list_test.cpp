@@ -2,7 +2,6 @@
 
 #include "components/pubsub/runtime_part.hpp"
 #include "runtime/capabilities/pubsub/rules.hpp"
-#include "runtime/capabilities/pubsub/sink.hpp"
 #include "runtime/capabilities/pubsub/topics.hpp"
 #include "tests/catch.hpp"
 
@@ -92,12 +91,6 @@ TEST_CASE("a component that speaks of the namespace has prefixed topics", "[pubs
   CHECK(broker_topic(spec, info, "t") == "prodt");
   CHECK(own_topic(spec, info, "prodt") == "t");
   CHECK(broker_topic(with({}), info, "t") == "t");
-}
-
-TEST_CASE("a route becomes a clean path and keeps its query", "[pubsub][delivery]") {
-  CHECK(request_target("orders") == "/orders");
-  CHECK(request_target("") == "/");
-  CHECK(request_target("/q/..//q2?x=1&y=2") == "/q2?x=1&y=2");
 }
 
 TEST_CASE("the first rule that holds gives the path, an error is none", "[pubsub][rules]") {
