@@ -97,6 +97,7 @@ TEST_CASE("bodies with a length and in chunks arrive whole", "[net][http1]") {
   CHECK_FALSE(chunks.head.content_length.has_value());
   CHECK(chunks.complete);
   CHECK_FALSE(parse("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell").complete);
+  CHECK(parse("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").complete);
 }
 
 TEST_CASE("lengths that two readers may take differently are refused", "[net][http1][smuggling]") {
