@@ -72,7 +72,7 @@ Async<void> ComponentLoader::load(std::vector<ComponentSpec> specs) {
 }
 
 Async<void> ComponentLoader::try_one(std::size_t index) {
-  auto result = co_await attempt(manifests_[index]);
+  auto result = co_await attempt(manifests_[index], true);
   if (result.instance) {
     const bool is_store = is_secret_store(result.spec);
     became_ready(components_[index], std::move(result));
@@ -128,14 +128,14 @@ void ComponentLoader::tell(const LoadedComponent& component) {
 }
 
 // Resolves, checks, makes and starts one component; changes nothing of the loader.
-asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec spec) {
+asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec spec, bool first) {
   Attempt out{.spec = std::move(spec)};
-  const bool complete = co_await resolve_values(out.spec);
+  const bool complete = co_await resolve_values(out.spec, first);
   if (!complete) {
     out.parked = true;
     co_return out;
   }
-  auto made = make(out.spec, out.failure);
+  auto made = make(out.spec, out.failure, first);
   if (!made) co_return out;
   const auto limit = out.spec.init_timeout;
   auto started = limit.count() > 0 ? co_await within(limit, made->start())
@@ -163,7 +163,7 @@ ComponentLoader::Failure ComponentLoader::failure(const ComponentSpec& spec, std
 }
 
 // The component, not started, with templates filled into its spec; null and the reason if it cannot be made.
-std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& why) {
+std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& why, bool first) {
   const auto refused = [&](std::string_view kind, const Error& cause) {
     why = failure(spec, kind, cause);
     return nullptr;
@@ -184,7 +184,7 @@ std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& w
     if (!*check) continue;
     if (const auto checked = (*check)(spec); !checked) return refused(kind, checked.error());
   }
-  warn_unknown(**entry, spec);
+  if (first) warn_unknown(**entry, spec);
   auto made = (*entry)->create(spec, settings_.context(spec));
   if (!made) return refused(kInit, made.error());
   return *std::move(made);
@@ -212,7 +212,7 @@ Async<void> ComponentLoader::load_waiting() {
 asio::awaitable<void> ComponentLoader::retry(std::size_t index) {
   auto pause = settings_.retry_first;
   while (co_await sleep_for(pause)) {
-    auto result = co_await attempt(manifests_[index]);
+    auto result = co_await attempt(manifests_[index], false);
     if (gate_.closed()) {
       if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
       co_return;

@@ -93,10 +93,11 @@ class ComponentLoader {
   bool denied(const ComponentSpec& spec) const;
   secrets::SecretStore* store(std::string_view name) const;
   Async<void> try_one(std::size_t index);
-  asio::awaitable<Attempt> attempt(ComponentSpec spec);
-  std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why);
+  // `first`: what is odd about the manifest is told once only.
+  asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
+  std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why, bool first);
   static Failure failure(const ComponentSpec& spec, std::string_view kind, const Error& cause);
-  asio::awaitable<bool> resolve_values(ComponentSpec& spec);
+  asio::awaitable<bool> resolve_values(ComponentSpec& spec, bool first);
   asio::awaitable<std::optional<std::string>> read_secret(
       std::string store_name, SecretRef ref, std::string name_space, std::map<std::string, secrets::SecretMap>& known
   );

@@ -15,20 +15,22 @@ secrets::SecretStore* ComponentLoader::store(std::string_view name) const {
 }
 
 // Item by item, in order. False: the component waits for its secret store.
-asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec) {
+asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec, bool first) {
   std::map<std::string, secrets::SecretMap> known;
   for (auto& item : spec.metadata) {
     if (!item.has_value && !item.env.empty()) {
       if (may_read(item.env, settings_.environment)) {
         item.value = unquote(settings_.environment(item.env).value_or(""));
-      } else {
+      } else if (first) {
         settings_.log.warn("Component " + spec.name + " references an env variable that isn't allowed: " + item.env);
       }
       continue;
     }
     if (!item.secret || item.secret->name.empty()) continue;
     if (spec.secret_store.empty() || store(spec.secret_store) == nullptr) {
-      settings_.log.warn("Component " + spec.name + " references a secret store that isn't loaded: " + spec.secret_store);
+      if (first) {
+        settings_.log.warn("Component " + spec.name + " references a secret store that isn't loaded: " + spec.secret_store);
+      }
       // Without the name of a store this item and all later ones stay as they are.
       co_return spec.secret_store.empty();
     }

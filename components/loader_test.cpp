@@ -2,6 +2,8 @@
 
 #include "components/loader.hpp"
 
+#include <algorithm>
+
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "tests/catch.hpp"
@@ -298,13 +300,14 @@ TEST_CASE("a component waits for its secret store, perhaps for ever", "[componen
 TEST_CASE("a component whose error is ignored is tried again until it is there, then those that wait for it", "[components][loader]") {
   Bench bench;
   bench.play.failures["v"] = 3;
-  auto spec = vault("v");
+  auto spec = vault("v", {{.name = "odd", .value = "x"}});
   spec.ignore_errors = true;
   REQUIRE(bench.load({spec, component("waits", {secret("word")}, "v")}));
   CHECK(bench.ready().empty());
   bench.wait([&] { return bench.ready() == std::vector<std::string>{"v", "waits"}; });
   CHECK(bench.play.values["waits"] == "w0rd");
   CHECK(bench.heard == std::vector<std::string>{"v failed", "waits pending", "v ready", "waits ready"});
+  CHECK(std::ranges::count_if(bench.lines, [](const auto& line) { return line.find("odd is not") != std::string::npos; }) == 1);
 }
 
 TEST_CASE("the pod name is an init failure where it is not set", "[components][loader]") {
