@@ -1,5 +1,7 @@
 // Messages in and out of the bytes of a gRPC stream.
 
+#include <algorithm>
+
 #include <zlib.h>
 
 #include "runtime/base/text.hpp"
@@ -9,6 +11,7 @@ namespace mecha::net::grpc {
 namespace {
 
 constexpr std::size_t kPrefix = 5;
+constexpr std::uint32_t kReserveMax = 256 << 10;
 
 std::uint32_t length_of(std::string_view prefix) {
   const auto byte = [&](std::size_t i) {
@@ -108,7 +111,8 @@ Result<void> Deframer::feed(std::string_view piece) {
   }
   if (buffer_.empty()) {
     buffer_.assign(piece);
-    if (piece.size() >= kPrefix) buffer_.reserve(kPrefix + length_of(piece));
+    // Not more at once than a peer may claim for nothing.
+    if (piece.size() >= kPrefix) buffer_.reserve(kPrefix + std::min(length_of(piece), kReserveMax));
   } else {
     buffer_.erase(0, buffer_.size() - piece.size());
   }

@@ -195,6 +195,7 @@ void Http2Exchange::answer_too_large() {
 }
 
 Error Http2Exchange::gone() const {
+  if (grpc_) return Error{.code = Code::cancelled, .message = "context canceled"};
   return Error{.code = Code::unavailable, .message = "client disconnected"};
 }
 

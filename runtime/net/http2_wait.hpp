@@ -14,6 +14,7 @@
 #include <boost/asio/post.hpp>
 
 #include "runtime/async/async.hpp"
+#include "runtime/base/check.hpp"
 
 namespace mecha::net {
 
@@ -81,6 +82,7 @@ class WaitPoint final : public Wakeable {
   asio::awaitable<bool> wait() {
     return asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
         [this](Handler handler) {
+          MECHA_CHECK(!handler_);
           auto slot = asio::get_associated_cancellation_slot(handler);
           handler_.emplace(std::move(handler));
           if (!slot.is_connected()) return;
