@@ -1,3 +1,4 @@
+// The in-memory broker: the suite of all brokers, then what is peculiar to it.
 #include <boost/asio/post.hpp>
 
 #include "components/catalog.hpp"

@@ -1,3 +1,4 @@
+// The broker on Redis Streams against a real server (MECHA_TEST_REDIS).
 #include <cstdlib>
 
 #include "components/catalog.hpp"

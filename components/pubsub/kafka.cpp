@@ -1,0 +1,221 @@
+// Broker on Kafka: records with metadata as headers, one consumer group per component (contract 03, 4.3).
+#include <chrono>
+#include <mutex>
+
+#include <re2/re2.h>
+
+#include "components/catalog.hpp"
+#include "components/kafka/consumer.hpp"
+#include "components/kafka/producer.hpp"
+#include "components/kafka/settings.hpp"
+#include "components/pubsub/kafka_subscription.hpp"
+#include "components/pubsub/lanes.hpp"
+#include "components/pubsub/pubsub.hpp"
+#include "runtime/async/bridge.hpp"
+
+namespace mecha::pubsub {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kBatchMessages = 80;
+constexpr std::chrono::milliseconds kBatchAwait{10'000};
+constexpr std::size_t kParallelPublishes = 1000;
+
+Result<std::chrono::milliseconds> time_of(const std::string& text, std::string_view name, std::chrono::milliseconds otherwise) {
+  if (text.empty()) return otherwise;
+  const auto time = text::duration_or(text, 1ms);
+  if (!time) return fail(Code::invalid_argument, "kafka error: " + std::string(name) + " is no duration: " + text);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(*time);
+}
+
+Result<KafkaRetry> retry_of(const kafka::Settings& s) {
+  KafkaRetry retry;
+  retry.enabled = s.consume_retry.value_or(true);
+  retry.exponential = s.backoff_policy == "exponential";
+  MECHA_TRY(const auto constant, time_of(s.backoff_duration, "backOffDuration", 5s));
+  MECHA_TRY(const auto initial, time_of(s.backoff_initial, "backOffInitialInterval", 500ms));
+  retry.pause = retry.exponential ? initial : constant;
+  MECHA_TRY(retry.pause_max, time_of(s.backoff_interval_max, "backOffMaxInterval", 60s));
+  MECHA_TRY(retry.elapsed_max, time_of(s.backoff_elapsed_max, "backOffMaxElapsedTime", 15min));
+  retry.retries_max = text::to_int(s.backoff_retries_max).value_or(-1);
+  retry.multiplier = text::to_double(s.backoff_multiplier).value_or(1.5);
+  retry.randomization = text::to_double(s.backoff_randomization).value_or(0.5);
+  return retry;
+}
+
+// As the query of a URL is escaped.
+std::string query_escape(std::string_view text) { return text::replace_all(text::escape(text), "%20", "+"); }
+
+const std::string* value_of(const Metadata& metadata, std::string_view name) {
+  const auto item = metadata.find(name);
+  return item == metadata.end() ? nullptr : &item->second;
+}
+
+struct KafkaSettings : kafka::Settings {};
+
+class KafkaBroker final : public PubSub {
+ public:
+  using Settings = KafkaSettings;
+  static constexpr ComponentInfo info{"pubsub.kafka", "v1", "Apache Kafka."};
+
+  KafkaBroker(const Settings& settings, const ComponentContext& context) : settings_(settings), context_(context) {
+    if (settings_.consumer_id.empty()) settings_.consumer_id = context.app_id;
+  }
+
+  std::vector<std::string> features() const override { return {std::string(kBulkPublish)}; }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(config_, kafka::make_config(settings_));
+    MECHA_CO_TRY(retry_, retry_of(settings_));
+    if (!settings_.exclude_headers.empty()) {
+      excluded_ = std::make_unique<RE2>(settings_.exclude_headers, RE2::Quiet);
+      if (!excluded_->ok()) co_return fail(Code::invalid_argument, "kafka error: excludeHeaderMetaRegex: " + excluded_->error());
+    }
+    Bridge bridge("kafka-start");
+    MECHA_CO_TRY(producer_, co_await bridge.call<std::unique_ptr<kafka::Producer>>([this] {
+      return kafka::Producer::make(config_, context_.log);
+    }));
+    co_return Result<void>{};
+  }
+
+  Async<void> stop() override {
+    Bridge bridge("kafka-stop");
+    co_return co_await bridge.call<void>([this]() -> Result<void> {
+      consumer_.reset();
+      producer_.reset();
+      return {};
+    });
+  }
+
+  Async<void> publish(PublishRequest request) override {
+    MECHA_CO_TRY(auto record, make_record(std::move(request.topic), std::move(request.data), request.metadata));
+    co_return co_await producer_->send(std::move(record));
+  }
+
+  // All at once, in order: the client makes batches of them. Metadata of the request win over those of the entries.
+  asio::awaitable<std::vector<FailedEntry>> bulk_publish(BulkPublishRequest request) override {
+    for (auto& entry : request.entries) {
+      if (request.metadata.empty()) break;
+      if (!entry.metadata) entry.metadata.emplace();
+      for (const auto& [name, value] : request.metadata) entry.metadata->insert_or_assign(name, value);
+    }
+    co_return co_await publish_all(std::move(request));
+  }
+
+  Async<std::unique_ptr<Subscription>> subscribe(SubscribeRequest request, Handler handler) override {
+    return open(std::move(request), std::move(handler), {}, {});
+  }
+  Async<std::unique_ptr<Subscription>> subscribe_bulk(
+      SubscribeRequest request, BulkLimits limits, BulkHandler handler
+  ) override {
+    if (limits.messages_max <= 0) limits.messages_max = kBatchMessages;
+    if (limits.await_max.count() <= 0) limits.await_max = kBatchAwait;
+    limits.messages_max = std::min(limits.messages_max, settings_.channel_buffer_size);  // more never waits
+    return open(std::move(request), {}, std::move(handler), limits);
+  }
+
+ private:
+  Async<std::unique_ptr<Subscription>> open(
+      SubscribeRequest request, Handler handler, BulkHandler bulk_handler, BulkLimits limits
+  ) {
+    const auto executor = co_await asio::this_coro::executor;
+    auto made = std::make_unique<KafkaSubscription>(
+        executor, consumer(), retry_, context_.log, [this](const kafka::Record& record) { return read(record); },
+        std::move(handler), std::move(bulk_handler), limits
+    );
+    MECHA_CO_TRY_VOID(co_await made->start(std::move(request.topic)));
+    co_return made;
+  }
+
+  kafka::Consumer& consumer() {
+    const std::lock_guard lock(mutex_);
+    if (consumer_ == nullptr) {
+      consumer_ = std::make_unique<kafka::Consumer>(
+          config_, static_cast<std::size_t>(settings_.channel_buffer_size), context_.log
+      );
+    }
+    return *consumer_;
+  }
+
+  bool is_excluded(const std::string& name) const { return excluded_ != nullptr && RE2::PartialMatch(name, *excluded_); }
+
+  Result<kafka::Outgoing> make_record(std::string topic, std::string data, const std::optional<Metadata>& metadata) const {
+    kafka::Outgoing record;
+    record.topic = std::move(topic);
+    if (data != "null") record.value = std::move(data);
+    if (!metadata) return record;
+    const auto* key = value_of(*metadata, "partitionKey");
+    if (key == nullptr) key = value_of(*metadata, "__key");
+    if (key != nullptr && !key->empty()) record.key = *key;
+    if (const auto* number = value_of(*metadata, "partitionNumber")) {
+      const auto partition = text::to_int(*number);
+      if (!partition || *partition < 0 || *partition > INT32_MAX) {
+        return fail(Code::failed_precondition, "invalid partition number: " + *number);
+      }
+      record.partition = static_cast<std::int32_t>(*partition);
+    }
+    for (const auto& [name, value] : *metadata) {
+      if (!is_excluded(name)) record.headers.emplace_back(name, value);
+    }
+    return record;
+  }
+
+  Message read(const kafka::Record& record) const {
+    Message message;
+    message.topic = record.topic;
+    message.data = record.value.value_or("null");
+    auto& metadata = message.metadata.emplace();
+    const bool escape = settings_.escape_headers;
+    for (const auto& [name, value] : record.headers) {
+      if (!is_excluded(name)) metadata[name] = escape ? query_escape(value) : value;
+    }
+    if (record.key) metadata["__key"] = escape ? query_escape(*record.key) : *record.key;
+    metadata["__topic"] = record.topic;
+    metadata["__partition"] = std::to_string(record.partition);
+    metadata["__offset"] = std::to_string(record.offset);
+    metadata["__timestamp"] = std::to_string(record.timestamp_ms);
+    return message;
+  }
+
+  struct BulkRun {
+    std::vector<FailedEntry> failed;
+  };
+  asio::awaitable<void> publish_one(BulkRun& run, std::string topic, std::shared_ptr<BulkEntry> entry) {
+    auto sent = co_await publish({std::move(topic), std::move(entry->data), {}, std::move(entry->metadata)});
+    if (!sent) run.failed.push_back({entry->entry_id, std::move(sent).error()});
+  }
+  asio::awaitable<std::vector<FailedEntry>> publish_all(BulkPublishRequest request) {
+    BulkRun run;
+    Lanes lanes(co_await asio::this_coro::executor, kParallelPublishes);
+    for (auto& entry : request.entries) {
+      auto shared = std::make_shared<BulkEntry>(std::move(entry));
+      lanes.push(nullptr, [this, &run, topic = request.topic, shared]() { return publish_one(run, topic, shared); });
+    }
+    std::exception_ptr stopped;  // a cancelled caller still joins what it started
+    try {
+      co_await lanes.below(1);
+    } catch (...) {
+      stopped = std::current_exception();
+    }
+    if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await lanes.close(0s);
+    if (stopped) std::rethrow_exception(stopped);
+    co_return std::move(run.failed);
+  }
+
+  Settings settings_;
+  const ComponentContext context_;
+  kafka::Config config_;
+  KafkaRetry retry_;
+  std::unique_ptr<RE2> excluded_;
+  std::unique_ptr<kafka::Producer> producer_;
+  std::mutex mutex_;  // guards the making of the consumer
+  std::unique_ptr<kafka::Consumer> consumer_;
+};
+
+}  // namespace
+
+void register_kafka(Catalog& catalog) { catalog.add<KafkaBroker>(); }
+
+}  // namespace mecha::pubsub

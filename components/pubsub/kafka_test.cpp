@@ -1,0 +1,152 @@
+// The Kafka broker against a real server (MECHA_TEST_KAFKA), and its settings without one.
+#include <cstdlib>
+
+#include "components/catalog.hpp"
+#include "components/pubsub/kafka_subscription.hpp"
+#include "components/pubsub/pubsub.hpp"
+#include "runtime/async/within.hpp"
+#include "tests/catch.hpp"
+#include "tests/conformance/pubsub_suite.hpp"
+#include "tests/run.hpp"
+
+namespace mecha::pubsub {
+void register_kafka(Catalog& catalog);
+}
+
+using namespace mecha;
+using namespace mecha::pubsub;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Items = std::vector<std::pair<std::string, std::string>>;
+
+std::string server() {
+  const char* address = std::getenv("MECHA_TEST_KAFKA");
+  return address == nullptr ? "127.0.0.1:9092" : address;
+}
+
+Result<std::shared_ptr<Component>> create(Shards& shards, Items more) {
+  Catalog catalog;
+  register_kafka(catalog);
+  ComponentSpec spec;
+  spec.name = "bus";
+  spec.type = "pubsub.kafka";
+  for (auto& [name, value] : more) spec.metadata.push_back({.name = name, .value = value});
+  return catalog.make(spec, {shards, "bus", "pubsub.kafka", "conformance", "", {}});
+}
+
+std::shared_ptr<PubSub> make(Shards& shards, std::string group, Items more = {}) {
+  more.insert(more.end(), {{"brokers", server()}, {"authType", "none"}, {"consumerGroup", group}, {"backOffDuration", "50ms"}});
+  auto made = create(shards, std::move(more));
+  INFO((made ? std::string() : made.error().message));
+  REQUIRE(made.has_value());
+  return std::dynamic_pointer_cast<PubSub>(*made);
+}
+
+std::string start_error(Items items) {
+  Shards shards(1);
+  auto made = create(shards, std::move(items));
+  if (!made) return made.error().message;
+  const auto started = testing::run(shards.context(0), (*made)->start());
+  return started ? std::string() : started.error().message;
+}
+
+struct Seen {
+  std::vector<Message> messages;
+  int failures = 0;
+};
+
+asio::awaitable<Verdict> see(Seen& seen, Message message) {
+  if (seen.failures > 0) {
+    --seen.failures;
+    co_return Verdict::failed;
+  }
+  seen.messages.push_back(std::move(message));
+  co_return Verdict::done;
+}
+
+asio::awaitable<void> metadata(std::shared_ptr<PubSub> bus) {
+  REQUIRE((co_await bus->start()).has_value());
+  const auto topic = "conformance-" + text::uuid();
+  Seen seen;
+  auto made = co_await bus->subscribe({topic, {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+  REQUIRE(made.has_value());
+  const auto first = co_await bus->publish({topic, "x", {}, Metadata{{"partitionKey", "k"}, {"a", "b"}, {"x-internal", "no"}}});
+  REQUIRE(first.has_value());
+  const auto tombstone = co_await bus->publish({topic, "null", {}, Metadata{{"partitionKey", "k"}}});
+  REQUIRE(tombstone.has_value());
+  for (int i = 0; i < 2000 && seen.messages.size() < 2; ++i) co_await sleep_for(5ms);
+  REQUIRE(seen.messages.size() == 2);
+  const auto& got = *seen.messages[0].metadata;
+  CHECK(got.at("__key") == "k");
+  CHECK(got.at("partitionKey") == "k");
+  CHECK(got.at("a") == "b");
+  CHECK_FALSE(got.contains("x-internal"));
+  CHECK(got.at("__topic") == topic);
+  CHECK(got.at("__offset") == "0");
+  CHECK(got.contains("__partition"));
+  CHECK(got.contains("__timestamp"));
+  CHECK(seen.messages[1].data == "null");
+  const auto nowhere = co_await bus->publish({topic, "x", {}, Metadata{{"partitionNumber", "-1"}}});
+  CHECK_FALSE(nowhere.has_value());
+  co_await (*made)->stop(5s);
+  co_await bus->stop();
+}
+
+asio::awaitable<void> skipping(std::shared_ptr<PubSub> bus) {
+  REQUIRE((co_await bus->start()).has_value());
+  const auto topic = "conformance-" + text::uuid();
+  Seen seen;
+  seen.failures = 1;
+  auto made = co_await bus->subscribe({topic, {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+  REQUIRE(made.has_value());
+  for (const char* data : {"lost", "kept"}) {
+    const auto sent = co_await bus->publish({topic, data, {}, Metadata{{"partitionKey", "k"}}});
+    REQUIRE(sent.has_value());
+  }
+  for (int i = 0; i < 2000 && seen.messages.empty(); ++i) co_await sleep_for(5ms);
+  REQUIRE(seen.messages.size() == 1);
+  CHECK(seen.messages[0].data == "kept");
+  co_await (*made)->stop(5s);
+  co_await bus->stop();
+}
+
+}  // namespace
+
+TEST_CASE("pubsub.kafka keeps the broker contract", "[pubsub][kafka][needs-kafka]") {
+  const auto group = "conformance-" + text::uuid();
+  conformance::pubsub_contract(
+      {.make = [group](Shards& shards) { return make(shards, group); }, .redelivers_failed = true, .patience = 40s}
+  );
+}
+
+TEST_CASE("metadata travel as headers, keys and positions as metadata", "[pubsub][kafka][needs-kafka]") {
+  Shards shards(1);
+  testing::run(shards.context(0), metadata(make(shards, "g-" + text::uuid(), {{"excludeHeaderMetaRegex", "^x-"}})), 60s);
+}
+
+TEST_CASE("without retries a failed message is skipped", "[pubsub][kafka][needs-kafka]") {
+  Shards shards(1);
+  testing::run(shards.context(0), skipping(make(shards, "g-" + text::uuid(), {{"consumeRetryEnabled", "false"}})), 60s);
+}
+
+TEST_CASE("settings of pubsub.kafka that cannot work are refused", "[pubsub][kafka]") {
+  CHECK(start_error({{"authType", "none"}}).find("missing 'brokers' attribute") != std::string::npos);
+  CHECK(start_error({{"brokers", "127.0.0.1:1"}}).find("missing 'authType' attribute") != std::string::npos);
+  CHECK(start_error({{"brokers", "127.0.0.1:1"}, {"authType", "password"}}).find("missing SASL Username") != std::string::npos);
+  CHECK(start_error({{"brokers", "127.0.0.1:1"}, {"authType", "mtls"}, {"caCert", "x"}}).find("not PEM") != std::string::npos);
+}
+
+TEST_CASE("pauses between attempts", "[pubsub][kafka]") {
+  KafkaRetry retry;
+  CHECK(retry.next(1000, 24h) == 5s);
+  retry.retries_max = 2;
+  CHECK(retry.next(2, 0s) == 5s);
+  CHECK_FALSE(retry.next(3, 0s).has_value());
+  retry = {.exponential = true, .pause = 100ms, .pause_max = 1s, .multiplier = 10, .randomization = 0};
+  CHECK(retry.next(1, 0s) == 100ms);
+  CHECK(retry.next(2, 0s) == 1s);
+  CHECK(retry.next(9, 0s) == 1s);
+  CHECK_FALSE(retry.next(2, 16min).has_value());
+}
