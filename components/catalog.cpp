@@ -65,10 +65,6 @@ std::vector<std::filesystem::path> module_folders() {
 
 }  // namespace
 
-bool Catalog::is_category(std::string_view text) {
-  return std::ranges::find(kCategories, text, &Category::name) != kCategories.end();
-}
-
 void Catalog::add_entry(Entry entry) {
   const auto shared = std::make_shared<const Entry>(std::move(entry));
   entries_.emplace(text::lower(shared->info.type), shared);

@@ -95,9 +95,6 @@ class Catalog {
   std::string describe_markdown(std::string_view category);
   std::vector<std::string> categories();
 
-  // Whether the text is one of the categories of the contract ("state", "pubsub", ...).
-  static bool is_category(std::string_view text);
-
  private:
   void add_entry(Entry entry);
   const Entry* look_up(std::string_view type, std::string_view version) const;

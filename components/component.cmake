@@ -77,4 +77,8 @@ void mecha::register_builtin([[maybe_unused]] Catalog& catalog) {
   list(TRANSFORM libraries PREPEND mecha_)
   add_library(mecha_components STATIC ${CMAKE_CURRENT_BINARY_DIR}/builtin.cpp)
   target_link_libraries(mecha_components PUBLIC mecha_catalog ${libraries})
+  get_property(module_targets GLOBAL PROPERTY MECHA_MODULE_TARGETS)
+  if(module_targets)
+    add_dependencies(mecha_components ${module_targets})
+  endif()
 endfunction()

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
-#include <set>
 
 #include "runtime/base/text.hpp"
 #include "runtime/resources/documents.hpp"
@@ -19,14 +17,6 @@ using documents::read_component;
 using documents::read_endpoint;
 using documents::read_resiliency;
 using documents::read_subscription;
-
-// A document that holds nothing but comments and blanks.
-bool blank(std::string_view text) {
-  return std::ranges::all_of(text::split(text, '\n'), [](std::string_view line) {
-    line = text::trim(line);
-    return line.empty() || line.starts_with('#');
-  });
-}
 
 void warn(Batch& batch, const std::string& file, std::string_view what) {
   batch.notices.push_back(
@@ -42,12 +32,6 @@ std::string name_fault(std::string_view name) {
     if (name.find(part) != std::string_view::npos) faults.push_back("may not contain '" + std::string(part) + "'");
   }
   return text::join(faults, ", ");
-}
-
-void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out) {
-  for (const auto& [field, line] : findings.unknown) {
-    out.push_back({.text = Location{file, line}.text() + ": " + field + " is not a field of " + std::string(what)});
-  }
 }
 
 // Whether the document may be used; says why not.
@@ -147,12 +131,6 @@ std::vector<SubscriptionSpec> by_name(std::vector<SubscriptionSpec> first, std::
   return list;
 }
 
-Result<std::string> read_text(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "open " + path.string() + ": no such file or directory");
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
 Result<void> read_directory(const std::string& directory, Batch& batch) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
@@ -171,7 +149,7 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
       batch.notices.push_back({.text = "A non-YAML Component file " + name + " was detected, it will not be loaded"});
       continue;
     }
-    const auto text = read_text(path);
+    const auto text = read_text(path.string());
     if (text) {
       read_file(*text, path.string(), batch);
     } else {
@@ -183,10 +161,22 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
 
 }  // namespace
 
+void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out) {
+  for (const auto& [field, line] : findings.unknown) {
+    out.push_back({.text = Location{file, line}.text() + ": " + field + " is not a field of " + std::string(what)});
+  }
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Code::not_found, "open " + path + ": no such file or directory");
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
 void read_file(std::string_view text, const std::string& file, Batch& into) {
   bool first = true;
   for (const auto& document : yaml::split_documents(text)) {
-    if (blank(document.text)) continue;
+    if (document.blank()) continue;
     const auto root = yaml::parse(document.text, document.first_line);
     if (!root) {
       warn(into, file, root.error().message);
@@ -219,91 +209,12 @@ Result<LoadedResources> settle(Batch batch, const LoadOptions& options) {
   return out;
 }
 
-Result<ConfigurationSpec> read_configurations(
-    const std::vector<std::pair<std::string, std::string>>& files, const Environment& environment,
-    std::vector<Notice>& notices
-) {
-  ConfigurationSpec out;
-  std::vector<std::pair<std::string, yaml::Node>> roots;
-  for (const auto& [file, raw] : files) {
-    for (const auto& document : yaml::split_documents(expand_variables(raw, environment))) {
-      if (blank(document.text)) continue;
-      auto root = yaml::parse(document.text, document.first_line);
-      if (!root) return fail(std::move(root).error().context(file));
-      roots.emplace_back(file, *std::move(root));
-      break;
-    }
-  }
-  std::vector<std::string> problems;
-  const auto each = [&](auto read) {
-    for (const auto& [file, root] : roots) {
-      Findings findings;
-      View doc(findings, &root);
-      View spec = doc.object("spec");
-      read(spec);
-      for (const auto& problem : findings.problems) problems.push_back(file + ": " + problem);
-      note_unknown(findings, file, "Configuration", notices);
-    }
-  };
-  each([&](View& spec) { documents::read_configuration(spec, out); });
-  each([&](View& spec) {
-    View metrics = spec.object("metrics");
-    documents::read_metrics(metrics, out);
-  });
-  if (!problems.empty()) return fail(Code::invalid_argument, text::join(problems, "; "));
-  return out;
-}
-
-namespace {
-
-Result<void> check_scopes(const ConfigurationSpec& configuration) {
-  std::set<std::string> stores;
-  for (const auto& scope : configuration.secret_scopes) {
-    if (!stores.insert(scope.store).second) {
-      return fail(Code::invalid_argument, scope.store + " storeName is repeated in secrets configuration");
-    }
-    const auto& access = scope.default_access;
-    if (!access.empty() && !text::equals_nocase(access, "allow") && !text::equals_nocase(access, "deny")) {
-      return fail(Code::invalid_argument, "defaultAccess " + access + " can be either allow or deny");
-    }
-  }
-  return {};
-}
-
-Result<ConfigurationSpec> load_files(
-    const std::vector<std::string>& files, const Environment& environment, std::vector<Notice>& notices
-) {
-  std::vector<std::pair<std::string, std::string>> texts;
-  for (const auto& file : files) {
-    MECHA_TRY(auto text, read_text(file));
-    texts.emplace_back(file, std::move(text));
-  }
-  MECHA_TRY(auto out, read_configurations(texts, environment, notices));
-  MECHA_TRY_VOID(check_scopes(out));
-  return out;
-}
-
-}  // namespace
 }  // namespace loading
 
 Result<LoadedResources> load_resources(const LoadOptions& options) {
   loading::Batch batch;
   for (const auto& directory : options.directories) MECHA_TRY_VOID(loading::read_directory(directory, batch));
   return loading::settle(std::move(batch), options);
-}
-
-Result<ConfigurationSpec> load_configuration(
-    const std::vector<std::string>& files, const Environment& environment, std::vector<Notice>& notices
-) {
-  auto out = loading::load_files(files, environment, notices);
-  if (!out) return fail(std::move(out).error().context("error loading configuration"));
-  for (const auto* feature : {"HotReload", "WorkflowsRemoteActivityReminder"}) out->features.try_emplace(feature, true);
-  return out;
-}
-
-bool feature_enabled(const ConfigurationSpec& configuration, std::string_view name) {
-  const auto found = configuration.features.find(name);
-  return found != configuration.features.end() && found->second;
 }
 
 }  // namespace mecha

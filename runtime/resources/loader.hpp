@@ -14,6 +14,8 @@
 
 namespace mecha {
 
+struct Findings;
+
 // Something to log; texts that the contract gives are exact.
 struct Notice {
   enum class Level : std::uint8_t { info, warning, error };
@@ -59,6 +61,9 @@ struct Batch {
   std::vector<Notice> notices;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
+Result<std::string> read_text(const std::string& path);
+// A warning for each field that nobody asked for. `what` names the resource.
+void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out);
 // Filters, duplicates and scopes over what was read.
 Result<LoadedResources> settle(Batch batch, const LoadOptions& options);
 Result<ConfigurationSpec> read_configurations(

@@ -164,6 +164,13 @@ Result<Node> parse(std::string_view text, int first_line) {
   }
 }
 
+bool Document::blank() const {
+  return std::ranges::all_of(text::split(text, '\n'), [](std::string_view line) {
+    line = text::trim(line);
+    return line.empty() || line.starts_with('#');
+  });
+}
+
 std::vector<Document> split_documents(std::string_view text) {
   std::vector<Document> list(1);
   int line = 1;

@@ -46,6 +46,7 @@ Result<Node> parse(std::string_view text, int first_line = 1);
 struct Document {
   std::string text;
   int first_line = 1;
+  bool blank() const;  // nothing but comments and blanks
 };
 // Splits at lines that begin with "---"; the rest of such a line is dropped. The first part may be empty.
 std::vector<Document> split_documents(std::string_view text);
