@@ -2,12 +2,9 @@
 #include <chrono>
 #include <mutex>
 
-#include <re2/re2.h>
-
 #include "components/catalog.hpp"
-#include "components/kafka/consumer.hpp"
-#include "components/kafka/producer.hpp"
-#include "components/kafka/settings.hpp"
+#include "components/kafka/records.hpp"
+#include "components/kafka/retry.hpp"
 #include "components/pubsub/kafka_subscription.hpp"
 #include "components/pubsub/lanes.hpp"
 #include "components/pubsub/pubsub.hpp"
@@ -21,36 +18,6 @@ using namespace std::chrono_literals;
 constexpr int kBatchMessages = 80;
 constexpr std::chrono::milliseconds kBatchAwait{10'000};
 constexpr std::size_t kParallelPublishes = 1000;
-
-Result<std::chrono::milliseconds> time_of(const std::string& text, std::string_view name, std::chrono::milliseconds otherwise) {
-  if (text.empty()) return otherwise;
-  const auto time = text::duration_or(text, 1ms);
-  if (!time) return fail(Code::invalid_argument, "kafka error: " + std::string(name) + " is no duration: " + text);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(*time);
-}
-
-Result<KafkaRetry> retry_of(const kafka::Settings& s) {
-  KafkaRetry retry;
-  retry.enabled = s.consume_retry.value_or(true);
-  retry.exponential = s.backoff_policy == "exponential";
-  MECHA_TRY(const auto constant, time_of(s.backoff_duration, "backOffDuration", 5s));
-  MECHA_TRY(const auto initial, time_of(s.backoff_initial, "backOffInitialInterval", 500ms));
-  retry.pause = retry.exponential ? initial : constant;
-  MECHA_TRY(retry.pause_max, time_of(s.backoff_interval_max, "backOffMaxInterval", 60s));
-  MECHA_TRY(retry.elapsed_max, time_of(s.backoff_elapsed_max, "backOffMaxElapsedTime", 15min));
-  retry.retries_max = text::to_int(s.backoff_retries_max).value_or(-1);
-  retry.multiplier = text::to_double(s.backoff_multiplier).value_or(1.5);
-  retry.randomization = text::to_double(s.backoff_randomization).value_or(0.5);
-  return retry;
-}
-
-// As the query of a URL is escaped.
-std::string query_escape(std::string_view text) { return text::replace_all(text::escape(text), "%20", "+"); }
-
-const std::string* value_of(const Metadata& metadata, std::string_view name) {
-  const auto item = metadata.find(name);
-  return item == metadata.end() ? nullptr : &item->second;
-}
 
 struct KafkaSettings : kafka::Settings {};
 
@@ -67,11 +34,8 @@ class KafkaBroker final : public PubSub {
 
   Async<void> start() override {
     MECHA_CO_TRY(config_, kafka::make_config(settings_));
-    MECHA_CO_TRY(retry_, retry_of(settings_));
-    if (!settings_.exclude_headers.empty()) {
-      excluded_ = std::make_unique<RE2>(settings_.exclude_headers, RE2::Quiet);
-      if (!excluded_->ok()) co_return fail(Code::invalid_argument, "kafka error: excludeHeaderMetaRegex: " + excluded_->error());
-    }
+    MECHA_CO_TRY(retry_, kafka::make_retry(settings_, true));
+    MECHA_CO_TRY(records_, kafka::Records::make(settings_));
     Bridge bridge("kafka-start");
     MECHA_CO_TRY(producer_, co_await bridge.call<std::unique_ptr<kafka::Producer>>([this] {
       return kafka::Producer::make(config_, context_.log);
@@ -89,7 +53,8 @@ class KafkaBroker final : public PubSub {
   }
 
   Async<void> publish(PublishRequest request) override {
-    MECHA_CO_TRY(auto record, make_record(std::move(request.topic), std::move(request.data), request.metadata));
+    const auto metadata = std::move(request.metadata).value_or(Metadata());
+    MECHA_CO_TRY(auto record, records_.outgoing(std::move(request.topic), std::move(request.data), metadata));
     co_return co_await producer_->send(std::move(record));
   }
 
@@ -138,44 +103,8 @@ class KafkaBroker final : public PubSub {
     return *consumer_;
   }
 
-  bool is_excluded(const std::string& name) const { return excluded_ != nullptr && RE2::PartialMatch(name, *excluded_); }
-
-  Result<kafka::Outgoing> make_record(std::string topic, std::string data, const std::optional<Metadata>& metadata) const {
-    kafka::Outgoing record;
-    record.topic = std::move(topic);
-    if (data != "null") record.value = std::move(data);
-    if (!metadata) return record;
-    const auto* key = value_of(*metadata, "partitionKey");
-    if (key == nullptr) key = value_of(*metadata, "__key");
-    if (key != nullptr && !key->empty()) record.key = *key;
-    if (const auto* number = value_of(*metadata, "partitionNumber")) {
-      const auto partition = text::to_int(*number);
-      if (!partition || *partition < 0 || *partition > INT32_MAX) {
-        return fail(Code::failed_precondition, "invalid partition number: " + *number);
-      }
-      record.partition = static_cast<std::int32_t>(*partition);
-    }
-    for (const auto& [name, value] : *metadata) {
-      if (!is_excluded(name)) record.headers.emplace_back(name, value);
-    }
-    return record;
-  }
-
   Message read(const kafka::Record& record) const {
-    Message message;
-    message.topic = record.topic;
-    message.data = record.value.value_or("null");
-    auto& metadata = message.metadata.emplace();
-    const bool escape = settings_.escape_headers;
-    for (const auto& [name, value] : record.headers) {
-      if (!is_excluded(name)) metadata[name] = escape ? query_escape(value) : value;
-    }
-    if (record.key) metadata["__key"] = escape ? query_escape(*record.key) : *record.key;
-    metadata["__topic"] = record.topic;
-    metadata["__partition"] = std::to_string(record.partition);
-    metadata["__offset"] = std::to_string(record.offset);
-    metadata["__timestamp"] = std::to_string(record.timestamp_ms);
-    return message;
+    return {.topic = record.topic, .data = record.value.value_or("null"), .metadata = records_.metadata(record)};
   }
 
   struct BulkRun {
@@ -207,8 +136,8 @@ class KafkaBroker final : public PubSub {
   Settings settings_;
   const ComponentContext context_;
   kafka::Config config_;
-  KafkaRetry retry_;
-  std::unique_ptr<RE2> excluded_;
+  kafka::Retry retry_;
+  kafka::Records records_;
   std::unique_ptr<kafka::Producer> producer_;
   std::mutex mutex_;  // guards the making of the consumer
   std::unique_ptr<kafka::Consumer> consumer_;

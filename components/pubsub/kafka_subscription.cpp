@@ -1,8 +1,6 @@
 #include "components/pubsub/kafka_subscription.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <random>
 
 #include <boost/asio/post.hpp>
 
@@ -24,24 +22,13 @@ std::string lane_of(const kafka::Record& record, bool by_key) {
 
 }  // namespace
 
-std::optional<std::chrono::milliseconds> KafkaRetry::next(std::int64_t number, Time::duration elapsed) const {
-  if (!enabled || (retries_max >= 0 && number > retries_max)) return std::nullopt;
-  if (!exponential) return pause;
-  if (elapsed_max.count() > 0 && elapsed > elapsed_max) return std::nullopt;
-  thread_local std::minstd_rand random{std::random_device{}()};
-  const double spread = std::uniform_real_distribution<double>(1 - randomization, 1 + randomization)(random);
-  const double most = static_cast<double>(pause_max.count());
-  const double grown = static_cast<double>(pause.count()) * std::pow(multiplier, static_cast<double>(number - 1));
-  return std::chrono::milliseconds(static_cast<std::int64_t>(std::min(grown, most) * spread));
-}
-
 // Shared with records that are on their way from the consumer's thread.
 struct KafkaSubscription::Inner : std::enable_shared_from_this<Inner> {
-  Inner(Executor on, kafka::Consumer& c, KafkaRetry r, Log l) : executor(on), consumer(c), retry(r), log(std::move(l)), lanes(on, kParallel) {}
+  Inner(Executor on, kafka::Consumer& c, kafka::Retry r, Log l) : executor(on), consumer(c), retry(r), log(std::move(l)), lanes(on, kParallel) {}
 
   Executor executor;
   kafka::Consumer& consumer;
-  const KafkaRetry retry;
+  const kafka::Retry retry;
   const Log log;
   Read read;
   Handler handler;
@@ -153,7 +140,7 @@ struct KafkaSubscription::Inner : std::enable_shared_from_this<Inner> {
 };
 
 KafkaSubscription::KafkaSubscription(
-    Executor executor, kafka::Consumer& consumer, KafkaRetry retry, Log log, Read read, Handler handler,
+    Executor executor, kafka::Consumer& consumer, kafka::Retry retry, Log log, Read read, Handler handler,
     BulkHandler bulk_handler, BulkLimits limits
 )
     : inner_(std::make_shared<Inner>(executor, consumer, retry, std::move(log))) {

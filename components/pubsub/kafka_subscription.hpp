@@ -13,23 +13,11 @@
 #include <string>
 
 #include "components/kafka/consumer.hpp"
+#include "components/kafka/retry.hpp"
 #include "components/pubsub/lanes.hpp"
 #include "components/pubsub/pubsub.hpp"
 
 namespace mecha::pubsub {
-
-// Pauses between attempts at a message that failed.
-struct KafkaRetry {
-  bool enabled = true;
-  bool exponential = false;
-  std::chrono::milliseconds pause{5000};  // constant, or the first
-  std::chrono::milliseconds pause_max{60'000}, elapsed_max{15 * 60'000};
-  double multiplier = 1.5, randomization = 0.5;
-  std::int64_t retries_max = -1;  // -1: without end
-
-  // Before retry `number`, from 1; empty when there is none.
-  std::optional<std::chrono::milliseconds> next(std::int64_t number, std::chrono::steady_clock::duration elapsed) const;
-};
 
 class KafkaSubscription final : public Subscription {
  public:
@@ -37,7 +25,7 @@ class KafkaSubscription final : public Subscription {
 
   // `consumer` outlives it. Either handler is empty.
   KafkaSubscription(
-      Executor executor, kafka::Consumer& consumer, KafkaRetry retry, Log log, Read read, Handler handler,
+      Executor executor, kafka::Consumer& consumer, kafka::Retry retry, Log log, Read read, Handler handler,
       BulkHandler bulk_handler, BulkLimits limits
   );
 

@@ -139,7 +139,7 @@ TEST_CASE("settings of pubsub.kafka that cannot work are refused", "[pubsub][kaf
 }
 
 TEST_CASE("pauses between attempts", "[pubsub][kafka]") {
-  KafkaRetry retry;
+  kafka::Retry retry;
   CHECK(retry.next(1000, 24h) == 5s);
   retry.retries_max = 2;
   CHECK(retry.next(2, 0s) == 5s);
