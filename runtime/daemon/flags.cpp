@@ -223,7 +223,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 // Usage ends in the error itself, as scripts expect; the suggestion stands on the line before it.
 std::string unknown_flag(const std::vector<Flag>& flags, const std::string& name) {
   std::string_view best;
-  std::size_t least = 4;
+  // Up to a third of the letters may be wrong.
+  std::size_t least = name.size() / 3 + 1;
   for (const auto& flag : flags) {
     if (flag.hidden) continue;
     if (const auto d = distance(flag.name, name); d < least) {
