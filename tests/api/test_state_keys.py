@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from sidecar import component, documents
+from sidecar import component
 
 # keyPrefix | app id | NAMESPACE | stored key of `k`
 PREFIXES = [("default", None, "app", None, "app||k"), ("appid", "appid", "app", None, "app||k"), ("APPID", "APPID", "app", None, "app||k"), ("name", "name", "app", None, "Store||k"), ("none", "none", "app", None, "k"),
@@ -52,7 +52,6 @@ def test_store_look_up(stores, which, name, status, code, message, reason, metho
 
 def test_an_out_of_scope_store_does_not_exist(launch):
     parts = [component("Store", "state.in-memory"), component("other", "state.in-memory", extra="scopes: [someone]\n")]
-    assert documents(parts)
     assert launch.sidecar(resources=parts).get("/v1.0/state/other/k").error()[:2] == (400, "ERR_STATE_STORE_NOT_FOUND")
 
 
