@@ -18,6 +18,7 @@ bool cooperative(rd_kafka_t* handle) { return std::string_view(rd_kafka_rebalanc
 }  // namespace
 
 void Consumer::assigned(List* list) {
+  joining_ = false;
   place_new(list);
   {
     const std::lock_guard lock(mutex_);

@@ -15,7 +15,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAssignWait = 10s;
-constexpr int kPollMs = 1000;
+constexpr auto kAddDelay = 20ms;
+constexpr auto kRemoveDelay = 500ms;
+constexpr auto kSettleWait = 3s;
+constexpr int kPollMs = 1000, kChangeMs = 10;
 
 struct ListDeleter {
   void operator()(rd_kafka_topic_partition_list_t* list) const { rd_kafka_topic_partition_list_destroy(list); }
@@ -92,10 +95,7 @@ Async<int> Consumer::add(std::string topic, Receiver receiver) {
     create_topic(topic);
     const int number = next_number_++;
     targets_[number] = {topic, receiver};
-    if (auto subscribed = subscribe(); !subscribed) {
-      targets_.erase(number);
-      return fail(std::move(subscribed).error());
-    }
+    subscribe_soon(kAddDelay);
     if (!std::exchange(polling_, true)) bridge_.post([this] { poll(); });
     return number;
   });
@@ -114,17 +114,14 @@ Async<void> Consumer::remove(int number, std::chrono::steady_clock::duration gra
     if (found == targets_.end() || handle_ == nullptr) return {};
     const std::string topic = found->second.topic;
     targets_.erase(found);
-    const bool others = std::ranges::any_of(targets_, [&](const auto& entry) { return entry.second.topic == topic; });
     drain([&](const Progress& progress) { return progress.topic == topic; }, grace);
+    rd_kafka_commit(handle_.get(), nullptr, 0);
     if (targets_.empty()) {
       shut();
-      return {};
+    } else {
+      subscribe_soon(kRemoveDelay);
     }
-    rd_kafka_commit(handle_.get(), nullptr, 0);
-    if (!others) return subscribe();
-    // The partitions are given out anew, among the receivers that are left.
-    rd_kafka_unsubscribe(handle_.get());
-    return subscribe();
+    return {};
   });
 }
 
@@ -177,19 +174,39 @@ void Consumer::create_topic(const std::string& topic) {
   rd_kafka_topic_destroy(handle);
 }
 
-Result<void> Consumer::subscribe() {
+void Consumer::subscribe_soon(std::chrono::milliseconds delay) {
+  const auto at = std::chrono::steady_clock::now() + delay;
+  subscribe_at_ = subscribe_at_ ? std::min(*subscribe_at_, at) : at;
+}
+
+void Consumer::subscribe() {
+  subscribe_at_.reset();
   std::set<std::string> topics;
   for (const auto& [number, target] : targets_) topics.insert(target.topic);
+  {
+    // A topic that was given up and is wanted again starts afresh.
+    const std::lock_guard lock(mutex_);
+    const bool stale = std::ranges::any_of(progress_, [&](const auto& entry) {
+      return entry.second->draining() && topics.contains(entry.first.first);
+    });
+    if (stale) rd_kafka_unsubscribe(handle_.get());
+  }
   OwnedList list(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
   for (const auto& topic : topics) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  joining_ = true;
   const auto code = rd_kafka_subscribe(handle_.get(), list.get());
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(error_of(code, "kafka: subscribe"));
-  return {};
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) owner_.log.error("kafka subscribe", {{"error", rd_kafka_err2str(code)}});
 }
 
 // Leaves the group: what was stored is committed, partitions are given up in order.
 void Consumer::shut() {
   if (handle_ == nullptr) return;
+  subscribe_at_.reset();
+  // The library breaks when it is closed in the middle of a change of topics.
+  const auto limit = std::chrono::steady_clock::now() + kSettleWait;
+  while (joining_ && std::chrono::steady_clock::now() < limit) {
+    if (auto* message = rd_kafka_consumer_poll(handle_.get(), 20)) rd_kafka_message_destroy(message);
+  }
   rd_kafka_consumer_close(handle_.get());
   {
     const std::lock_guard lock(mutex_);
@@ -205,7 +222,8 @@ void Consumer::poll() {
     polling_ = false;
     return;
   }
-  int wait = waiting_jobs_ > 0 ? 0 : kPollMs;
+  if (subscribe_at_ && std::chrono::steady_clock::now() >= *subscribe_at_) subscribe();
+  int wait = waiting_jobs_ > 0 ? 0 : subscribe_at_ ? kChangeMs : kPollMs;
   for (int i = 0; i < 500; ++i, wait = 0) {
     auto* message = rd_kafka_consumer_poll(handle_.get(), wait);
     if (message == nullptr) break;
@@ -243,7 +261,9 @@ const Consumer::Target* Consumer::target_of(const std::string& topic, std::int32
 
 bool Consumer::is_assigned(const std::string& topic) {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(progress_, [&](const auto& entry) { return entry.first.first == topic; });
+  return std::ranges::any_of(progress_, [&](const auto& entry) {
+    return entry.first.first == topic && !entry.second->draining();
+  });
 }
 
 // Ends a poll that waits, so that jobs behind it run now.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -81,7 +82,8 @@ class Consumer {
 
   // All on the consumer's thread.
   Result<void> open();
-  Result<void> subscribe();
+  void subscribe_soon(std::chrono::milliseconds delay);
+  void subscribe();
   void create_topic(const std::string& topic);
   void shut();
   void poll();
@@ -106,6 +108,9 @@ class Consumer {
   std::map<int, Target> targets_;
   int next_number_ = 1;
   bool polling_ = false;
+  // Changes of topics are told to the group together, a moment later: each one stops everybody's fetching.
+  std::optional<std::chrono::steady_clock::time_point> subscribe_at_;
+  bool joining_ = false;  // the group has not yet answered to the last change
   std::mutex mutex_;  // guards the two below
   std::map<std::pair<std::string, std::int32_t>, std::shared_ptr<Progress>> progress_;
   std::shared_ptr<rd_kafka_s> open_;  // the handle while it is open, for calls from other threads

@@ -8,7 +8,9 @@ namespace mecha::kafka {
 namespace {
 
 // As the query of a URL is escaped.
-std::string query_escape(std::string_view text) { return text::replace_all(text::escape(text), "%20", "+"); }
+std::string query_escape(std::string_view text) {
+  return text::replace_all(text::escape(text), "%20", "+");
+}
 
 const std::string* value_of(const Metadata& metadata, std::string_view name) {
   const auto item = metadata.find(name);
@@ -23,7 +25,9 @@ Result<Records> Records::make(const Settings& settings) {
   if (settings.exclude_headers.empty()) return records;
   auto excluded = std::make_shared<RE2>(settings.exclude_headers, RE2::Quiet);
   if (!excluded->ok()) {
-    return fail(Code::invalid_argument, "kafka error: excludeHeaderMetaRegex: " + excluded->error());
+    return fail(
+        Code::invalid_argument, "kafka error: excludeHeaderMetaRegex: " + excluded->error()
+    );
   }
   records.excluded_ = std::move(excluded);
   return records;
@@ -33,7 +37,8 @@ bool Records::is_excluded(const std::string& name) const {
   return excluded_ != nullptr && RE2::PartialMatch(name, *excluded_);
 }
 
-Result<Outgoing> Records::outgoing(std::string topic, std::string data, const Metadata& metadata) const {
+Result<Outgoing> Records::outgoing(std::string topic, std::string data, const Metadata& metadata)
+    const {
   Outgoing record;
   record.topic = std::move(topic);
   if (data != "null") record.value = std::move(data);

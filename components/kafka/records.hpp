@@ -1,5 +1,5 @@
-// Records: how messages of components become records and come back (contract 03, 4.3): metadata are headers, and some of them
-// say more. Immutable; from any thread.
+// Records: how messages of components become records and come back (contract 03, 4.3): metadata are
+// headers, and some of them say more. Immutable; from any thread.
 
 #pragma once
 
@@ -21,7 +21,8 @@ class Records {
  public:
   static Result<Records> make(const Settings& settings);
 
-  // Data `null` is a tombstone; `partitionKey` or `__key` is the key, `partitionNumber` the partition.
+  // Data `null` is a tombstone; `partitionKey` or `__key` is the key, `partitionNumber` the
+  // partition.
   Result<Outgoing> outgoing(std::string topic, std::string data, const Metadata& metadata) const;
   // Headers, and `__key`, `__topic`, `__partition`, `__offset`, `__timestamp`.
   Metadata metadata(const Record& record) const;

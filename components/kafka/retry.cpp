@@ -11,9 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::unexpected<Error> wrong(std::string_view name, std::string_view kind, const std::string& text) {
+std::unexpected<Error> wrong(
+    std::string_view name, std::string_view kind, const std::string& text
+) {
   return fail(
-      Code::invalid_argument, "kafka error: " + std::string(name) + " is no " + std::string(kind) + ": " + text
+      Code::invalid_argument,
+      "kafka error: " + std::string(name) + " is no " + std::string(kind) + ": " + text
   );
 }
 
@@ -35,13 +38,17 @@ Result<void> read(const std::string& text, std::string_view name, double& number
 
 }  // namespace
 
-std::optional<milliseconds> Retry::next(std::int64_t number, std::chrono::steady_clock::duration elapsed) const {
+std::optional<milliseconds> Retry::next(
+    std::int64_t number, std::chrono::steady_clock::duration elapsed
+) const {
   if (!enabled || (retries_max >= 0 && number > retries_max)) return std::nullopt;
   if (!exponential) return pause;
   if (elapsed_max.count() > 0 && elapsed > elapsed_max) return std::nullopt;
   thread_local std::minstd_rand random{std::random_device{}()};
-  const double spread = std::uniform_real_distribution<double>(1 - randomization, 1 + randomization)(random);
-  const double grown = static_cast<double>(pause.count()) * std::pow(multiplier, static_cast<double>(number - 1));
+  const double spread =
+      std::uniform_real_distribution<double>(1 - randomization, 1 + randomization)(random);
+  const double grown =
+      static_cast<double>(pause.count()) * std::pow(multiplier, static_cast<double>(number - 1));
   const double most = static_cast<double>(pause_max.count());
   return milliseconds(static_cast<std::int64_t>(std::min(grown, most) * spread));
 }

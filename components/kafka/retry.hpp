@@ -1,4 +1,5 @@
-// Pauses between attempts at a record that failed (contract 03, 4.3: consumeRetryEnabled and backOff*). Values only.
+// Pauses between attempts at a record that failed (contract 03, 4.3: consumeRetryEnabled and
+// backOff*). Values only.
 
 #pragma once
 
@@ -19,10 +20,12 @@ struct Retry {
   std::int64_t retries_max = -1;  // -1: without end
 
   // Before retry `number`, from 1; empty when there is none.
-  std::optional<milliseconds> next(std::int64_t number, std::chrono::steady_clock::duration elapsed) const;
+  std::optional<milliseconds> next(std::int64_t number, std::chrono::steady_clock::duration elapsed)
+      const;
 };
 
-// `enabled`: whether it is on where the settings do not say. Fails for a duration or number that cannot be read.
+// `enabled`: whether it is on where the settings do not say. Fails for a duration or number that
+// cannot be read.
 Result<Retry> make_retry(const Settings& settings, bool enabled);
 
 }  // namespace mecha::kafka

@@ -6,7 +6,9 @@ using namespace mecha;
 using namespace mecha::kafka;
 using namespace std::chrono_literals;
 
-TEST_CASE("without settings a failed record is tried again every five seconds, without end", "[kafka]") {
+TEST_CASE(
+    "without settings a failed record is tried again every five seconds, without end", "[kafka]"
+) {
   const auto retry = make_retry({}, true).value();
   CHECK(retry.next(1, 0s) == 5000ms);
   CHECK(retry.next(1'000'000, 24h) == 5000ms);
@@ -48,8 +50,14 @@ TEST_CASE("the exponential policy grows to its bound and ends with its time", "[
 TEST_CASE("settings that cannot be read are named", "[kafka]") {
   Settings settings;
   settings.backoff_duration = "soon";
-  CHECK(make_retry(settings, true).error().message == "kafka error: backOffDuration is no duration: soon");
+  CHECK(
+      make_retry(settings, true).error().message ==
+      "kafka error: backOffDuration is no duration: soon"
+  );
   settings = {};
   settings.backoff_retries_max = "many";
-  CHECK(make_retry(settings, true).error().message == "kafka error: backOffMaxRetries is no number: many");
+  CHECK(
+      make_retry(settings, true).error().message ==
+      "kafka error: backOffMaxRetries is no number: many"
+  );
 }
