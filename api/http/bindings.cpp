@@ -17,12 +17,16 @@ Result<bindings::InvokeRequest> parse_request(const std::string& body) {
     return fail(errors::malformed_request("json: cannot unmarshal the body into an object"));
   }
   bindings::InvokeRequest request;
-  if (const auto* operation = parsed->find_nocase("operation"); operation != nullptr && !operation->is_null()) {
-    if (!operation->is_string()) return fail(errors::malformed_request("json: operation must be a string"));
+  if (const auto* operation = parsed->find_nocase("operation");
+      operation != nullptr && !operation->is_null()) {
+    if (!operation->is_string())
+      return fail(errors::malformed_request("json: operation must be a string"));
     request.operation = operation->as_string();
   }
-  if (const auto* metadata = parsed->find_nocase("metadata"); metadata != nullptr && !metadata->is_null()) {
-    if (!metadata->is_object()) return fail(errors::malformed_request("json: metadata must be an object"));
+  if (const auto* metadata = parsed->find_nocase("metadata");
+      metadata != nullptr && !metadata->is_null()) {
+    if (!metadata->is_object())
+      return fail(errors::malformed_request("json: metadata must be an object"));
     for (const auto& [name, value] : metadata->as_object()) {
       if (!value.is_string() && !value.is_null()) {
         return fail(errors::malformed_request("json: metadata." + name + " must be a string"));
@@ -40,7 +44,8 @@ Result<bindings::InvokeRequest> parse_request(const std::string& body) {
   return request;
 }
 
-// The trace and the baggage of the call go along as metadata; a span that is all zeros, too (contract 03, 5.1).
+// The trace and the baggage of the call go along as metadata; a span that is all zeros, too
+// (contract 03, 5.1).
 Result<void> add_context(HttpRequest& http, Metadata& metadata) {
   const auto& scope = http.scope;
   if (scope.app.tracer->mode() != trace::Mode::off) {
@@ -53,7 +58,9 @@ Result<void> add_context(HttpRequest& http, Metadata& metadata) {
   }
   if (baggage.empty()) return {};
   if (const auto checked = telemetry::check_baggage(baggage); !checked) {
-    return fail(errors::malformed_request_plain("invalid baggage header: " + checked.error().message));
+    return fail(
+        errors::malformed_request_plain("invalid baggage header: " + checked.error().message)
+    );
   }
   metadata["baggage"] = std::move(baggage);
   return {};
@@ -78,7 +85,9 @@ asio::awaitable<void> invoke(bindings::OutputBindings& outputs, HttpRequest& htt
   net::Headers headers;
   for (const auto& [name, value] : outcome.metadata) headers.add("metadata." + name, value);
   if (outcome.error) {
-    co_await respond_json(http, outcome.error->status(), error_json(*outcome.error), std::move(headers));
+    co_await respond_json(
+        http, outcome.error->status(), error_json(*outcome.error), std::move(headers)
+    );
   } else if (outcome.answered) {
     co_await respond_json(http, 200, std::move(outcome.data), std::move(headers));
   } else {

@@ -1,8 +1,8 @@
-// The contract of bindings: connectors to systems outside, inwards (events for the application), outwards (operations
-// that the application asks for), or both (contract 03, section 5).
+// The contract of bindings: connectors to systems outside, inwards (events for the application),
+// outwards (operations that the application asks for), or both (contract 03, section 5).
 //
-// Threads: start(), stop(), read() and stop_reading() on shard 0; invoke() from any shard. Handlers of events run on
-// shard 0.
+// Threads: start(), stop(), read() and stop_reading() on shard 0; invoke() from any shard. Handlers
+// of events run on shard 0.
 
 #pragma once
 
@@ -18,11 +18,12 @@ namespace mecha::bindings {
 
 struct InvokeRequest {
   std::string operation;
-  std::string data;      // JSON text from HTTP callers, bytes as they are from gRPC callers
+  std::string data;  // JSON text from HTTP callers, bytes as they are from gRPC callers
   Metadata metadata;
 };
 
-// What an operation gave. `data` empty and `answered` false: nothing (204). Metadata is told even with an error.
+// What an operation gave. `data` empty and `answered` false: nothing (204). Metadata is told even
+// with an error.
 struct InvokeOutcome {
   bool answered = false;
   std::string data;
@@ -51,8 +52,8 @@ struct InputEvent {
   Metadata metadata;
 };
 
-// Gives an event to the application; the result is the body of its answer. An error means it was not handled: what
-// happens to the event then is the component's own rule.
+// Gives an event to the application; the result is the body of its answer. An error means it was
+// not handled: what happens to the event then is the component's own rule.
 using EventHandler = std::function<Async<std::string>(InputEvent)>;
 
 class InputBinding {
@@ -60,8 +61,8 @@ class InputBinding {
   virtual ~InputBinding() = default;
   // Begins to deliver; several events may be under way at once unless the component says otherwise.
   virtual Async<void> read(EventHandler handler) = 0;
-  // No new events; those under way may end within `grace`, then they are cancelled. Returns when none is left. read() may
-  // be called again.
+  // No new events; those under way may end within `grace`, then they are cancelled. Returns when
+  // none is left. read() may be called again.
   virtual asio::awaitable<void> stop_reading(std::chrono::steady_clock::duration grace) = 0;
 };
 

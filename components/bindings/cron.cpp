@@ -1,4 +1,7 @@
-// Input binding on a clock: an event each time a schedule is due (contract 03, 5.6). Every instance fires for itself.
+// Input binding on a clock: an event each time a schedule is due (contract 03, 5.6). Every instance
+// fires for itself.
+
+#include "runtime/base/cron.hpp"
 
 #include <array>
 #include <cstdio>
@@ -11,7 +14,6 @@
 #include "components/catalog.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
-#include "runtime/base/cron.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -30,7 +32,11 @@ struct CronSettings {
   static constexpr auto fields() {
     using S = CronSettings;
     return std::tuple{
-        field("schedule", &S::schedule, "Five or six fields, a descriptor such as @hourly, or @every 1m30s.")
+        field(
+            "schedule",
+            &S::schedule,
+            "Five or six fields, a descriptor such as @hourly, or @every 1m30s."
+        )
             .required("schedule not set"),
     };
   }
@@ -45,7 +51,9 @@ std::string print_utc(Time time) {
   std::tm parts{};
   ::gmtime_r(&whole, &parts);
   std::array<char, 32> text{};
-  std::string out(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts));
+  std::string out(
+      text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)
+  );
   if (nanos > 0) {
     auto part = std::to_string(nanos);
     part.insert(0, 9 - part.size(), '0');
@@ -58,7 +66,9 @@ std::string print_utc(Time time) {
 class CronBinding final : public Binding, public InputBinding {
  public:
   using Settings = CronSettings;
-  static constexpr ComponentInfo info{"bindings.cron", "v1", "An event each time a schedule is due."};
+  static constexpr ComponentInfo info{
+      "bindings.cron", "v1", "An event each time a schedule is due."
+  };
 
   CronBinding(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), executor_(context.shards.executor(0)), log_(context.log) {}
@@ -68,7 +78,9 @@ class CronBinding final : public Binding, public InputBinding {
   Async<void> start() override {
     auto parsed = cron::Schedule::parse(settings_.schedule);
     if (!parsed) {
-      co_return fail(std::move(parsed).error().context("invalid schedule format '" + settings_.schedule + "'"));
+      co_return fail(
+          std::move(parsed).error().context("invalid schedule format '" + settings_.schedule + "'")
+      );
     }
     schedule_.emplace(*std::move(parsed));
     co_return Result<void>{};
@@ -107,11 +119,15 @@ class CronBinding final : public Binding, public InputBinding {
       if (running->runs.running() < kRunsMax) {
         spawn(running->runs, executor_, fire(handler));
       } else {
-        log_.warn("the schedule is due, but too many of its events are under way; this one is left out");
+        log_.warn(
+            "the schedule is due, but too many of its events are under way; this one is left out"
+        );
       }
-      // From the time that was due, so that periods do not drift; what was slept through is not made up for.
+      // From the time that was due, so that periods do not drift; what was slept through is not
+      // made up for.
       due = schedule_->next(*due);
-      if (const auto now = std::chrono::system_clock::now(); due && *due <= now) due = schedule_->next(now);
+      if (const auto now = std::chrono::system_clock::now(); due && *due <= now)
+        due = schedule_->next(now);
     }
   }
 

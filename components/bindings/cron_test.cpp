@@ -25,8 +25,11 @@ Async<std::string> keep(std::shared_ptr<std::vector<InputEvent>> events, InputEv
   co_return std::string();
 }
 
-asio::awaitable<void> collect(InputBinding& input, std::shared_ptr<std::vector<InputEvent>> events, std::size_t wanted) {
-  const auto started = co_await input.read([events](InputEvent event) { return keep(events, std::move(event)); });
+asio::awaitable<void> collect(
+    InputBinding& input, std::shared_ptr<std::vector<InputEvent>> events, std::size_t wanted
+) {
+  const auto started =
+      co_await input.read([events](InputEvent event) { return keep(events, std::move(event)); });
   REQUIRE(started.has_value());
   for (int i = 0; i < 2000 && events->size() < wanted; ++i) co_await sleep_for(2ms);
   co_await input.stop_reading(1s);
@@ -52,7 +55,10 @@ TEST_CASE("an event of a clock is empty and tells when it was", "[bindings][cron
   REQUIRE(event.metadata.size() == 2);
   CHECK(event.metadata.at("timeZone") == "Local");
   const auto& time = event.metadata.at("readTimeUTC");
-  CHECK_THAT(time, Catch::Matchers::Matches(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,8}[1-9])? \+0000 UTC)"));
+  CHECK_THAT(
+      time,
+      Catch::Matchers::Matches(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{0,8}[1-9])? \+0000 UTC)")
+  );
 }
 
 TEST_CASE("the first run is one period after the start", "[bindings][cron]") {

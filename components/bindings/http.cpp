@@ -33,12 +33,34 @@ struct HttpSettings {
     using S = HttpSettings;
     return std::tuple{
         field("url", &S::url, "Base of the requests.").required(),
-        field("errorIfNot2XX", &S::error_if_not_2xx, "Whether an answer outside 200 to 299 is an error."),
-        field("responseTimeout", &S::response_timeout, "Limit on a request and its answer; none if absent."),
-        field("maxResponseBodySize", &S::body_max, "Longer bodies are cut: bytes or a quantity; 0 is no limit."),
-        field("MTLSRootCA", &S::root_ca, "Authorities of the server's certificate: PEM text, or a file."),
-        field("MTLSClientCert", &S::client_cert, "Client certificate: PEM text, or a file; needs MTLSClientKey."),
-        field("MTLSClientKey", &S::client_key, "Key of the client certificate: PEM text, or a file."),
+        field(
+            "errorIfNot2XX",
+            &S::error_if_not_2xx,
+            "Whether an answer outside 200 to 299 is an error."
+        ),
+        field(
+            "responseTimeout",
+            &S::response_timeout,
+            "Limit on a request and its answer; none if absent."
+        ),
+        field(
+            "maxResponseBodySize",
+            &S::body_max,
+            "Longer bodies are cut: bytes or a quantity; 0 is no limit."
+        ),
+        field(
+            "MTLSRootCA",
+            &S::root_ca,
+            "Authorities of the server's certificate: PEM text, or a file."
+        ),
+        field(
+            "MTLSClientCert",
+            &S::client_cert,
+            "Client certificate: PEM text, or a file; needs MTLSClientKey."
+        ),
+        field(
+            "MTLSClientKey", &S::client_key, "Key of the client certificate: PEM text, or a file."
+        ),
         field("MTLSRenegotiation", &S::renegotiation, "Accepted; this client never renegotiates.")
             .one_of("RenegotiateNever", "RenegotiateOnceAsClient", "RenegotiateFreelyAsClient"),
         field("securityToken", &S::token, "Sent in the header that securityTokenHeader names."),
@@ -53,7 +75,10 @@ Result<std::string> pem_of(std::string_view what, const std::string& value) {
   std::ifstream in(value, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (in && !text.empty()) return text;
-  return fail(Code::invalid_argument, std::string(what) + " is neither PEM text nor a file that can be read: " + value);
+  return fail(
+      Code::invalid_argument,
+      std::string(what) + " is neither PEM text nor a file that can be read: " + value
+  );
 }
 
 Result<net::TlsClientOptions> tls_options(const HttpSettings& settings) {
@@ -66,7 +91,10 @@ Result<net::TlsClientOptions> tls_options(const HttpSettings& settings) {
   // The key's own text must not get into a message.
   const auto& key = settings.client_key.reveal();
   auto key_pem = pem_of("MTLSClientKey", key);
-  if (!key_pem) return fail(Code::invalid_argument, "MTLSClientKey is neither PEM text nor a file that can be read");
+  if (!key_pem)
+    return fail(
+        Code::invalid_argument, "MTLSClientKey is neither PEM text nor a file that can be read"
+    );
   tls.private_key_pem = Secret(*std::move(key_pem));
   return tls;
 }
@@ -95,7 +123,8 @@ class HttpBinding final : public Binding, public OutputBinding {
     const auto most = text::quantity(settings_.body_max);
     if (!most && !settings_.body_max.empty()) {
       co_return fail(
-          Code::invalid_argument, "maxResponseBodySize is no quantity: " + text::quote(settings_.body_max)
+          Code::invalid_argument,
+          "maxResponseBodySize is no quantity: " + text::quote(settings_.body_max)
       );
     }
     body_max_ = static_cast<std::uint64_t>(std::max<std::int64_t>(most.value_or(kBodyMax), 0));
@@ -109,7 +138,8 @@ class HttpBinding final : public Binding, public OutputBinding {
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     bool strict = settings_.error_if_not_2xx;
-    if (const auto* wanted = value_of(request.metadata, "errorIfNot2XX")) strict = text::truthy(*wanted);
+    if (const auto* wanted = value_of(request.metadata, "errorIfNot2XX"))
+      strict = text::truthy(*wanted);
     auto made = make_call(std::move(request));
     if (!made) co_return failure(std::move(made).error());
     auto got = co_await client_->send(*std::move(made), body_max_, settings_.response_timeout);
@@ -123,7 +153,8 @@ class HttpBinding final : public Binding, public OutputBinding {
     if (const auto* path = value_of(metadata, "path")) {
       url.erase(url.find_last_not_of('/') + 1);
       url.append("/").append(*path, std::min(path->find_first_not_of('/'), path->size()));
-      if (url.find("..") != std::string::npos) return fail(Code::invalid_argument, "invalid path: " + *path);
+      if (url.find("..") != std::string::npos)
+        return fail(Code::invalid_argument, "invalid path: " + *path);
     }
     return url;
   }
@@ -151,7 +182,8 @@ class HttpBinding final : public Binding, public OutputBinding {
   }
 
   static InvokeOutcome judged(HttpAnswer got, bool strict) {
-    if (!strict || got.status / 100 == 2) return answer(std::move(got.body), std::move(got.metadata));
+    if (!strict || got.status / 100 == 2)
+      return answer(std::move(got.body), std::move(got.metadata));
     Error error{.code = code_of_http_status(got.status), .outcome = static_cast<int>(got.status)};
     error.message = "received status code " + std::to_string(got.status);
     return failure(std::move(error), std::move(got.metadata));
@@ -159,7 +191,7 @@ class HttpBinding final : public Binding, public OutputBinding {
 
   Settings settings_;
   Shards& shards_;
-  std::uint64_t body_max_ = 0;         // 0: none; set by start(), as is the client
+  std::uint64_t body_max_ = 0;  // 0: none; set by start(), as is the client
   std::optional<HttpClient> client_;
 };
 

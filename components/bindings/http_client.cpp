@@ -21,8 +21,18 @@ bool is_redirect(unsigned status) {
 // The connection's own, or of the origin alone.
 bool is_reserved(std::string_view name) {
   constexpr std::array<std::string_view, 8> names{
-      "host", "content-length", "transfer-encoding", "trailer", "connection", "upgrade", "keep-alive", "te"};
-  return std::ranges::any_of(names, [name](auto other) { return text::equals_nocase(name, other); });
+      "host",
+      "content-length",
+      "transfer-encoding",
+      "trailer",
+      "connection",
+      "upgrade",
+      "keep-alive",
+      "te"
+  };
+  return std::ranges::any_of(names, [name](auto other) {
+    return text::equals_nocase(name, other);
+  });
 }
 
 bool is_token(std::string_view name) {
@@ -33,7 +43,9 @@ bool is_token(std::string_view name) {
 }
 
 bool is_value(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(value, [](unsigned char c) {
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+  });
 }
 
 Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
@@ -44,10 +56,14 @@ Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
   head.scheme = url.scheme;
   for (const auto& [name, value] : call.headers) {
     if (!is_token(name)) {
-      return fail(Code::invalid_argument, "net/http: invalid header field name " + text::quote(name));
+      return fail(
+          Code::invalid_argument, "net/http: invalid header field name " + text::quote(name)
+      );
     }
     if (!is_value(value)) {
-      return fail(Code::invalid_argument, "net/http: invalid header field value for " + text::quote(name));
+      return fail(
+          Code::invalid_argument, "net/http: invalid header field value for " + text::quote(name)
+      );
     }
     if (!is_reserved(name)) head.headers.add(name, value);
   }
@@ -64,7 +80,8 @@ Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
 Metadata metadata_of(const net::ResponseHead& head) {
   Metadata metadata;
   metadata["statusCode"] = std::to_string(head.status);
-  metadata["status"] = std::to_string(head.status) + " " + std::string(trace::status_text(head.status));
+  metadata["status"] =
+      std::to_string(head.status) + " " + std::string(trace::status_text(head.status));
   for (const auto& [name, value] : head.headers) {
     const auto [it, fresh] = metadata.try_emplace(text::canonical_header(name), value);
     if (!fresh) it->second.append(", ").append(value);
@@ -86,7 +103,8 @@ Async<std::string> read_body(net::ClientCall& call, std::uint64_t body_max) {
   }
 }
 
-// What the next request is after a redirect (the rules of browsers: only 307 and 308 keep method and body).
+// What the next request is after a redirect (the rules of browsers: only 307 and 308 keep method
+// and body).
 void redirect(HttpCall& call, const Url& from, const Url& to, unsigned status) {
   if (status < 307) {
     if (call.method != "HEAD") call.method = "GET";
@@ -95,7 +113,8 @@ void redirect(HttpCall& call, const Url& from, const Url& to, unsigned status) {
     call.headers.erase("content-type");
   }
   if (text::equals_nocase(from.host, to.host)) return;
-  for (const auto* name : {"authorization", "www-authenticate", "cookie", "cookie2"}) call.headers.erase(name);
+  for (const auto* name : {"authorization", "www-authenticate", "cookie", "cookie2"})
+    call.headers.erase(name);
 }
 
 }  // namespace
@@ -107,7 +126,9 @@ std::shared_ptr<net::Client> HttpClient::client(const Url& url) {
   net::ClientOptions options;
   if (url.scheme == "https") options.tls = tls_;
   if (clients_.size() >= kClientsMax) clients_.clear();
-  auto made = std::make_shared<net::Client>(shards_, net::Origin{.host = url.host, .port = url.port}, options);
+  auto made = std::make_shared<net::Client>(
+      shards_, net::Origin{.host = url.host, .port = url.port}, options
+  );
   return clients_[std::move(key)] = std::move(made);
 }
 
@@ -120,7 +141,8 @@ Async<HttpAnswer> HttpClient::send(
   const auto shown = parsed ? parsed->shown() : call.url;
   auto answered = limit ? co_await within(*limit, follow(std::move(call), body_max))
                         : co_await follow(std::move(call), body_max);
-  if (!answered) co_return fail(std::move(answered).error().context(verb + " " + text::quote(shown)));
+  if (!answered)
+    co_return fail(std::move(answered).error().context(verb + " " + text::quote(shown)));
   co_return std::move(answered);
 }
 
@@ -131,7 +153,8 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
     const auto pool = client(url);
     MECHA_CO_TRY(auto sent, co_await pool->open(std::move(head)));
     if (!call.body.empty()) {
-      // A server may answer before it has read all: what it says counts, not that it stopped reading.
+      // A server may answer before it has read all: what it says counts, not that it stopped
+      // reading.
       const auto written = co_await sent->write(call.body);
       if (written) (void)co_await sent->finish_writing();
     }

@@ -1,4 +1,5 @@
-// Whole requests to any URL with the habits of the reference's client: redirects are followed, long bodies are cut.
+// Whole requests to any URL with the habits of the reference's client: redirects are followed, long
+// bodies are cut.
 
 #pragma once
 
@@ -32,11 +33,15 @@ struct HttpAnswer {
 class HttpClient {
  public:
   // `tls` is used for https.
-  HttpClient(Shards& shards, std::shared_ptr<net::TlsContext> tls) : shards_(shards), tls_(std::move(tls)) {}
+  HttpClient(Shards& shards, std::shared_ptr<net::TlsContext> tls)
+      : shards_(shards), tls_(std::move(tls)) {}
 
-  // At most `body_max` bytes of the body, 0 is all; within `limit`. Fails with `Get "<url>": <cause>`.
+  // At most `body_max` bytes of the body, 0 is all; within `limit`. Fails with `Get "<url>":
+  // <cause>`.
   Async<HttpAnswer> send(
-      HttpCall call, std::uint64_t body_max, std::optional<std::chrono::milliseconds> limit = std::nullopt
+      HttpCall call,
+      std::uint64_t body_max,
+      std::optional<std::chrono::milliseconds> limit = std::nullopt
   );
 
  private:

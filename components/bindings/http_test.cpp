@@ -33,12 +33,16 @@ class Server {
  public:
   explicit Server(std::function<void(const Seen&, net::ResponseHead&, std::string&)> answer = {})
       : answer_(std::move(answer)),
-        server_(shards_, net::Listener::tcp("127.0.0.1", 0).value(), {}, [this](net::Exchange& e) { return serve(e); }) {
+        server_(shards_, net::Listener::tcp("127.0.0.1", 0).value(), {}, [this](net::Exchange& e) {
+          return serve(e);
+        }) {
     server_.start();
     thread_ = std::thread([this] { shards_.run(); });
   }
   ~Server() {
-    asio::co_spawn(shards_.executor(0), server_.stop(0ms), [this](std::exception_ptr) { shards_.stop(); });
+    asio::co_spawn(shards_.executor(0), server_.stop(0ms), [this](std::exception_ptr) {
+      shards_.stop();
+    });
     thread_.join();
   }
   std::string url(std::string_view path = "/") const {
@@ -76,9 +80,13 @@ class Server {
   std::thread thread_;
 };
 
-BindingBench bench(BindingBench::Settings settings) { return {register_http, "bindings.http", std::move(settings)}; }
+BindingBench bench(BindingBench::Settings settings) {
+  return {register_http, "bindings.http", std::move(settings)};
+}
 
-const std::vector<std::string> kOperations{"create", "get", "head", "post", "put", "patch", "delete", "options", "trace"};
+const std::vector<std::string> kOperations{
+    "create", "get", "head", "post", "put", "patch", "delete", "options", "trace"
+};
 
 }  // namespace
 
@@ -87,11 +95,14 @@ TEST_CASE("bindings.http keeps the output contract", "[bindings][http]") {
   auto web = bench({{"url", server.url()}});
   web.start();
   CHECK(web.binding().input() == nullptr);
-  conformance::output_binding(web, {
-      .operations = kOperations,
-      .works = {.operation = "post", .data = "1", .metadata = {{"path", "x"}}},
-      .place = {},
-  });
+  conformance::output_binding(
+      web,
+      {
+          .operations = kOperations,
+          .works = {.operation = "post", .data = "1", .metadata = {{"path", "x"}}},
+          .place = {},
+      }
+  );
 }
 
 TEST_CASE("operations are methods; only three of them have a body", "[bindings][http]") {
@@ -106,7 +117,8 @@ TEST_CASE("operations are methods; only three of them have a body", "[bindings][
     CHECK(outcome.data == (operation == "head" ? "" : "made"));
     auto seen = server.last();
     CHECK(seen.method == (operation == "create" ? "POST" : text::upper(operation)));
-    const bool body = operation == "create" || operation == "post" || operation == "put" || operation == "patch";
+    const bool body =
+        operation == "create" || operation == "post" || operation == "put" || operation == "patch";
     CHECK(seen.body == (body ? "{}" : ""));
     CHECK(seen.headers["content-type"] == (body ? "application/json; charset=utf-8" : ""));
     CHECK(seen.headers["accept"] == "application/json; charset=utf-8");
@@ -118,7 +130,11 @@ TEST_CASE("the path is joined by exactly one slash", "[bindings][http]") {
   auto web = bench({{"url", server.url("/base//")}});
   web.start();
   for (const auto& [path, target] : std::map<std::string, std::string>{
-           {"//x/y", "/base/x/y"}, {"z?a=1", "/base/z?a=1"}, {"with blank", "/base/with%20blank"}, {"/", "/base/"}}) {
+           {"//x/y", "/base/x/y"},
+           {"z?a=1", "/base/z?a=1"},
+           {"with blank", "/base/with%20blank"},
+           {"/", "/base/"}
+       }) {
     CHECK(!web.invoke("get", {}, {{"path", path}}).error);
     CHECK(server.last().target == target);
   }
@@ -129,20 +145,44 @@ TEST_CASE("the path is joined by exactly one slash", "[bindings][http]") {
 
 TEST_CASE("metadata in capitals are headers, the trace and the token win", "[bindings][http]") {
   Server server;
-  auto web = bench({{"url", server.url()}, {"securityToken", "tok"}, {"securityTokenHeader", "X-Sec"}});
+  auto web =
+      bench({{"url", server.url()}, {"securityToken", "tok"}, {"securityTokenHeader", "X-Sec"}});
   web.start();
-  const Metadata metadata{{"X-Up", "u"}, {"lower", "l"}, {"Accept", "text/html"}, {"Content-Type", "text/plain"},
-                          {"Traceparent", "mine"}, {"traceparent", "tp"}, {"tracestate", "a=b"}, {"baggage", "k=v"},
-                          {"Host", "elsewhere"}, {"X-Sec", "mine"}, {"Content-Length", "99"}, {"Éa", "x"}};
+  const Metadata metadata{
+      {"X-Up", "u"},
+      {"lower", "l"},
+      {"Accept", "text/html"},
+      {"Content-Type", "text/plain"},
+      {"Traceparent", "mine"},
+      {"traceparent", "tp"},
+      {"tracestate", "a=b"},
+      {"baggage", "k=v"},
+      {"Host", "elsewhere"},
+      {"X-Sec", "mine"},
+      {"Content-Length", "99"},
+      {"Éa", "x"}
+  };
   REQUIRE(!web.invoke("post", "x", metadata).error);
   auto headers = server.last().headers;
   const std::map<std::string, std::string> wanted{
-      {"x-up", "u"}, {"accept", "text/html"}, {"content-type", "text/plain"}, {"traceparent", "tp"},
-      {"tracestate", "a=b"}, {"baggage", "k=v"}, {"x-sec", "tok"}};
+      {"x-up", "u"},
+      {"accept", "text/html"},
+      {"content-type", "text/plain"},
+      {"traceparent", "tp"},
+      {"tracestate", "a=b"},
+      {"baggage", "k=v"},
+      {"x-sec", "tok"}
+  };
   CHECK(headers == wanted);
   CHECK(server.last().body == "x");
-  CHECK(web.refusal("get", {}, {{"Bad Name", "x"}}).find("invalid header field name \"Bad Name\"") != std::string::npos);
-  CHECK(web.refusal("get", {}, {{"Bad", "x\r\ny: z"}}).find("invalid header field value") != std::string::npos);
+  CHECK(
+      web.refusal("get", {}, {{"Bad Name", "x"}}).find("invalid header field name \"Bad Name\"") !=
+      std::string::npos
+  );
+  CHECK(
+      web.refusal("get", {}, {{"Bad", "x\r\ny: z"}}).find("invalid header field value") !=
+      std::string::npos
+  );
 }
 
 TEST_CASE("the answer's status and headers are metadata", "[bindings][http]") {
@@ -177,16 +217,28 @@ TEST_CASE("an answer outside 2xx is an error unless that is switched off", "[bin
 }
 
 TEST_CASE("long bodies are cut, 0 and less is no limit", "[bindings][http]") {
-  Server server([](const Seen&, net::ResponseHead&, std::string& body) { body.assign(300'000, 'x'); });
+  Server server([](const Seen&, net::ResponseHead&, std::string& body) {
+    body.assign(300'000, 'x');
+  });
   for (const auto& [limit, size] : std::map<std::string, std::size_t>{
-           {"5", 5}, {"2Ki", 2048}, {"0", 300'000}, {"-1", 300'000}, {"300000", 300'000}, {"", 300'000}}) {
+           {"5", 5},
+           {"2Ki", 2048},
+           {"0", 300'000},
+           {"-1", 300'000},
+           {"300000", 300'000},
+           {"", 300'000}
+       }) {
     INFO(limit);
     auto web = bench({{"url", server.url()}, {"maxResponseBodySize", limit}});
     web.start();
     CHECK(web.invoke("get").data.size() == size);
     CHECK(web.invoke("get").data.size() == size);
   }
-  CHECK(bench({{"url", "http://h"}, {"maxResponseBodySize", "big"}}).start_error().find("no quantity") != std::string::npos);
+  CHECK(
+      bench({{"url", "http://h"}, {"maxResponseBodySize", "big"}})
+          .start_error()
+          .find("no quantity") != std::string::npos
+  );
 }
 
 TEST_CASE("failures on the way name method and URL", "[bindings][http]") {
@@ -196,7 +248,10 @@ TEST_CASE("failures on the way name method and URL", "[bindings][http]") {
   CHECK(slow.refusal("get") == "Get \"" + server.url("/hang") + "\": context deadline exceeded");
   auto gone = bench({{"url", "http://u:secret@127.0.0.1:1/x"}});
   gone.start();
-  CHECK(gone.refusal("post") == "Post \"http://u:***@127.0.0.1:1/x\": dial tcp 127.0.0.1:1: connect: connection refused");
+  CHECK(
+      gone.refusal("post") ==
+      "Post \"http://u:***@127.0.0.1:1/x\": dial tcp 127.0.0.1:1: connect: connection refused"
+  );
   auto wrong = bench({{"url", "ftp://h/"}});
   wrong.start();
   CHECK(wrong.refusal("get") == "Get \"ftp://h/\": unsupported protocol scheme \"ftp\"");
@@ -209,7 +264,8 @@ TEST_CASE("redirects are followed, credentials stay with their host", "[bindings
     const auto path = request.target;
     head.status = path.starts_with("/keep") ? 307 : path == "/loop" ? 301 : 302;
     auto location = path == "/loop" ? std::string("/loop") : std::string("done");
-    if (path == "/away") location = "http://localhost" + other.url("/").substr(std::string("http://127.0.0.1").size());
+    if (path == "/away")
+      location = "http://localhost" + other.url("/").substr(std::string("http://127.0.0.1").size());
     head.headers.add("Location", location);
   });
   auto web = bench({{"url", server.url()}});
@@ -220,8 +276,14 @@ TEST_CASE("redirects are followed, credentials stay with their host", "[bindings
   CHECK(web.invoke("post", "x", {{"path", "keep"}}).data == "made");
   CHECK(server.last().method == "POST");
   CHECK(server.last().body == "x");
-  CHECK(web.refusal("get", {}, {{"path", "loop"}}).find("stopped after 10 redirects") != std::string::npos);
-  CHECK(web.invoke("get", {}, {{"path", "away"}, {"Authorization", "secret"}, {"X-A", "1"}}).data == "made");
+  CHECK(
+      web.refusal("get", {}, {{"path", "loop"}}).find("stopped after 10 redirects") !=
+      std::string::npos
+  );
+  CHECK(
+      web.invoke("get", {}, {{"path", "away"}, {"Authorization", "secret"}, {"X-A", "1"}}).data ==
+      "made"
+  );
   CHECK(other.last().headers.count("authorization") == 0);
   CHECK(other.last().headers["x-a"] == "1");
 }
@@ -237,9 +299,22 @@ TEST_CASE("user and password of the URL are sent", "[bindings][http]") {
 
 TEST_CASE("settings of bindings.http are checked at the start", "[bindings][http]") {
   CHECK(bench({}).start_error().starts_with("url is required"));
-  CHECK(bench({{"url", "http://h"}, {"MTLSClientCert", "x"}}).start_error() == "MTLSClientCert and MTLSClientKey need each other");
-  CHECK(bench({{"url", "http://h"}, {"MTLSRootCA", "/no/such/file"}}).start_error().find("/no/such/file") != std::string::npos);
-  auto keyed = bench({{"url", "http://h"}, {"MTLSClientCert", "-----BEGIN CERTIFICATE-----"}, {"MTLSClientKey", "hidden"}});
+  CHECK(
+      bench({{"url", "http://h"}, {"MTLSClientCert", "x"}}).start_error() ==
+      "MTLSClientCert and MTLSClientKey need each other"
+  );
+  CHECK(
+      bench({{"url", "http://h"}, {"MTLSRootCA", "/no/such/file"}})
+          .start_error()
+          .find("/no/such/file") != std::string::npos
+  );
+  auto keyed = bench(
+      {{"url", "http://h"},
+       {"MTLSClientCert", "-----BEGIN CERTIFICATE-----"},
+       {"MTLSClientKey", "hidden"}}
+  );
   CHECK(keyed.start_error().find("hidden") == std::string::npos);
-  CHECK(bench({{"url", "http://h"}, {"MTLSRenegotiation", "Sometimes"}}).start_error().starts_with("MTLSRenegotiation must be one of"));
+  CHECK(bench({{"url", "http://h"}, {"MTLSRenegotiation", "Sometimes"}})
+            .start_error()
+            .starts_with("MTLSRenegotiation must be one of"));
 }

@@ -1,4 +1,5 @@
-// Bindings on Kafka, inwards and outwards (contract 03, 5.6): events are records of `topics`, `create` publishes one.
+// Bindings on Kafka, inwards and outwards (contract 03, 5.6): events are records of `topics`,
+// `create` publishes one.
 
 #include <memory>
 #include <optional>
@@ -34,7 +35,8 @@ struct KafkaBindingSettings : kafka::Settings {
   }
 };
 
-// A failed event is not tried again unless consumeRetryEnabled says so; it is logged and left behind.
+// A failed event is not tried again unless consumeRetryEnabled says so; it is logged and left
+// behind.
 asio::awaitable<pubsub::Verdict> relay(EventHandler handler, InputEvent event) {
   const auto handled = co_await handler(std::move(event));
   co_return handled ? pubsub::Verdict::done : pubsub::Verdict::failed;
@@ -62,7 +64,9 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
     std::function<Result<std::unique_ptr<kafka::Producer>>()> make = [this] {
       return kafka::Producer::make(config_, log_);
     };
-    MECHA_CO_TRY(producer_, co_await bridge.call<std::unique_ptr<kafka::Producer>>(std::move(make)));
+    MECHA_CO_TRY(
+        producer_, co_await bridge.call<std::unique_ptr<kafka::Producer>>(std::move(make))
+    );
     co_return Result<void>{};
   }
 
@@ -79,9 +83,12 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     if (settings_.publish_topic.empty()) {
-      co_return failure({.code = Code::failed_precondition, .message = "kafka error: publishTopic is missing"});
+      co_return failure(
+          {.code = Code::failed_precondition, .message = "kafka error: publishTopic is missing"}
+      );
     }
-    auto record = records_.outgoing(settings_.publish_topic, std::move(request.data), request.metadata);
+    auto record =
+        records_.outgoing(settings_.publish_topic, std::move(request.data), request.metadata);
     if (!record) co_return failure(std::move(record).error());
     const auto sent = co_await producer_->send(*std::move(record));
     co_return sent ? no_answer() : failure(sent.error());
@@ -120,13 +127,23 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
  private:
   std::unique_ptr<pubsub::KafkaSubscription> subscribe(EventHandler handler) {
     auto message = [this](const kafka::Record& record) {
-      return pubsub::Message{record.topic, record.value.value_or("null"), {}, records_.metadata(record)};
+      return pubsub::Message{
+          record.topic, record.value.value_or("null"), {}, records_.metadata(record)
+      };
     };
     auto relayed = [handler = std::move(handler)](pubsub::Message message) {
-      return relay(handler, {std::move(message.data), std::move(message.metadata).value_or(Metadata())});
+      return relay(
+          handler, {std::move(message.data), std::move(message.metadata).value_or(Metadata())}
+      );
     };
     return std::make_unique<pubsub::KafkaSubscription>(
-        executor_, *consumer_, retry_, log_, std::move(message), std::move(relayed), pubsub::BulkHandler(),
+        executor_,
+        *consumer_,
+        retry_,
+        log_,
+        std::move(message),
+        std::move(relayed),
+        pubsub::BulkHandler(),
         pubsub::BulkLimits()
     );
   }

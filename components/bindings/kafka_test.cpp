@@ -1,9 +1,10 @@
-// bindings.kafka against the cluster that the client library plays by itself; joining its groups takes seconds ([.slow]).
+// bindings.kafka against the cluster that the client library plays by itself; joining its groups
+// takes seconds ([.slow]).
+
+#include <array>
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
-
-#include <array>
 
 #include "components/catalog.hpp"
 #include "runtime/async/within.hpp"
@@ -38,7 +39,9 @@ class Cluster {
     rd_kafka_destroy(handle_);
   }
   BindingBench bench(BindingBench::Settings more = {}) const {
-    BindingBench::Settings settings{{"brokers", rd_kafka_mock_cluster_bootstraps(cluster_)}, {"authType", "none"}};
+    BindingBench::Settings settings{
+        {"brokers", rd_kafka_mock_cluster_bootstraps(cluster_)}, {"authType", "none"}
+    };
     settings.merge(more);
     return {register_kafka, "bindings.kafka", std::move(settings)};
   }
@@ -64,7 +67,9 @@ asio::awaitable<void> wait_for(std::shared_ptr<Seen> seen, std::size_t wanted) {
 }
 
 asio::awaitable<void> read(BindingBench& kafka, std::shared_ptr<Seen> seen) {
-  const auto started = co_await kafka.input().read([seen](InputEvent event) { return keep(seen, std::move(event)); });
+  const auto started = co_await kafka.input().read([seen](InputEvent event) {
+    return keep(seen, std::move(event));
+  });
   INFO((started ? std::string() : started.error().message));
   REQUIRE(started.has_value());
 }
@@ -75,24 +80,33 @@ TEST_CASE("bindings.kafka keeps the output contract", "[bindings][kafka]") {
   const Cluster cluster;
   auto kafka = cluster.bench({{"publishTopic", "one"}});
   kafka.start();
-  conformance::output_binding(kafka, {
-      .operations = {"create"},
-      .works = {.operation = "create", .data = "{}", .metadata = {{"partitionKey", "k"}}},
-      .place = {},
-  });
+  conformance::output_binding(
+      kafka,
+      {
+          .operations = {"create"},
+          .works = {.operation = "create", .data = "{}", .metadata = {{"partitionKey", "k"}}},
+          .place = {},
+      }
+  );
   CHECK(!kafka.invoke("create", "x").answered);
-  CHECK(kafka.refusal("create", "x", {{"partitionNumber", "-1"}}) == "invalid partition number: -1");
+  CHECK(
+      kafka.refusal("create", "x", {{"partitionNumber", "-1"}}) == "invalid partition number: -1"
+  );
 }
 
-TEST_CASE("what is created comes in as an event, failed ones are left behind", "[bindings][kafka][.slow]") {
+TEST_CASE(
+    "what is created comes in as an event, failed ones are left behind", "[bindings][kafka][.slow]"
+) {
   const Cluster cluster;
-  auto kafka = cluster.bench({{"topics", "one,two"}, {"publishTopic", "two"}, {"consumerGroup", "g"}});
+  auto kafka =
+      cluster.bench({{"topics", "one,two"}, {"publishTopic", "two"}, {"consumerGroup", "g"}});
   kafka.start();
   auto seen = std::make_shared<Seen>();
   seen->failures = 1;
   kafka.run(read(kafka, seen));
   const Metadata metadata{{"partitionKey", "k"}, {"a", "b"}};
-  for (const auto* data : {"first", "second", "null"}) CHECK(!kafka.invoke("create", data, metadata).error);
+  for (const auto* data : {"first", "second", "null"})
+    CHECK(!kafka.invoke("create", data, metadata).error);
   kafka.run(wait_for(seen, 3));
   REQUIRE(seen->events.size() == 3);
   CHECK(seen->events[0].data == "first");
@@ -110,7 +124,11 @@ TEST_CASE("what is created comes in as an event, failed ones are left behind", "
 TEST_CASE("retries can be switched on", "[bindings][kafka][.slow]") {
   const Cluster cluster;
   auto kafka = cluster.bench(
-      {{"topics", "one"}, {"publishTopic", "one"}, {"consumerGroup", "g"}, {"consumeRetryEnabled", "true"}, {"backOffDuration", "10ms"}}
+      {{"topics", "one"},
+       {"publishTopic", "one"},
+       {"consumerGroup", "g"},
+       {"consumeRetryEnabled", "true"},
+       {"backOffDuration", "10ms"}}
   );
   kafka.start();
   auto seen = std::make_shared<Seen>();
@@ -132,7 +150,9 @@ TEST_CASE("without topics it is idle, without a group it says so", "[bindings][k
   auto alone = cluster.bench({{"topics", "one"}});
   alone.start();
   const auto refused = [](BindingBench& bench) -> asio::awaitable<void> {
-    const auto started = co_await bench.input().read([](InputEvent) -> Async<std::string> { co_return std::string(); });
+    const auto started = co_await bench.input().read([](InputEvent) -> Async<std::string> {
+      co_return std::string();
+    });
     REQUIRE(!started);
     CHECK(started.error().message == "kafka error: consumerGroup is missing");
   };

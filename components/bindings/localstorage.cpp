@@ -1,8 +1,5 @@
-// Output binding on files below a folder (contract 03, 5.6). All file work is done on one thread, in order.
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+// Output binding on files below a folder (contract 03, 5.6). All file work is done on one thread,
+// in order.
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +7,10 @@
 #include <string>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "components/bindings/binding.hpp"
 #include "components/bindings/rooted_path.hpp"
@@ -38,7 +39,8 @@ struct LocalStorageSettings {
 std::unexpected<Error> system_failure(std::string_view what, const fs::path& path, int error) {
   if (error == ENOENT) return fail(Code::not_found, "file not found: " + path.string());
   return fail(
-      Code::unknown, std::string(what) + " " + path.string() + ": " + std::generic_category().message(error)
+      Code::unknown,
+      std::string(what) + " " + path.string() + ": " + std::generic_category().message(error)
   );
 }
 
@@ -63,7 +65,8 @@ Result<std::string> read_file(const fs::path& path) {
   struct stat facts{};
   if (::fstat(file.fd(), &facts) != 0) return system_failure("stat", path, errno);
   if (S_ISDIR(facts.st_mode)) return system_failure("read", path, EISDIR);
-  if (!S_ISREG(facts.st_mode)) return fail(Code::invalid_argument, "read " + path.string() + ": not a regular file");
+  if (!S_ISREG(facts.st_mode))
+    return fail(Code::invalid_argument, "read " + path.string() + ": not a regular file");
   std::string data(static_cast<std::size_t>(facts.st_size), '\0');
   std::size_t have = 0;
   while (have < data.size()) {
@@ -96,7 +99,8 @@ Result<void> write_file(const fs::path& path, std::string_view data) {
 Result<void> add_files(const fs::path& path, json::Array& files) {
   std::error_code error;
   std::vector<fs::directory_entry> entries;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
+    entries.push_back(*it);
   if (error) return system_failure("open", path, error.value());
   std::ranges::sort(entries, {}, [](const auto& entry) { return entry.path().native(); });
   for (const auto& entry : entries) {
@@ -112,7 +116,8 @@ Result<void> add_files(const fs::path& path, json::Array& files) {
 // Quotes of a JSON string go; what is then base64 is decoded.
 std::string stored_form(std::string data) {
   if (data.size() >= 2 && data.front() == '"' && data.back() == '"') {
-    if (const auto text = json::parse(data, true); text && text->is_string()) data = text->as_string();
+    if (const auto text = json::parse(data, true); text && text->is_string())
+      data = text->as_string();
   }
   auto decoded = text::from_base64(data);
   return decoded ? *std::move(decoded) : std::move(data);
@@ -121,7 +126,8 @@ std::string stored_form(std::string data) {
 Result<InvokeOutcome> create(const fs::path& root, std::string name, std::string data) {
   if (name.empty()) name = text::uuid();
   MECHA_TRY(const auto path, below_root(root, name));
-  if (path.relative.empty()) return fail(Code::invalid_argument, "fileName " + name + " is the root itself");
+  if (path.relative.empty())
+    return fail(Code::invalid_argument, "fileName " + name + " is the root itself");
   MECHA_TRY_VOID(write_file(path.full, stored_form(std::move(data))));
   std::string text = R"({"fileName":)";
   json::write_string(text, path.relative);
@@ -155,7 +161,8 @@ Result<InvokeOutcome> perform(const fs::path& root, InvokeRequest request) {
   if (request.operation == "create") return create(root, name, std::move(request.data));
   if (request.operation == "list") return list(root, name);
   MECHA_TRY(const auto path, below_root(root, name));
-  if (path.relative.empty()) return fail(Code::invalid_argument, "fileName is missing in the request metadata");
+  if (path.relative.empty())
+    return fail(Code::invalid_argument, "fileName is missing in the request metadata");
   if (request.operation == "delete") return remove_file(path.full);
   MECHA_TRY(auto data, read_file(path.full));
   return answer(std::move(data));
@@ -169,7 +176,9 @@ class LocalStorage final : public Binding, public OutputBinding {
   LocalStorage(Settings settings, const ComponentContext&) : settings_(std::move(settings)) {}
 
   OutputBinding* output() override { return this; }
-  std::vector<std::string> operations() const override { return {"create", "get", "list", "delete"}; }
+  std::vector<std::string> operations() const override {
+    return {"create", "get", "list", "delete"};
+  }
 
   Async<void> start() override {
     bridge_ = std::make_unique<Bridge>("localstorage");
@@ -180,7 +189,8 @@ class LocalStorage final : public Binding, public OutputBinding {
       if (!error) return root;
       return fail(
           Code::invalid_argument,
-          "unable to create directory specified by 'rootPath': " + root.string() + ": " + error.message()
+          "unable to create directory specified by 'rootPath': " + root.string() + ": " +
+              error.message()
       );
     };
     MECHA_CO_TRY(root_, co_await bridge_->call<fs::path>(std::move(prepare)));
@@ -188,7 +198,8 @@ class LocalStorage final : public Binding, public OutputBinding {
   }
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
-    std::function<Result<InvokeOutcome>()> job = [root = root_, request = std::move(request)]() mutable {
+    std::function<Result<InvokeOutcome>()> job = [root = root_,
+                                                  request = std::move(request)]() mutable {
       return perform(root, std::move(request));
     };
     auto outcome = co_await bridge_->call<InvokeOutcome>(std::move(job));

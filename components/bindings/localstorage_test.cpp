@@ -1,4 +1,5 @@
-// bindings.localstorage: the output contract, the stored form of data, and that the root cannot be left.
+// bindings.localstorage: the output contract, the stored form of data, and that the root cannot be
+// left.
 
 #include <filesystem>
 #include <fstream>
@@ -24,7 +25,9 @@ namespace {
 
 class Folder {
  public:
-  Folder() : path(fs::temp_directory_path() / ("mecha-files-" + text::uuid())) { fs::create_directories(path); }
+  Folder() : path(fs::temp_directory_path() / ("mecha-files-" + text::uuid())) {
+    fs::create_directories(path);
+  }
   ~Folder() { fs::remove_all(path); }
   std::string operator/(std::string_view name) const { return (path / name).string(); }
   const fs::path path;
@@ -51,11 +54,14 @@ TEST_CASE("bindings.localstorage keeps the output contract", "[bindings][localst
   auto files = bench(folder / "store");
   files.start();
   CHECK(files.binding().input() == nullptr);
-  conformance::output_binding(files, {
-      .operations = {"create", "get", "list", "delete"},
-      .works = {.operation = "create", .data = "x y", .metadata = {{"fileName", "dir/works"}}},
-      .place = {{"fileName", "a/b/c.txt"}},
-  });
+  conformance::output_binding(
+      files,
+      {
+          .operations = {"create", "get", "list", "delete"},
+          .works = {.operation = "create", .data = "x y", .metadata = {{"fileName", "dir/works"}}},
+          .place = {{"fileName", "a/b/c.txt"}},
+      }
+  );
 }
 
 TEST_CASE("quotes go, then base64 is decoded", "[bindings][localstorage]") {
@@ -73,11 +79,16 @@ TEST_CASE("quotes go, then base64 is decoded", "[bindings][localstorage]") {
   CHECK(stored(files, folder, std::string("\0\1\xff", 3)) == std::string("\0\1\xff", 3));
 }
 
-TEST_CASE("names are answered relative to the root, without a name it is a UUID", "[bindings][localstorage]") {
+TEST_CASE(
+    "names are answered relative to the root, without a name it is a UUID",
+    "[bindings][localstorage]"
+) {
   const Folder folder;
   auto files = bench(folder / "store");
   files.start();
-  CHECK(files.invoke("create", "x y", {{"fileName", "/a//b/../c"}}).data == R"({"fileName":"a/c"})");
+  CHECK(
+      files.invoke("create", "x y", {{"fileName", "/a//b/../c"}}).data == R"({"fileName":"a/c"})"
+  );
   CHECK(content(folder / "store/a/c") == "x y");
   const auto made = json::parse(files.invoke("create", "x y").data);
   REQUIRE(made);
@@ -91,25 +102,39 @@ TEST_CASE("list names the files of all folders below, in order", "[bindings][loc
   auto files = bench(folder / "store");
   files.start();
   CHECK(files.invoke("list").data == "null");
-  for (const auto* name : {"b", "a/2", "a/1"}) CHECK(!files.invoke("create", "x y", {{"fileName", name}}).error);
+  for (const auto* name : {"b", "a/2", "a/1"})
+    CHECK(!files.invoke("create", "x y", {{"fileName", name}}).error);
   fs::create_directories(folder / "store/empty");
   fs::create_directory_symlink(folder.path, folder / "store/link");
   json::Array all;
-  for (const auto* name : {"a/1", "a/2", "b", "link"}) all.emplace_back(folder / (std::string("store/") + name));
+  for (const auto* name : {"a/1", "a/2", "b", "link"})
+    all.emplace_back(folder / (std::string("store/") + name));
   CHECK(files.invoke("list").data == json::write(json::Value(all)));
   CHECK(files.invoke("list", {}, {{"fileName", "empty"}}).data == "null");
-  CHECK(files.refusal("list", {}, {{"fileName", "none"}}) == "file not found: " + folder / "store/none");
+  CHECK(
+      files.refusal("list", {}, {{"fileName", "none"}}) ==
+      "file not found: " + folder / "store/none"
+  );
 }
 
 TEST_CASE("what is not there, not named or not a file is an error", "[bindings][localstorage]") {
   const Folder folder;
   auto files = bench(folder / "store");
   files.start();
-  CHECK(files.refusal("get", {}, {{"fileName", "d/none"}}) == "file not found: " + folder / "store/d/none");
-  CHECK(files.refusal("delete", {}, {{"fileName", "none"}}) == "file not found: " + folder / "store/none");
+  CHECK(
+      files.refusal("get", {}, {{"fileName", "d/none"}}) ==
+      "file not found: " + folder / "store/d/none"
+  );
+  CHECK(
+      files.refusal("delete", {}, {{"fileName", "none"}}) ==
+      "file not found: " + folder / "store/none"
+  );
   for (const auto* operation : {"get", "delete"}) {
     CHECK(files.refusal(operation) == "fileName is missing in the request metadata");
-    CHECK(files.refusal(operation, {}, {{"fileName", "../x/.."}}) == "fileName is missing in the request metadata");
+    CHECK(
+        files.refusal(operation, {}, {{"fileName", "../x/.."}}) ==
+        "fileName is missing in the request metadata"
+    );
   }
   files.refusal("create", "x y", {{"fileName", ".."}});
   files.refusal("get", {}, {{"fileName", std::string("a\0b", 3)}});
@@ -124,17 +149,27 @@ TEST_CASE("neither names nor links lead out of the root", "[bindings][localstora
   auto files = bench(folder / "store");
   files.start();
   std::ofstream(folder / "secret") << "secret";
-  CHECK(files.refusal("get", {}, {{"fileName", "../secret"}}) == "file not found: " + folder / "store/secret");
-  CHECK(files.refusal("get", {}, {{"fileName", "../../../etc/hostname"}}) == "file not found: " + folder / "store/etc/hostname");
+  CHECK(
+      files.refusal("get", {}, {{"fileName", "../secret"}}) ==
+      "file not found: " + folder / "store/secret"
+  );
+  CHECK(
+      files.refusal("get", {}, {{"fileName", "../../../etc/hostname"}}) ==
+      "file not found: " + folder / "store/etc/hostname"
+  );
   fs::create_symlink(folder / "secret", folder / "store/absolute");
   fs::create_symlink("../secret", folder / "store/relative");
   fs::create_directory_symlink("..", folder / "store/up");
   fs::create_symlink("loop", folder / "store/loop");
   for (const auto* name : {"absolute", "relative", "up/secret", "up/up/secret"}) {
     INFO(name);
-    CHECK(files.refusal("get", {}, {{"fileName", name}}).starts_with("file not found: " + folder / "store/"));
+    CHECK(files.refusal(
+                   "get", {}, {{"fileName", name}}
+    ).starts_with("file not found: " + folder / "store/"));
   }
-  CHECK(files.refusal("get", {}, {{"fileName", "loop"}}).find("symbolic links") != std::string::npos);
+  CHECK(
+      files.refusal("get", {}, {{"fileName", "loop"}}).find("symbolic links") != std::string::npos
+  );
   CHECK(!files.invoke("create", "x y", {{"fileName", "up/new"}}).error);
   CHECK(content(folder / "store/new") == "x y");
   CHECK(!fs::exists(folder / "new"));
@@ -143,8 +178,13 @@ TEST_CASE("neither names nor links lead out of the root", "[bindings][localstora
 TEST_CASE("folders of the system are no roots, also through links", "[bindings][localstorage]") {
   const Folder folder;
   fs::create_directory_symlink("/proc", folder / "link");
-  for (const std::string& root : {std::string("/proc"), std::string("/proc/self/"), std::string("/a/../sys/x"), std::string("/boot"),
-                                  std::string("/var/run/secrets/x"), folder / "link/self"}) {
+  for (const std::string& root :
+       {std::string("/proc"),
+        std::string("/proc/self/"),
+        std::string("/a/../sys/x"),
+        std::string("/boot"),
+        std::string("/var/run/secrets/x"),
+        folder / "link/self"}) {
     INFO(root);
     CHECK(bench(root).start_error().find("is not allowed") != std::string::npos);
   }
@@ -152,5 +192,7 @@ TEST_CASE("folders of the system are no roots, also through links", "[bindings][
   CHECK(checked_root("/").value() == "/");
   CHECK(bench("").start_error() == "property rootPath must not be empty");
   std::ofstream(folder / "file") << "x";
-  CHECK(bench(folder / "file/x").start_error().starts_with("unable to create directory specified by 'rootPath': "));
+  CHECK(bench(folder / "file/x")
+            .start_error()
+            .starts_with("unable to create directory specified by 'rootPath': "));
 }

@@ -26,7 +26,10 @@ Result<std::optional<std::int64_t>> ttl_of(const Metadata& metadata) {
   const auto time = text::duration_or(*value, std::chrono::seconds(1));
   const auto seconds = time ? std::chrono::floor<std::chrono::seconds>(*time).count() : 0;
   if (seconds < 1) {
-    return fail(Code::invalid_argument, "ttlInSeconds must be a number of seconds above zero, got " + text::quote(*value));
+    return fail(
+        Code::invalid_argument,
+        "ttlInSeconds must be a number of seconds above zero, got " + text::quote(*value)
+    );
   }
   return seconds;
 }
@@ -38,13 +41,18 @@ class RedisBinding final : public Binding, public OutputBinding {
 
   RedisBinding(Settings settings, const ComponentContext& context) {
     auto options = redis::resolve(settings);
-    if (settings.host.empty()) error_ = Error{.code = Code::invalid_argument, .message = "redisHost is required"};
-    else if (!options) error_ = std::move(options).error();
-    else client_.emplace(context.shards, *std::move(options));
+    if (settings.host.empty())
+      error_ = Error{.code = Code::invalid_argument, .message = "redisHost is required"};
+    else if (!options)
+      error_ = std::move(options).error();
+    else
+      client_.emplace(context.shards, *std::move(options));
   }
 
   OutputBinding* output() override { return this; }
-  std::vector<std::string> operations() const override { return {"create", "get", "delete", "increment"}; }
+  std::vector<std::string> operations() const override {
+    return {"create", "get", "delete", "increment"};
+  }
 
   Async<void> start() override {
     if (error_) co_return fail(*error_);
@@ -63,7 +71,10 @@ class RedisBinding final : public Binding, public OutputBinding {
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     const auto it = request.metadata.find("key");
     if (it == request.metadata.end() || it->second.empty()) {
-      co_return failure({.code = Code::invalid_argument, .message = "redis binding: missing key in request metadata"});
+      co_return failure(
+          {.code = Code::invalid_argument,
+           .message = "redis binding: missing key in request metadata"}
+      );
     }
     const auto key = it->second;
     if (request.operation == "get") co_return co_await get(key, request.metadata);

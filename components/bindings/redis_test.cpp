@@ -1,4 +1,5 @@
-// bindings.redis against a real server (MECHA_TEST_REDIS=host:port), and what can be told without one.
+// bindings.redis against a real server (MECHA_TEST_REDIS=host:port), and what can be told without
+// one.
 
 #include <cstdlib>
 
@@ -24,7 +25,9 @@ std::string server() {
   return address != nullptr ? address : "127.0.0.1:6379";
 }
 
-BindingBench bench(BindingBench::Settings settings) { return {register_redis, "bindings.redis", std::move(settings)}; }
+BindingBench bench(BindingBench::Settings settings) {
+  return {register_redis, "bindings.redis", std::move(settings)};
+}
 
 // A second way to the server, to look at what was stored.
 std::string ask(Shards& shards, redis::Command command) {
@@ -44,11 +47,14 @@ TEST_CASE("bindings.redis keeps the output contract", "[bindings][redis][needs-r
   red.start();
   CHECK(red.binding().input() == nullptr);
   const auto key = "bind-" + text::uuid();
-  conformance::output_binding(red, {
-      .operations = {"create", "get", "delete", "increment"},
-      .works = {.operation = "increment", .data = {}, .metadata = {{"key", key + "-n"}}},
-      .place = {{"key", key}},
-  });
+  conformance::output_binding(
+      red,
+      {
+          .operations = {"create", "get", "delete", "increment"},
+          .works = {.operation = "increment", .data = {}, .metadata = {{"key", key + "-n"}}},
+          .place = {{"key", key}},
+      }
+  );
 }
 
 TEST_CASE("keys live as long as the request says", "[bindings][redis][needs-redis]") {
@@ -66,7 +72,9 @@ TEST_CASE("keys live as long as the request says", "[bindings][redis][needs-redi
   CHECK(ask(red.shards(), redis::Command("TTL", key)) == "100");
   CHECK(ask(red.shards(), redis::Command("GET", key)) == "2");
   for (const auto* ttl : {"x", "0", "-5"}) {
-    CHECK(red.refusal("create", "9", {{"key", key}, {"ttlInSeconds", ttl}}).starts_with("ttlInSeconds must be"));
+    CHECK(red.refusal(
+                 "create", "9", {{"key", key}, {"ttlInSeconds", ttl}}
+    ).starts_with("ttlInSeconds must be"));
   }
   CHECK(ask(red.shards(), redis::Command("GET", key)) == "2");
 }
@@ -82,19 +90,29 @@ TEST_CASE("get may take the key away", "[bindings][redis][needs-redis]") {
   CHECK(gone.answered);
   CHECK(gone.data.empty());
   CHECK(!red.invoke("create", "text", {{"key", key}}).error);
-  CHECK(red.refusal("increment", {}, {{"key", key}}).find("value is not an integer") != std::string::npos);
+  CHECK(
+      red.refusal("increment", {}, {{"key", key}}).find("value is not an integer") !=
+      std::string::npos
+  );
   CHECK(!red.invoke("delete", {}, {{"key", key}}).error);
 }
 
 TEST_CASE("a key is required before a server is asked", "[bindings][redis]") {
   auto red = bench({{"redisHost", "127.0.0.1:1"}, {"redisMaxRetries", "-1"}});
   CHECK(red.refusal("get") == "redis binding: missing key in request metadata");
-  CHECK(red.refusal("create", "1", {{"key", ""}}) == "redis binding: missing key in request metadata");
+  CHECK(
+      red.refusal("create", "1", {{"key", ""}}) == "redis binding: missing key in request metadata"
+  );
   CHECK(red.start_error().starts_with("redis binding: error connecting to redis at 127.0.0.1:1: "));
 }
 
 TEST_CASE("settings of the redis family are strict", "[bindings][redis]") {
   CHECK(bench({}).start_error() == "redisHost is required");
-  CHECK(bench({{"redisHost", "h"}, {"enableTLS", "yes"}}).start_error().starts_with("enableTLS must be true or false"));
-  CHECK(bench({{"redisHost", "h"}, {"redisType", "cluster"}}).start_error().find("not supported") != std::string::npos);
+  CHECK(bench({{"redisHost", "h"}, {"enableTLS", "yes"}})
+            .start_error()
+            .starts_with("enableTLS must be true or false"));
+  CHECK(
+      bench({{"redisHost", "h"}, {"redisType", "cluster"}}).start_error().find("not supported") !=
+      std::string::npos
+  );
 }

@@ -25,7 +25,8 @@ fs::path cleaned(const fs::path& path) {
 }  // namespace
 
 Result<RootedPath> below_root(const fs::path& root, std::string_view name) {
-  if (name.find('\0') != std::string_view::npos) return fail(Code::invalid_argument, "the file name has a zero byte");
+  if (name.find('\0') != std::string_view::npos)
+    return fail(Code::invalid_argument, "the file name has a zero byte");
   std::string rest(name);
   fs::path at;
   for (int links = 0; !rest.empty();) {
@@ -45,7 +46,9 @@ Result<RootedPath> below_root(const fs::path& root, std::string_view name) {
     }
     const auto target = fs::read_symlink(root / next, error);
     if (error || ++links > kLinksMax) {
-      return fail(Code::invalid_argument, (root / next).string() + ": too many levels of symbolic links");
+      return fail(
+          Code::invalid_argument, (root / next).string() + ": too many levels of symbolic links"
+      );
     }
     if (target.is_absolute()) at.clear();
     rest = target.string() + "/" + rest;
@@ -56,12 +59,16 @@ Result<RootedPath> below_root(const fs::path& root, std::string_view name) {
 Result<fs::path> checked_root(std::string_view text) {
   std::error_code error;
   const auto absolute = fs::absolute(fs::path(text), error);
-  if (error) return fail(Code::invalid_argument, "rootPath " + std::string(text) + ": " + error.message());
+  if (error)
+    return fail(Code::invalid_argument, "rootPath " + std::string(text) + ": " + error.message());
   const auto root = cleaned(absolute);
   const auto real = cleaned(fs::weakly_canonical(root, error));
   for (const fs::path forbidden : {"/proc", "/sys", "/boot", "/var/run/secrets", "/run/secrets"}) {
     if (lies_in(root, forbidden) || lies_in(real, forbidden)) {
-      return fail(Code::invalid_argument, "rootPath " + root.string() + " is not allowed: it lies in " + forbidden.string());
+      return fail(
+          Code::invalid_argument,
+          "rootPath " + root.string() + " is not allowed: it lies in " + forbidden.string()
+      );
     }
   }
   return root;

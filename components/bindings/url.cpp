@@ -27,12 +27,15 @@ Result<void> read_authority(std::string_view text, std::string_view authority, U
     const auto digits = authority.substr(colon + 1);
     const auto port = text::to_uint(digits);
     if (!digits.empty() && (!port || *port > 65535)) {
-      return malformed(text, "invalid port " + text::quote(authority.substr(colon)) + " after host");
+      return malformed(
+          text, "invalid port " + text::quote(authority.substr(colon)) + " after host"
+      );
     }
     if (port) url.port = static_cast<std::uint16_t>(*port);
     authority = authority.substr(0, colon);
   }
-  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.starts_with('[') && authority.ends_with(']'))
+    authority = authority.substr(1, authority.size() - 2);
   if (authority.empty()) return fail(Code::invalid_argument, "http: no Host in request URL");
   if (authority.find_first_of(" <>\"\\^`{|}") != std::string_view::npos) {
     return malformed(text, "invalid character in host name");
@@ -74,7 +77,8 @@ Result<Url> parse_url(std::string_view text) {
 std::string resolve_url(const Url& base, std::string_view location) {
   if (location.starts_with("//")) return base.scheme + ":" + std::string(location);
   const auto scheme = location.find("://");
-  if (scheme != std::string_view::npos && scheme < location.find_first_of("/?#")) return std::string(location);
+  if (scheme != std::string_view::npos && scheme < location.find_first_of("/?#"))
+    return std::string(location);
   const auto path = base.target.substr(0, base.target.find('?'));
   if (location.starts_with('?')) return base.origin() + path + std::string(location);
   const auto mark = std::min(location.find_first_of("?#"), location.size());

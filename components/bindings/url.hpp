@@ -16,7 +16,7 @@ struct Url {
   std::string authority;  // "host:port" as written, without user
   std::string host;       // IPv6 without brackets
   std::uint16_t port = 0;
-  std::string target;     // escaped path and query, with a leading slash
+  std::string target;  // escaped path and query, with a leading slash
 
   std::string origin() const { return scheme + "://" + authority; }
   // For messages: the password is left out.

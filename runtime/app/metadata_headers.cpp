@@ -16,7 +16,9 @@ bool is_token(std::string_view name) {
 }
 
 bool is_value(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(value, [](unsigned char c) {
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+  });
 }
 
 }  // namespace
@@ -24,8 +26,10 @@ bool is_value(std::string_view value) {
 Result<void> add_metadata_headers(net::Headers& headers, const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     auto name = text::lower(key);
-    if (is_hop_by_hop(name) || name == "content-type" || name == "host" || name.ends_with("-bin")) continue;
-    if (!is_token(name)) return fail(Code::invalid_argument, "invalid header field name " + text::quote(key));
+    if (is_hop_by_hop(name) || name == "content-type" || name == "host" || name.ends_with("-bin"))
+      continue;
+    if (!is_token(name))
+      return fail(Code::invalid_argument, "invalid header field name " + text::quote(key));
     if (!is_value(value)) {
       return fail(Code::invalid_argument, "invalid header field value for " + text::quote(key));
     }
@@ -38,7 +42,8 @@ Result<void> add_metadata_headers(net::Headers& headers, const Metadata& metadat
 std::string request_target(std::string_view route) {
   const auto mark = std::min(route.find('?'), route.size());
   const auto path = text::clean_path("/" + std::string(route.substr(0, mark)));
-  return text::escape(path, "/%:@!$&'()*+,;=~") + text::escape(route.substr(mark), "/%:@!$&'()*+,;=~?");
+  return text::escape(path, "/%:@!$&'()*+,;=~") +
+         text::escape(route.substr(mark), "/%:@!$&'()*+,;=~?");
 }
 
 }  // namespace mecha

@@ -1,4 +1,5 @@
-// What deliveries to HTTP applications share (contract 03, 3.3): metadata of a message or event as headers, and the target.
+// What deliveries to HTTP applications share (contract 03, 3.3): metadata of a message or event as
+// headers, and the target.
 
 #pragma once
 
@@ -10,8 +11,8 @@
 
 namespace mecha {
 
-// Lower-case names; hop-by-hop names, Content-Type, Content-Length and -bin stay behind; `grpc-` becomes `dapr-grpc-`.
-// Fails for a name or value that no header can hold.
+// Lower-case names; hop-by-hop names, Content-Type, Content-Length and -bin stay behind; `grpc-`
+// becomes `dapr-grpc-`. Fails for a name or value that no header can hold.
 Result<void> add_metadata_headers(net::Headers& headers, const Metadata& metadata);
 
 // Where a route leads: cleaned, escaped, with a leading slash, its query kept.

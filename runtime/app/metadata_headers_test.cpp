@@ -18,12 +18,26 @@ std::string headers_of(const Metadata& metadata) {
 }  // namespace
 
 TEST_CASE("metadata become headers in lower case", "[app][delivery]") {
-  CHECK(headers_of({{"pubsubName", "bus"}, {"X-a", "1 2"}, {"empty", ""}}) == "x-a=1 2;empty=;pubsubname=bus;");
+  CHECK(
+      headers_of({{"pubsubName", "bus"}, {"X-a", "1 2"}, {"empty", ""}}) ==
+      "x-a=1 2;empty=;pubsubname=bus;"
+  );
 }
 
 TEST_CASE("what belongs to the connection or the body stays behind", "[app][delivery]") {
-  for (const auto* name : {"Content-Type", "content-length", "Connection", "keep-alive", "Proxy-Connection", "TE", "Trailer",
-                           "Transfer-Encoding", "upgrade", "Host", "x-bin", "X-Bin"}) {
+  for (const auto* name :
+       {"Content-Type",
+        "content-length",
+        "Connection",
+        "keep-alive",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "upgrade",
+        "Host",
+        "x-bin",
+        "X-Bin"}) {
     INFO(name);
     CHECK(headers_of({{name, "1"}}).empty());
   }

@@ -21,15 +21,25 @@ struct BindingBench::Parts {
   Catalog catalog;
 };
 
-BindingBench::BindingBench(Register add, std::string type, Settings settings) : parts_(std::make_unique<Parts>()) {
+BindingBench::BindingBench(Register add, std::string type, Settings settings)
+    : parts_(std::make_unique<Parts>()) {
   add(parts_->catalog);
   ComponentSpec spec{.name = "binding", .type = std::move(type), .version = "v1"};
-  for (auto& [name, value] : settings) spec.metadata.push_back({.name = name, .value = std::move(value)});
+  for (auto& [name, value] : settings)
+    spec.metadata.push_back({.name = name, .value = std::move(value)});
   const ComponentContext context{
-      .shards = parts_->shards, .name = spec.name, .type = spec.type, .app_id = "app", .name_space = "", .log = {}};
+      .shards = parts_->shards,
+      .name = spec.name,
+      .type = spec.type,
+      .app_id = "app",
+      .name_space = "",
+      .log = {}
+  };
   auto made = parts_->catalog.make(spec, context);
-  if (made) binding_ = std::dynamic_pointer_cast<bindings::Binding>(*made);
-  else error_ = made.error().message;
+  if (made)
+    binding_ = std::dynamic_pointer_cast<bindings::Binding>(*made);
+  else
+    error_ = made.error().message;
 }
 
 BindingBench::~BindingBench() {
@@ -64,7 +74,9 @@ std::string BindingBench::refusal(std::string operation, std::string data, Metad
 
 namespace {
 
-asio::awaitable<void> invoke_once(bindings::OutputBinding& output, InvokeRequest request, int& done) {
+asio::awaitable<void> invoke_once(
+    bindings::OutputBinding& output, InvokeRequest request, int& done
+) {
   const auto outcome = co_await output.invoke(std::move(request));
   CHECK(!outcome.error);
   ++done;
@@ -84,17 +96,19 @@ asio::awaitable<void> give_up(bindings::OutputBinding& output, InvokeRequest req
   const auto executor = co_await asio::this_coro::executor;
   Gate gate(executor);
   int done = 0;
-  for (int i = 0; i < 5; ++i) spawn(gate, executor, [](auto& out, auto wanted, int& n) -> asio::awaitable<void> {
-    (void)co_await out.invoke(std::move(wanted));
-    ++n;
-  }(output, request, done));
+  for (int i = 0; i < 5; ++i)
+    spawn(gate, executor, [](auto& out, auto wanted, int& n) -> asio::awaitable<void> {
+      (void)co_await out.invoke(std::move(wanted));
+      ++n;
+    }(output, request, done));
   co_await gate.close(0s);
   const auto outcome = co_await output.invoke(std::move(request));
   CHECK(!outcome.error);
 }
 
 void keeps_what_it_is_given(BindingBench& bench, const Metadata& place) {
-  for (const std::string data : {R"({"a":"é","b":[1,2]})", R"("plain text, with a blank")", "\x01\xff bytes"}) {
+  for (const std::string data :
+       {R"({"a":"é","b":[1,2]})", R"("plain text, with a blank")", "\x01\xff bytes"}) {
     const auto created = bench.invoke("create", data, place);
     REQUIRE(!created.error);
     const auto got = bench.invoke("get", {}, place);
@@ -150,13 +164,15 @@ asio::awaitable<void> reads(bindings::InputBinding& input, InputSubject subject,
 asio::awaitable<void> stops(bindings::InputBinding& input, InputSubject subject) {
   auto counter = std::make_shared<Counter>(co_await asio::this_coro::executor);
   auto ended = std::make_shared<int>(0);
-  const auto hang = [](std::shared_ptr<Counter> seen, std::shared_ptr<int> over) -> Async<std::string> {
+  const auto hang = [](std::shared_ptr<Counter> seen,
+                       std::shared_ptr<int> over) -> Async<std::string> {
     ++seen->seen;
     (void)co_await sleep_for(1h);
     ++*over;
     co_return fail(Code::cancelled, "cancelled");
   };
-  const auto started = co_await input.read([counter, ended, hang](InputEvent) { return hang(counter, ended); });
+  const auto started =
+      co_await input.read([counter, ended, hang](InputEvent) { return hang(counter, ended); });
   REQUIRE(started.has_value());
   if (subject.provoke) subject.provoke();
   CHECK(co_await wait_for(*counter, 1, subject.patience));

@@ -1,4 +1,5 @@
-// What every binding promises (contract 03, section 5; components/bindings/binding.hpp), as checks that each backend runs.
+// What every binding promises (contract 03, section 5; components/bindings/binding.hpp), as checks
+// that each backend runs.
 
 #pragma once
 
@@ -25,7 +26,8 @@ class BindingBench {
   BindingBench(Register add, std::string type, Settings settings);
   ~BindingBench();
 
-  // Fails the test unless the binding starts; start_error() is for those that must not ("" if it does).
+  // Fails the test unless the binding starts; start_error() is for those that must not ("" if it
+  // does).
   void start();
   std::string start_error();
 
@@ -35,7 +37,9 @@ class BindingBench {
   Shards& shards();
 
   void run(asio::awaitable<void> work);
-  bindings::InvokeOutcome invoke(std::string operation, std::string data = {}, Metadata metadata = {});
+  bindings::InvokeOutcome invoke(
+      std::string operation, std::string data = {}, Metadata metadata = {}
+  );
   // The message of the failure; fails the test if there is none.
   std::string refusal(std::string operation, std::string data = {}, Metadata metadata = {});
 
@@ -47,10 +51,11 @@ class BindingBench {
 };
 
 struct OutputSubject {
-  std::vector<std::string> operations;   // in the order of the contract
+  std::vector<std::string> operations;  // in the order of the contract
   // An operation that works each time, also several at once.
   bindings::InvokeRequest works;
-  // Where what `create` stores is found again by `get`: the metadata that names it. Empty: it is no store.
+  // Where what `create` stores is found again by `get`: the metadata that names it. Empty: it is no
+  // store.
   Metadata place;
 };
 

@@ -1,5 +1,6 @@
-// FakeChannel: an application that answers from two functions and remembers what it was sent. Has no health gate and no
-// limits; the trace headers that a real channel adds are kept apart as `span`.
+// FakeChannel: an application that answers from two functions and remembers what it was sent. Has
+// no health gate and no limits; the trace headers that a real channel adds are kept apart as
+// `span`.
 
 #pragma once
 
@@ -65,7 +66,15 @@ class FakeChannel final : public AppChannel {
       bool with_token,
       std::optional<std::chrono::nanoseconds> limit
   ) override {
-    calls.push_back({std::move(method), std::move(message), std::move(metadata), limited, with_token, scope.span, limit});
+    calls.push_back(
+        {std::move(method),
+         std::move(message),
+         std::move(metadata),
+         limited,
+         with_token,
+         scope.span,
+         limit}
+    );
     if (on_call) co_return on_call(calls.back());
     co_return net::grpc::Unary{};
   }

@@ -1,5 +1,11 @@
 #include "runtime/capabilities/bindings/input.hpp"
 
+#include <algorithm>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+
 #include "runtime/app/metadata_headers.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/wire.hpp"
@@ -9,6 +15,8 @@
 namespace mecha::bindings {
 namespace {
 
+// Bindings that one answer of the application may invoke at the same time.
+constexpr std::size_t kPassedAtOnce = 32;
 constexpr std::string_view kCallback = "/dapr.proto.runtime.v1.AppCallback/";
 
 std::string route_of(const ComponentSpec& spec) {
@@ -32,7 +40,8 @@ Error refused(const AppAnswer& answer) {
   return {
       .code = code_of_http_status(answer.status),
       .message = std::move(message),
-      .outcome = static_cast<int>(answer.status)};
+      .outcome = static_cast<int>(answer.status)
+  };
 }
 
 std::string event_message(const std::string& name, const InputEvent& event) {
@@ -71,7 +80,9 @@ asio::awaitable<void> InputBindings::start() {
       const auto asked = co_await wanted(scope, *loaded.spec, route_of(*loaded.spec));
       if (stops != stops_) co_return;
       if (!asked) {
-        application_.log.error("error reading from input binding " + name + ": " + asked.error().message);
+        application_.log.error(
+            "error reading from input binding " + name + ": " + asked.error().message
+        );
         co_return;
       }
       if (!*asked) continue;
@@ -86,11 +97,15 @@ asio::awaitable<void> InputBindings::start_one(
   const auto& loaded = snapshot->input_bindings.find(name)->second;
   auto binding = loaded.instance;
   const auto route = route_of(*loaded.spec);
-  auto handler = [this, name, route](InputEvent event) { return deliver(name, route, std::move(event)); };
+  auto handler = [this, name, route](InputEvent event) {
+    return deliver(name, route, std::move(event));
+  };
   const auto stops = stops_;
   const auto started = co_await binding->read(std::move(handler));
   if (!started) {
-    application_.log.error("error reading from input binding " + name + ": " + started.error().message);
+    application_.log.error(
+        "error reading from input binding " + name + ": " + started.error().message
+    );
   } else if (stops != stops_) {
     co_await binding->stop_reading(std::chrono::seconds(0));
   } else {
@@ -108,12 +123,16 @@ asio::awaitable<void> InputBindings::stop(std::chrono::steady_clock::duration gr
   }
 }
 
-Async<bool> InputBindings::wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route) {
+Async<bool> InputBindings::wanted(
+    RequestScope& scope, const ComponentSpec& spec, const std::string& route
+) {
   auto& channel = *application_.channel;
   if (!channel.is_grpc()) {
     AppRequest request{.method = "OPTIONS", .target = request_target(route)};
     request.headers.add("Content-Type", "application/json");
-    MECHA_CO_TRY(const auto answer, co_await channel.request(scope, std::move(request), discovery_limit_));
+    MECHA_CO_TRY(
+        const auto answer, co_await channel.request(scope, std::move(request), discovery_limit_)
+    );
     co_return answer.status / 100 == 2 || answer.status == 405;
   }
   if (!listed_) {
@@ -131,7 +150,9 @@ Async<bool> InputBindings::wanted(RequestScope& scope, const ComponentSpec& spec
 
 Async<std::string> InputBindings::deliver(std::string name, std::string route, InputEvent event) {
   RequestScope scope(application_, application_.snapshot(), Face::internal);
-  const auto span = application_.tracer->start("bindings/" + name, trace::Kind::client, parent_of(event.metadata));
+  const auto span = application_.tracer->start(
+      "bindings/" + name, trace::Kind::client, parent_of(event.metadata)
+  );
   scope.span = span.context();
   std::optional<std::string> other;  // the body of a 2xx answer that is not 200
   const auto attempt = [&](int) -> Async<std::string> {
@@ -156,16 +177,22 @@ Async<std::string> InputBindings::deliver(std::string name, std::string route, I
   co_return std::move(delivered);
 }
 
-void InputBindings::record(const std::string& name, bool success, RequestScope::Clock::duration spent) {
+void InputBindings::record(
+    const std::string& name, bool success, RequestScope::Clock::duration spent
+) {
   if (application_.metrics == nullptr) return;
   const auto& name_space = application_.info.name_space;
   const std::string_view told = success ? "true" : "false";
   const auto milliseconds = std::chrono::duration<double, std::milli>(spent).count();
   application_.metrics->count(Metric::component_input_binding_count, {name, name_space, told});
-  application_.metrics->observe(Metric::component_input_binding_latencies, {name, name_space, told}, milliseconds);
+  application_.metrics->observe(
+      Metric::component_input_binding_latencies, {name, name_space, told}, milliseconds
+  );
 }
 
-Async<AppAnswer> InputBindings::deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event) {
+Async<AppAnswer> InputBindings::deliver_http(
+    RequestScope& scope, const std::string& route, const InputEvent& event
+) {
   AppRequest request{.method = "POST", .target = request_target(route), .body = event.data};
   MECHA_CO_TRY_VOID(add_metadata_headers(request.headers, event.metadata));
   request.headers.set("content-type", "application/json");
@@ -176,7 +203,10 @@ Async<std::string> InputBindings::deliver_grpc(
     RequestScope& scope, const std::string& name, const InputEvent& event
 ) {
   const auto method = std::string(kCallback) + "OnBindingEvent";
-  MECHA_CO_TRY(auto called, co_await application_.channel->call(scope, method, {}, event_message(name, event), false));
+  MECHA_CO_TRY(
+      auto called,
+      co_await application_.channel->call(scope, method, {}, event_message(name, event), false)
+  );
   if (!called.status.ok()) {
     Error error{.code = called.status.code, .message = called.status.message};
     error.outcome = static_cast<int>(error.code);
@@ -187,24 +217,47 @@ Async<std::string> InputBindings::deliver_grpc(
   co_return std::string();
 }
 
-// What the application answers for other bindings (`to`); errors are only logged (contract 03, 5.5).
+// What the application answers for other bindings (`to`); errors are only logged (contract
+// 03, 5.5).
 asio::awaitable<void> InputBindings::pass_on(RequestScope& scope, std::string response) {
-  std::vector<std::string> to;
-  std::string data = "null";
+  Passing passing{.data = "null"};
   bool sequential = true;
   for (wire::Reader field(response); field.next();) {
-    if (field.field() == 3) to.push_back(field.text());
+    if (field.field() == 3) passing.to.push_back(field.text());
     if (field.field() == 4) {
-      if (const auto parsed = json::parse(field.bytes())) data = json::write(*parsed);
+      if (const auto parsed = json::parse(field.bytes())) passing.data = json::write(*parsed);
     }
     if (field.field() == 5) sequential = field.number() == 0;
   }
-  for (const auto& name : to) {
-    InvokeRequest request{.operation = "create", .data = data};
+  const auto workers = sequential ? 1 : std::min(passing.to.size(), kPassedAtOnce);
+  if (workers <= 1) {
+    co_await pass_some(scope, passing, sequential);
+    co_return;
+  }
+  const auto executor = co_await asio::this_coro::executor;
+  const auto start = [&] {
+    return asio::co_spawn(executor, pass_some(scope, passing, false), asio::deferred);
+  };
+  std::vector<decltype(start())> group;
+  for (std::size_t i = 0; i < workers; ++i) group.push_back(start());
+  const auto [order, errors] =
+      co_await asio::experimental::make_parallel_group(std::move(group))
+          .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+asio::awaitable<void> InputBindings::pass_some(
+    RequestScope& scope, Passing& passing, bool until_failure
+) {
+  while (passing.next < passing.to.size()) {
+    const auto name = passing.to[passing.next++];
+    InvokeRequest request{.operation = "create", .data = passing.data};
     const auto outcome = co_await outputs_.invoke(scope, name, std::move(request));
     if (!outcome.error) continue;
     application_.log.error("error executing app response: " + outcome.error->message);
-    if (sequential) break;
+    if (until_failure) co_return;
   }
 }
 

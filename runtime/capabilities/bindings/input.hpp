@@ -1,5 +1,5 @@
-// Input bindings: which of them the application wants, and the way of their events to it (contract 03, 5.3 to 5.5).
-// Lives on shard 0.
+// Input bindings: which of them the application wants, and the way of their events to it (contract
+// 03, 5.3 to 5.5). Lives on shard 0.
 
 #pragma once
 
@@ -17,21 +17,36 @@ namespace mecha::bindings {
 
 class InputBindings {
  public:
-  InputBindings(Application& application, OutputBindings& outputs, std::chrono::nanoseconds discovery_limit);
+  InputBindings(
+      Application& application, OutputBindings& outputs, std::chrono::nanoseconds discovery_limit
+  );
 
-  // Asks the application which it wants (bindings whose direction is stated are not asked about), and starts those that are
-  // not running. What fails is logged.
+  // Asks the application which it wants (bindings whose direction is stated are not asked about),
+  // and starts those that are not running. What fails is logged.
   asio::awaitable<void> start();
   // Stops all; events under way may end within `grace`.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration grace = std::chrono::seconds(1));
 
  private:
-  asio::awaitable<void> start_one(const std::string& name, std::shared_ptr<const Snapshot> snapshot);
+  asio::awaitable<void> start_one(
+      const std::string& name, std::shared_ptr<const Snapshot> snapshot
+  );
   Async<bool> wanted(RequestScope& scope, const ComponentSpec& spec, const std::string& route);
   Async<std::string> deliver(std::string name, std::string route, InputEvent event);
-  Async<AppAnswer> deliver_http(RequestScope& scope, const std::string& route, const InputEvent& event);
-  Async<std::string> deliver_grpc(RequestScope& scope, const std::string& name, const InputEvent& event);
+  Async<AppAnswer> deliver_http(
+      RequestScope& scope, const std::string& route, const InputEvent& event
+  );
+  Async<std::string> deliver_grpc(
+      RequestScope& scope, const std::string& name, const InputEvent& event
+  );
+  // Data for other bindings, given out by whoever takes the next of them.
+  struct Passing {
+    std::vector<std::string> to;
+    std::string data;
+    std::size_t next = 0;
+  };
   asio::awaitable<void> pass_on(RequestScope& scope, std::string response);
+  asio::awaitable<void> pass_some(RequestScope& scope, Passing& passing, bool until_failure);
   void record(const std::string& name, bool success, RequestScope::Clock::duration spent);
 
   Application& application_;

@@ -17,7 +17,9 @@ std::vector<NameValue> item(std::string name, std::string value) {
 }
 
 void answer_with(World& world, unsigned status, std::string body = {}) {
-  world.channel->on_request = [status, body](const AppRequest&) { return AppAnswer{.status = status, .body = body}; };
+  world.channel->on_request = [status, body](const AppRequest&) {
+    return AppAnswer{.status = status, .body = body};
+  };
 }
 
 // BindingEventResponse
@@ -42,7 +44,8 @@ void answer_events(World& world, std::string message) {
 
 TEST_CASE("an HTTP application is asked with OPTIONS, 2xx and 405 want the binding", "[bindings]") {
   for (const auto& [status, wanted] : std::vector<std::pair<unsigned, bool>>{
-           {200, true}, {204, true}, {405, true}, {404, false}, {302, false}, {500, false}}) {
+           {200, true}, {204, true}, {405, true}, {404, false}, {302, false}, {500, false}
+       }) {
     INFO(status);
     World world;
     auto binding = world.add_input("tick");
@@ -152,7 +155,9 @@ TEST_CASE("an event is a POST with the metadata as headers", "[bindings]") {
   answer_with(world, 200, "body");
   world.start();
   const auto got = world.fire(
-      *binding, {"data", {{"timeZone", "Local"}, {"Content-Type", "text/plain"}, {"x-bin", "1"}, {"grpc-a", "b"}}}
+      *binding,
+      {"data",
+       {{"timeZone", "Local"}, {"Content-Type", "text/plain"}, {"x-bin", "1"}, {"grpc-a", "b"}}}
   );
   REQUIRE(got);
   CHECK(*got == "body");
@@ -177,7 +182,9 @@ TEST_CASE("metadata that no header can hold fails the event before it is sent", 
   CHECK(world.channel->requests.empty());
 }
 
-TEST_CASE("200 is success, other 2xx end as success, the rest is an error with the status", "[bindings]") {
+TEST_CASE(
+    "200 is success, other 2xx end as success, the rest is an error with the status", "[bindings]"
+) {
   World world;
   auto binding = world.add_input("tick", item("direction", "input"));
   world.start();
@@ -188,13 +195,18 @@ TEST_CASE("200 is success, other 2xx end as success, the rest is an error with t
   answer_with(world, 503, "busy");
   const auto refused = world.fire(*binding);
   REQUIRE(!refused);
-  CHECK(refused.error().message == "fails to send binding event to http app channel, status code: 503 body: busy");
+  CHECK(
+      refused.error().message ==
+      "fails to send binding event to http app channel, status code: 503 body: busy"
+  );
   CHECK(refused.error().outcome == 503);
 }
 
 TEST_CASE("an inbound policy repeats all but 200", "[bindings]") {
-  for (const auto& [status, attempts, success] : std::vector<std::tuple<unsigned, std::size_t, bool>>{
-           {200, 1, true}, {204, 3, true}, {500, 3, false}}) {
+  for (const auto& [status, attempts, success] :
+       std::vector<std::tuple<unsigned, std::size_t, bool>>{
+           {200, 1, true}, {204, 3, true}, {500, 3, false}
+       }) {
     INFO(status);
     World world;
     auto binding = world.add_input("tick", item("direction", "input"));
@@ -228,7 +240,9 @@ TEST_CASE("the span of a delivery is a child of the event's, binary before text"
   trace::Context other;
   other.trace_id.fill(7);
   other.span_id.fill(7);
-  REQUIRE(world.fire(*binding, {"", {{"traceparent", std::string(kTrace)}, {"grpc-trace-bin", other.binary()}}}));
+  REQUIRE(world.fire(
+      *binding, {"", {{"traceparent", std::string(kTrace)}, {"grpc-trace-bin", other.binary()}}}
+  ));
   REQUIRE(world.fire(*binding));
   const auto& sent = world.channel->requests;
   CHECK(sent[0].span.trace_hex() == kTrace.substr(3, 32));
@@ -301,6 +315,19 @@ TEST_CASE("in sequence the first failure ends the list, in parallel none does", 
   CHECK(world.lines.size() == 2);
 }
 
+TEST_CASE("bindings of one answer are invoked one by one, or at the same time", "[bindings]") {
+  for (const bool parallel : {false, true}) {
+    World world(AppProtocol::grpc);
+    auto binding = world.add_input("tick", item("direction", "input"));
+    auto out = world.add_output("out");
+    world.start();
+    answer_events(world, response({"out", "out", "out"}, "1", parallel));
+    CHECK(world.fire(*binding));
+    CHECK(out->seen.size() == 3);
+    CHECK(out->most_at_once == (parallel ? 3 : 1));
+  }
+}
+
 TEST_CASE("deliveries are counted by success", "[bindings]") {
   World world;
   auto binding = world.add_input("tick", item("direction", "input"));
@@ -309,7 +336,8 @@ TEST_CASE("deliveries are counted by success", "[bindings]") {
   answer_with(world, 500);
   REQUIRE(!world.fire(*binding));
   const auto text = world.app.metrics->text();
-  const std::string start = R"(dapr_component_input_binding_count{app_id="app",component="tick",namespace="",success=)";
+  const std::string start =
+      R"(dapr_component_input_binding_count{app_id="app",component="tick",namespace="",success=)";
   CHECK(text.find(start + "\"true\"} 1\n") != std::string::npos);
   CHECK(text.find(start + "\"false\"} 1\n") != std::string::npos);
 }

@@ -37,12 +37,19 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
     co_return true;
   };
   const auto done = co_await call_component<bool>(scope, name, ComponentKind::binding, attempt);
-  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+  const auto spent =
+      std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
   auto& metrics = *scope.app.metrics;
   const auto& name_space = scope.app.info.name_space;
   const std::string_view success = done ? "true" : "false";
-  metrics.count(Metric::component_output_binding_count, {name, name_space, request.operation, success});
-  metrics.observe(Metric::component_output_binding_latencies, {name, name_space, request.operation, success}, spent);
+  metrics.count(
+      Metric::component_output_binding_count, {name, name_space, request.operation, success}
+  );
+  metrics.observe(
+      Metric::component_output_binding_latencies,
+      {name, name_space, request.operation, success},
+      spent
+  );
   if (!done) last.error = errors::output_binding(name, done.error().message);
   co_return last;
 }

@@ -17,13 +17,18 @@ std::string cause(const InvokeOutcome& outcome) {
 }
 
 InvokeOutcome refused(unsigned status) {
-  Error error{.message = "received status code " + std::to_string(status), .outcome = static_cast<int>(status)};
+  Error error{
+      .message = "received status code " + std::to_string(status),
+      .outcome = static_cast<int>(status)
+  };
   return failure(std::move(error), {{"statusCode", std::to_string(status)}});
 }
 
 }  // namespace
 
-TEST_CASE("an operation reaches the component as it came, its answer comes back as it is", "[bindings]") {
+TEST_CASE(
+    "an operation reaches the component as it came, its answer comes back as it is", "[bindings]"
+) {
   World world;
   auto binding = world.add_output("out");
   binding->outcomes = {answer("bytes", {{"m", "1"}})};
@@ -49,14 +54,24 @@ TEST_CASE("nothing and an empty answer are different", "[bindings]") {
 TEST_CASE("what cannot be invoked is refused in the order of the contract", "[bindings]") {
   World world;
   auto binding = world.add_output("out");
-  CHECK(cause(world.invoke("nope", {})) == "error invoking output binding nope: operation field is missing from request");
-  CHECK(cause(world.invoke("nope", get())) == "error invoking output binding nope: couldn't find output binding nope");
+  CHECK(
+      cause(world.invoke("nope", {})) ==
+      "error invoking output binding nope: operation field is missing from request"
+  );
+  CHECK(
+      cause(world.invoke("nope", get())) ==
+      "error invoking output binding nope: couldn't find output binding nope"
+  );
   CHECK(
       cause(world.invoke("out", {.operation = "GET"})) ==
-      "error invoking output binding out: binding out does not support operation GET. supported operations:create get"
+      "error invoking output binding out: binding out does not support operation GET. supported "
+      "operations:create get"
   );
   world.snapshot->output_bindings["out"].instance = nullptr;
-  CHECK(cause(world.invoke("out", get())) == "error invoking output binding out: couldn't find output binding out");
+  CHECK(
+      cause(world.invoke("out", get())) ==
+      "error invoking output binding out: couldn't find output binding out"
+  );
   CHECK(binding->seen.empty());
 }
 
@@ -97,7 +112,8 @@ TEST_CASE("invocations are counted by operation and success", "[bindings]") {
   world.invoke("out", get());
   world.invoke("out", get());
   const auto text = world.app.metrics->text();
-  const std::string start = R"(dapr_component_output_binding_count{app_id="app",component="out",namespace="",operation="get",success=)";
+  const std::string start =
+      R"(dapr_component_output_binding_count{app_id="app",component="out",namespace="",operation="get",success=)";
   CHECK(text.find(start + "\"true\"} 1\n") != std::string::npos);
   CHECK(text.find(start + "\"false\"} 1\n") != std::string::npos);
 }
