@@ -51,12 +51,21 @@ def test_fatal(launch, files, text):
     assert "level=fatal" in one.log()
 
 
-def test_every_problem_of_every_file_is_reported_at_once(launch):
-    one = launch.sidecar(resources={"a.yaml": component("a", "state.sqlite", timeout="soon", cleanupInterval="never"), "b.yaml": "{bad: [\n", "c.yaml": component("c", "state.in-memory", nothing="x")}, ready="")
+SEVERAL = {"a.yaml": component("a", "state.sqlite", timeout="soon", cleanupInterval="never"), "b.yaml": "{bad: [\n"}
+
+
+def test_every_problem_of_a_component_is_reported_at_once(launch):
+    one = launch.sidecar(resources=SEVERAL, ready="")
     assert one.wait() == 1
-    log = one.log()
-    for word in ("timeout", "cleanupInterval", "connectionString", "b.yaml"):
-        assert word in log, word
+    for text in ("missing connection string", 'timeout must be a duration, got "soon"', 'cleanupInterval must be a duration, got "never"', "a.yaml:8", "a.yaml:9", "b.yaml"):
+        assert text in one.log().replace('\\"', '"'), text
+
+
+@pytest.mark.xfail(strict=True, reason="the start ends at the first component with problems; those of the others are not said")
+def test_every_problem_of_every_component_is_reported_at_once(launch):
+    one = launch.sidecar(resources=SEVERAL | {"c.yaml": component("c", "state.sqlite", connectionString="c.db", timeout="tomorrow")}, ready="")
+    assert one.wait() == 1
+    assert "soon" in one.log() and "tomorrow" in one.log()
 
 
 def test_secrets_never_show_in_the_log(launch):

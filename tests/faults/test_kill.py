@@ -1,0 +1,88 @@
+"""kill -9 of the sidecar in the middle of load: nothing that was acknowledged is lost."""
+import uuid
+
+import pytest
+
+from application import reply
+from load import Load, lost, publishing, saving
+from sidecar import component, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def store(kind, launch, request):
+    if kind == "sqlite":
+        return component("s", "state.sqlite", connectionString=str(launch.folder / "s.db"))
+    return component("s", "state.redis", redisHost=request.getfixturevalue("redis_address"), keyPrefix=f"kill{uuid.uuid4().hex}")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_acknowledged_saves_are_there_after_a_kill(launch, request, kind):
+    one = launch.sidecar(resources=[store(kind, launch, request)])
+    acknowledged = []
+    for round_ in range(3):
+        base = 100_000 * round_
+        work = saving("s")
+        with Load(one.http, lambda connection, number: work(connection, base + number), threads=8) as load:
+            load.reach(300)
+            one.kill()
+            acknowledged += [base + n for n in load.stop()]
+        one.start()
+    assert len(acknowledged) >= 900
+    assert lost(one, "s", acknowledged) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_the_database_is_whole_after_a_kill(launch, request, kind):
+    import sqlite3
+    one = launch.sidecar(resources=[store(kind, launch, request)])
+    with Load(one.http, saving("s"), threads=8) as load:
+        load.reach(200)
+        one.kill()
+    assert sqlite3.connect(launch.folder / "s.db").execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+def broker(kind, request):
+    if kind == "redis":
+        return component("ps", "pubsub.redis", redisHost=request.getfixturevalue("redis_address"), processingTimeout="500ms", redeliverInterval="200")
+    return component("ps", "pubsub.kafka", brokers=request.getfixturevalue("kafka_address"), authType="none", initialOffset="oldest", consumerGroup=f"g{uuid.uuid4().hex}", sessionTimeout="6s", heartbeatInterval="1s")
+
+
+@pytest.mark.parametrize("kind", ["redis", "kafka"])
+def test_every_published_message_is_delivered_across_a_kill(launch, request, kind):
+    topic = f"kill-{uuid.uuid4().hex}"
+    app = launch.app().on("/dapr/subscribe", reply(json_body=[{"pubsubname": "ps", "topic": topic, "route": "/in"}])).on("/in", reply(200))
+    one = launch.sidecar(app=app, resources=[broker(kind, request)])
+    got = lambda: {r.json["data"] for r in app.calls("/in")}
+    with Load(one.http, publishing(topic), threads=4, limit=50) as load:  # the subscription is at work
+        load.reach(50)
+    wait_until(lambda: len(got()) >= 50, "the first messages", 40)
+    work = publishing(topic)
+    with Load(one.http, lambda connection, number: work(connection, 1000 + number), threads=4) as load:
+        load.reach(300)
+        one.kill()
+        acknowledged = {1000 + n for n in load.stop()}
+    one.start()
+    wait_until(lambda: acknowledged <= got(), f"all of {len(acknowledged)} messages", 40)
+
+
+@pytest.mark.parametrize("kind", ["redis", "kafka"])
+def test_a_message_in_the_hands_of_the_application_comes_again(launch, request, kind):
+    """It was not answered when the sidecar died, so it is delivered once more."""
+    import threading
+    topic, go = f"hands-{uuid.uuid4().hex}", threading.Event()
+
+    def hold(call):
+        go.wait(60)
+        return reply(200)
+
+    app = launch.app().on("/dapr/subscribe", reply(json_body=[{"pubsubname": "ps", "topic": topic, "route": "/in"}])).on("/in", hold)
+    one = launch.sidecar(app=app, resources=[broker(kind, request)])
+    assert one.request("POST", f"/v1.0/publish/ps/{topic}", body="x").status == 204
+    app.wait_for("/in", limit_s=30)
+    one.kill()
+    go.set()
+    app.forget()
+    app.on("/in", reply(200))
+    one.start()
+    app.wait_for("/in", limit_s=40)
