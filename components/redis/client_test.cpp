@@ -2,11 +2,15 @@
 
 #include "components/redis/client.hpp"
 
+#include <unistd.h>
+
 #include <functional>
+#include <thread>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 
 #include "components/redis/parser.hpp"
@@ -284,6 +288,51 @@ TEST_CASE("nested replies and large values are read in pieces", "[redis]") {
   CHECK(reply.items[0].items[1].text == "");
   CHECK(reply.items[1].text == big);
   CHECK(bench.server.seen[0][1] == big);
+}
+
+TEST_CASE("a value that the kernel takes in pieces arrives whole, and the line goes on", "[redis]") {
+  Bench bench([](const Words& words) -> std::optional<std::string> {
+    return ":" + std::to_string(words.back().size()) + "\r\n";
+  });
+  const std::string big(16u << 20, 'x');
+  CHECK(bench.run(bench.client->call(Command("SET", "k", big))).value().integer == 16 << 20);
+  CHECK(bench.run(bench.client->call(Command("SET", "k", "xyz"))).value().integer == 3);
+}
+
+// A server in a thread of its own takes bytes while the client is still sending, so that the rest of a large write can
+// leave at once.
+TEST_CASE("a write whose rest leaves at once does not stop the line", "[redis]") {
+  const std::string path = "/tmp/mecha_redis_" + std::to_string(::getpid()) + ".sock";
+  asio::io_context server_context;
+  asio::local::stream_protocol::acceptor acceptor(server_context, {path});
+  std::thread server([&] {
+    auto socket = acceptor.accept();
+    Parser parser;
+    std::array<char, 65536> buffer;
+    boost::system::error_code error;
+    for (;;) {
+      const auto size = socket.read_some(asio::buffer(buffer), error);
+      if (error) return;
+      parser.feed({buffer.data(), size});
+      for (auto command = parser.next(); command && *command; command = parser.next()) {
+        asio::write(socket, asio::buffer("+OK\r\n", 5), error);
+      }
+    }
+  });
+  {
+    Bench bench(echo, [&](Options& options) { options.unix_path = path; });
+    const std::string big(300'000, 'x');
+    int answered = 0;
+    while (answered < 100 && bench.run(bench.client->call(Command("SET", "k", big)))) ++answered;
+    CHECK(answered == 100);
+  }
+  server.join();
+  ::unlink(path.c_str());
+}
+
+TEST_CASE("a path that is no socket fails at once, and again", "[redis]") {
+  Bench bench(echo, [](Options& options) { options.unix_path = std::string(200, 'x'); });
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(bench.run(bench.client->connect()).has_value());
 }
 
 TEST_CASE("addresses of the settings", "[redis]") {

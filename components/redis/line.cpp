@@ -109,8 +109,11 @@ void Line::enqueue(std::shared_ptr<Waiter> waiter, const std::vector<Command>& c
   if (connection_) {
     schedule_flush();
   } else if (!running_) {
-    running_ = spawn(gate_, executor_, run());
-    if (!running_) close();
+    running_ = true;  // before the spawn, which may run to the end at once
+    if (!spawn(gate_, executor_, run())) {
+      running_ = false;
+      close();
+    }
   }
 }
 
@@ -201,7 +204,9 @@ void Line::flush() {
     auto rest = std::move(out_);
     out_.clear();
     rest.erase(0, sent);
-    writing_ = spawn(gate_, executor_, write_rest(connection_, std::move(rest)));
+    // Before the spawn: the write may be over when that returns.
+    writing_ = true;
+    if (!spawn(gate_, executor_, write_rest(connection_, std::move(rest)))) connection_->stream->close();
     return;
   }
   out_.clear();
