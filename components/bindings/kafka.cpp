@@ -9,9 +9,9 @@
 
 #include "components/bindings/binding.hpp"
 #include "components/catalog.hpp"
+#include "components/kafka/feed.hpp"
 #include "components/kafka/records.hpp"
 #include "components/kafka/retry.hpp"
-#include "components/pubsub/kafka_subscription.hpp"
 #include "runtime/async/bridge.hpp"
 
 namespace mecha::bindings {
@@ -37,9 +37,9 @@ struct KafkaBindingSettings : kafka::Settings {
 
 // A failed event is not tried again unless consumeRetryEnabled says so; it is logged and left
 // behind.
-asio::awaitable<pubsub::Verdict> relay(EventHandler handler, InputEvent event) {
+asio::awaitable<kafka::Handled> relay(EventHandler handler, InputEvent event) {
   const auto handled = co_await handler(std::move(event));
-  co_return handled ? pubsub::Verdict::done : pubsub::Verdict::failed;
+  co_return handled ? kafka::Handled::done : kafka::Handled::failed;
 }
 
 class KafkaBinding final : public Binding, public OutputBinding, public InputBinding {
@@ -125,27 +125,11 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
   }
 
  private:
-  std::unique_ptr<pubsub::KafkaSubscription> subscribe(EventHandler handler) {
-    auto message = [this](const kafka::Record& record) {
-      return pubsub::Message{
-          record.topic, record.value.value_or("null"), {}, records_.metadata(record)
-      };
+  std::unique_ptr<kafka::Feed> subscribe(EventHandler handler) {
+    kafka::RecordHandler relayed = [this, handler = std::move(handler)](const kafka::Record& record) {
+      return relay(handler, {record.value.value_or("null"), records_.metadata(record)});
     };
-    auto relayed = [handler = std::move(handler)](pubsub::Message message) {
-      return relay(
-          handler, {std::move(message.data), std::move(message.metadata).value_or(Metadata())}
-      );
-    };
-    return std::make_unique<pubsub::KafkaSubscription>(
-        executor_,
-        *consumer_,
-        retry_,
-        log_,
-        std::move(message),
-        std::move(relayed),
-        pubsub::BulkHandler(),
-        pubsub::BulkLimits()
-    );
+    return std::make_unique<kafka::Feed>(executor_, *consumer_, retry_, log_, std::move(relayed));
   }
 
   Settings settings_;
@@ -157,7 +141,7 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
   kafka::Retry retry_;
   std::unique_ptr<kafka::Producer> producer_;
   std::unique_ptr<kafka::Consumer> consumer_;  // from the first read() on
-  std::vector<std::unique_ptr<pubsub::KafkaSubscription>> subscriptions_;
+  std::vector<std::unique_ptr<kafka::Feed>> subscriptions_;
 };
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <boost/asio/post.hpp>
 
 #include "components/catalog.hpp"
-#include "components/pubsub/lanes.hpp"
 #include "components/pubsub/pubsub.hpp"
+#include "runtime/async/lanes.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 

@@ -3,12 +3,12 @@
 #include <mutex>
 
 #include "components/catalog.hpp"
+#include "components/kafka/feed.hpp"
 #include "components/kafka/records.hpp"
 #include "components/kafka/retry.hpp"
-#include "components/pubsub/kafka_subscription.hpp"
-#include "components/pubsub/lanes.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/async/lanes.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -20,6 +20,34 @@ constexpr std::chrono::milliseconds kBatchAwait{10'000};
 constexpr std::size_t kParallelPublishes = 1000;
 
 struct KafkaSettings : kafka::Settings {};
+
+kafka::Handled handled(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::done: return kafka::Handled::done;
+    case Verdict::failed: return kafka::Handled::failed;
+    case Verdict::abandoned: break;
+  }
+  return kafka::Handled::abandoned;
+}
+
+asio::awaitable<kafka::Handled> relay(Handler handler, Message message) {
+  co_return handled(co_await handler(std::move(message)));
+}
+
+asio::awaitable<std::vector<kafka::Handled>> relay_batch(BulkHandler handler, std::vector<BulkMessage> batch) {
+  std::vector<kafka::Handled> all;
+  for (const auto verdict : co_await handler(std::move(batch))) all.push_back(handled(verdict));
+  co_return all;
+}
+
+class KafkaSubscription final : public Subscription {
+ public:
+  explicit KafkaSubscription(kafka::Feed feed) : feed_(std::move(feed)) {}
+  asio::awaitable<void> stop(std::chrono::steady_clock::duration grace) override { return feed_.stop(grace); }
+
+ private:
+  kafka::Feed feed_;
+};
 
 class KafkaBroker final : public PubSub {
  public:
@@ -69,28 +97,35 @@ class KafkaBroker final : public PubSub {
   }
 
   Async<std::unique_ptr<Subscription>> subscribe(SubscribeRequest request, Handler handler) override {
-    return open(std::move(request), std::move(handler), {}, {});
+    auto to_handler = [this, handler = std::move(handler)](const kafka::Record& record) { return relay(handler, read(record)); };
+    kafka::Feed feed(
+        co_await asio::this_coro::executor, consumer(), retry_, context_.log, kafka::RecordHandler(std::move(to_handler))
+    );
+    co_return co_await open(std::move(feed), std::move(request.topic));
   }
+
   Async<std::unique_ptr<Subscription>> subscribe_bulk(
       SubscribeRequest request, BulkLimits limits, BulkHandler handler
   ) override {
     if (limits.messages_max <= 0) limits.messages_max = kBatchMessages;
     if (limits.await_max.count() <= 0) limits.await_max = kBatchAwait;
-    limits.messages_max = std::min(limits.messages_max, settings_.channel_buffer_size);  // more never waits
-    return open(std::move(request), {}, std::move(handler), limits);
+    const auto most = std::min(limits.messages_max, settings_.channel_buffer_size);  // more never waits
+    auto to_handler = [this, handler = std::move(handler)](std::vector<const kafka::Record*> records) {
+      std::vector<BulkMessage> batch;
+      for (const auto* record : records) batch.push_back({std::to_string(batch.size()), read(*record)});
+      return relay_batch(handler, std::move(batch));
+    };
+    kafka::Feed feed(
+        co_await asio::this_coro::executor, consumer(), retry_, context_.log, kafka::BatchHandler(std::move(to_handler)),
+        {static_cast<std::size_t>(most), limits.await_max}
+    );
+    co_return co_await open(std::move(feed), std::move(request.topic));
   }
 
  private:
-  Async<std::unique_ptr<Subscription>> open(
-      SubscribeRequest request, Handler handler, BulkHandler bulk_handler, BulkLimits limits
-  ) {
-    const auto executor = co_await asio::this_coro::executor;
-    auto made = std::make_unique<KafkaSubscription>(
-        executor, consumer(), retry_, context_.log, [this](const kafka::Record& record) { return read(record); },
-        std::move(handler), std::move(bulk_handler), limits
-    );
-    MECHA_CO_TRY_VOID(co_await made->start(std::move(request.topic)));
-    co_return made;
+  static Async<std::unique_ptr<Subscription>> open(kafka::Feed feed, std::string topic) {
+    MECHA_CO_TRY_VOID(co_await feed.start(std::move(topic)));
+    co_return std::make_unique<KafkaSubscription>(std::move(feed));
   }
 
   kafka::Consumer& consumer() {

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "components/catalog.hpp"
-#include "components/pubsub/kafka_subscription.hpp"
+#include "components/kafka/retry.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "runtime/async/within.hpp"
 #include "tests/catch.hpp"

@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "components/pubsub/batcher.hpp"
-#include "components/pubsub/lanes.hpp"
+#include "runtime/async/lanes.hpp"
 
 namespace mecha::pubsub {
 namespace {

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "components/pubsub/lanes.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/pubsub/slots.hpp"
 #include "components/redis/client.hpp"
+#include "runtime/async/lanes.hpp"
 
 namespace mecha::pubsub {
 

@@ -1,4 +1,4 @@
-#include "components/pubsub/lanes.hpp"
+#include "runtime/async/lanes.hpp"
 
 #include <vector>
 
@@ -8,7 +8,6 @@
 
 using namespace mecha;
 using namespace std::chrono_literals;
-using mecha::pubsub::Lanes;
 
 namespace {
 
@@ -31,7 +30,7 @@ Lanes::Work work(Log& log, std::string name, std::chrono::milliseconds time) {
 
 }  // namespace
 
-TEST_CASE("work of one key is in order, work of different keys runs at once", "[pubsub]") {
+TEST_CASE("work of one key is in order, work of different keys runs at once", "[async]") {
   asio::io_context context;
   Lanes lanes(context.get_executor(), 8);
   Log log;
@@ -44,7 +43,7 @@ TEST_CASE("work of one key is in order, work of different keys runs at once", "[
   testing::run(context, lanes.close(0s));
 }
 
-TEST_CASE("the limit on work at once holds, and a busy key does not starve others", "[pubsub]") {
+TEST_CASE("the limit on work at once holds, and a busy key does not starve others", "[async]") {
   asio::io_context context;
   Lanes lanes(context.get_executor(), 1);
   Log log;
@@ -59,7 +58,7 @@ TEST_CASE("the limit on work at once holds, and a busy key does not starve other
   testing::run(context, lanes.close(0s));
 }
 
-TEST_CASE("work without a key runs at once", "[pubsub]") {
+TEST_CASE("work without a key runs at once", "[async]") {
   asio::io_context context;
   Lanes lanes(context.get_executor(), 8);
   Log log;
@@ -69,7 +68,7 @@ TEST_CASE("work without a key runs at once", "[pubsub]") {
   testing::run(context, lanes.close(0s));
 }
 
-TEST_CASE("closing lets work end within the grace and cancels the rest", "[pubsub]") {
+TEST_CASE("closing lets work end within the grace and cancels the rest", "[async]") {
   asio::io_context context;
   Lanes lanes(context.get_executor(), 1);
   Log log;

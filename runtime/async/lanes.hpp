@@ -1,5 +1,4 @@
-// Lanes: runs the work of messages so that one key is in order and different keys run at once, up to a limit. Shared by the
-// brokers; knows nothing of messages. Lives on one shard.
+// Lanes: runs work so that one key is in order and different keys are at once, up to a limit. Lives on one shard.
 
 #pragma once
 
@@ -14,7 +13,7 @@
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 
-namespace mecha::pubsub {
+namespace mecha {
 
 class Lanes {
  public:
@@ -56,4 +55,4 @@ class Lanes {
   std::deque<std::shared_ptr<Lane>> ready_;  // have work and none of it runs
 };
 
-}  // namespace mecha::pubsub
+}  // namespace mecha

@@ -1,8 +1,8 @@
-#include "components/pubsub/lanes.hpp"
+#include "runtime/async/lanes.hpp"
 
 #include <utility>
 
-namespace mecha::pubsub {
+namespace mecha {
 
 Lanes::Lanes(Executor executor, std::size_t parallel_max)
     : executor_(executor), gate_(executor), changed_(executor), parallel_max_(parallel_max) {}
@@ -96,4 +96,4 @@ asio::awaitable<void> Lanes::close(std::chrono::steady_clock::duration grace) {
   co_await gate_.close(std::chrono::seconds(0));
 }
 
-}  // namespace mecha::pubsub
+}  // namespace mecha
