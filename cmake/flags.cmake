@@ -30,7 +30,7 @@ find_program(LLD ld.lld-19)
 if(LLD)
   target_link_options(mecha_flags INTERFACE --ld-path=${LLD})
 endif()
-target_link_options(mecha_flags INTERFACE $<$<CONFIG:Release>:-Wl,--gc-sections>)
+target_link_options(mecha_flags INTERFACE $<$<CONFIG:Release>:-Wl,--gc-sections,--icf=safe>)
 
 if(MECHA_SANITIZE)
   add_compile_options(-fsanitize=${MECHA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -16,6 +16,7 @@ void Answer::decorate(net::ResponseHead& head) const {
     }
     if (!scope_.baggage.empty()) head.headers.add("Baggage", scope_.baggage);
   }
+  if (!component_state.empty() && head.status >= 400) head.headers.add("Mecha-Component-State", component_state);
   if (scope_.timing) head.headers.add("Server-Timing", scope_.server_timing());
 }
 

@@ -14,6 +14,8 @@ class Answer final : public net::Exchange {
   // Headers that every answer gets (CORS). Trace, baggage and Server-Timing are added by themselves.
   net::Headers extra;
   bool traced = false;  // traceparent, tracestate and baggage go out
+  // State of the component that the request names, if it is not ready: told by `Mecha-Component-State` beside an error.
+  std::string component_state;
 
   const net::RequestHead& request() const override { return inner_.request(); }
   net::BodyReader& body() override { return inner_.body(); }

@@ -137,6 +137,11 @@ asio::awaitable<void> HttpServer::route(Served& served) {
     }
     request.parameters.push_back(std::move(*plain));
   }
+  if (const auto& waiting = served.scope.snapshot->waiting; !waiting.empty() && !request.parameters.empty()) {
+    if (const auto it = waiting.find(request.parameters.front()); it != waiting.end()) {
+      served.answer.component_state = it->second;
+    }
+  }
   const auto& chosen = match.route != nullptr ? *match.route : fallback_;
   co_await chosen.handler(request);
 }

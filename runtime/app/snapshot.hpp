@@ -63,7 +63,9 @@ struct Snapshot {
   std::shared_ptr<const security::AccessControl> access;  // null: everyone is admitted
   std::shared_ptr<resilience::Policies> resiliency;  // never null; breakers inside are shared and thread safe
 
-  std::vector<ComponentEntry> components;
+  std::vector<ComponentEntry> components;  // those that are ready
+  // Components that are not: by name, "pending" or "failed: <why>". The API tells it beside its errors.
+  std::map<std::string, std::string, std::less<>> waiting;
   Named<state::StateStore> state_stores;
   Named<pubsub::PubSub> pubsubs;
   Named<bindings::InputBinding> input_bindings;

@@ -218,13 +218,15 @@ Async<void> Host::start() {
     log_.info("metrics server started on " + options_.metrics_listen_address + ":" + settings_.metrics_port + "/");
   }
   MECHA_CO_TRY_VOID(co_await start_name_resolution());
-  MECHA_CO_TRY_VOID(co_await load_components());
+  MECHA_CO_TRY_VOID(co_await read_resources());
   make_channel();
   parts_ = std::make_unique<Parts>(*application_, settings_, resolver_.get());
   pubsub::SubscriptionsOptions subscriptions;
   subscriptions.ask_application = settings_.ask_subscribe;
   parts_->subscriptions = std::make_unique<pubsub::Subscriptions>(*application_, subscriptions);
+  // The API answers from here on; a component that is not ready is missing, and its state is told (Snapshot::waiting).
   MECHA_CO_TRY_VOID(co_await start_servers());
+  MECHA_CO_TRY_VOID(co_await load_components());
   health.outbound_ready = true;
   spawn(*gate_, shards_.executor(0), watch_application());
   co_return Result<void>{};

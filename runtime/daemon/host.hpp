@@ -39,6 +39,8 @@ class Host {
  private:
   struct Parts;  // capabilities and faces, behind a wall so that no one includes them all
   Async<void> load_configuration_files();
+  Async<void> read_resources();
+  void make_loader();
   Async<void> load_components();
   void publish_snapshot();
   Async<void> start_name_resolution();
@@ -72,6 +74,7 @@ class Host {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<net::Listener> internal_listener_;
   Servers http_servers_, grpc_servers_, metrics_servers_;
+  bool loading_ = true;  // until every component was tried once
   bool asked_ = false;  // the application has been asked for its configuration
 };
 

@@ -5,6 +5,7 @@
 #include "runtime/daemon/app_watch.hpp"
 #include "runtime/daemon/host.hpp"
 #include "runtime/daemon/host_parts.hpp"
+#include "runtime/daemon/trim.hpp"
 
 namespace mecha {
 
@@ -16,6 +17,7 @@ asio::awaitable<void> Host::watch_application() {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(spent).count();
   log_.info("dapr initialized. Status: Running. Init Elapsed " + std::to_string(milliseconds) + "ms");
   application_->health.ready("runtime");
+  release_startup_memory();
   if (application_->channel != nullptr && settings_.probe.enabled) {
     co_await watch.probe([this](bool healthy) { return became_healthy(healthy); });
   }

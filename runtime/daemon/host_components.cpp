@@ -72,6 +72,14 @@ void place_component(Snapshot& snapshot, const LoadedComponent& component) {
   snapshot.components.push_back(std::move(entry));
 }
 
+// Fit for a header.
+std::string one_line(std::string text) {
+  for (auto& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return text;
+}
+
 std::map<std::string, bool, std::less<>> effective_features(const ConfigurationSpec& configuration) {
   auto features = configuration.features;
   features.try_emplace("HotReload", true);
@@ -89,11 +97,22 @@ void Host::publish_snapshot() {
   next->input_bindings.clear();
   next->output_bindings.clear();
   next->secret_stores.clear();
+  next->waiting.clear();
+  if (loading_) {
+    for (const auto& spec : resources_.components) next->waiting[spec.name] = "pending";
+  }
+  for (const auto& component : loader_->components()) {
+    if (component.state == ComponentState::ready) next->waiting.erase(component.spec->name);
+    if (component.state == ComponentState::pending) next->waiting[component.spec->name] = "pending: its secret store is not there";
+    if (component.state == ComponentState::failed) {
+      next->waiting[component.spec->name] = "failed: " + one_line(component.error.message);
+    }
+  }
   for (const auto* component : loader_->ready()) place_component(*next, *component);
   application_->publish(std::move(next));
 }
 
-Async<void> Host::load_components() {
+Async<void> Host::read_resources() {
   LoadOptions load;
   load.directories = settings_.resources;
   load.app_id = options_.app_id;
@@ -117,8 +136,13 @@ Async<void> Host::load_components() {
   for (const auto& resiliency : resources_.resiliencies) {
     if (named.insert(resiliency.name).second) first->resiliency_names.push_back(resiliency.name);
   }
-  application_->publish(first);
+  application_->publish(std::move(first));
+  make_loader();
+  publish_snapshot();
+  co_return Result<void>{};
+}
 
+void Host::make_loader() {
   LoaderSettings settings;
   settings.app_id = options_.app_id;
   settings.name_space = settings_.name_space;
@@ -135,8 +159,13 @@ Async<void> Host::load_components() {
   loader_ = std::make_unique<ComponentLoader>(
       shards_, catalog_, std::move(settings), [this](const LoadedComponent&) { publish_snapshot(); }
   );
+}
+
+Async<void> Host::load_components() {
   const auto loaded = co_await loader_->load(resources_.components);
   if (!loaded) co_return fail(loaded.error());
+  loading_ = false;
+  publish_snapshot();
   auto next = std::make_shared<Snapshot>(*application_->snapshot());
   for (const auto& endpoint : resources_.endpoints) {
     MECHA_CO_TRY(auto resolved, co_await loader_->resolve(endpoint));

@@ -152,14 +152,16 @@ asio::awaitable<void> Runtime::shut_down() {
     const bool clean = co_await (*host)->stop(signalled_ && !failure_);
     graceful = graceful && clean;
   }
+  if (!graceful && !failure_) {
+    // What did not end in time still runs: taking its ground away would be worse than leaving.
+    log_.fatal("Graceful shutdown timeout exceeded, forcing shutdown");
+    end(1);
+  }
   hosts_.clear();
   log_.info("Dapr runtime stopped");
   if (failure_) {
     log_.fatal("Fatal error from runtime: " + failure_->message);
     code_ = 1;
-  } else if (!graceful) {
-    log_.fatal("Graceful shutdown timeout exceeded, forcing shutdown");
-    end(1);
   } else {
     log_.info("Daprd shutdown gracefully");
   }
