@@ -7,8 +7,8 @@ from sidecar import wait_until
 class Load:
     """Calls `work(connection, number)` until stopped. A true result is an acknowledgement of that number; a broken connection is none."""
 
-    def __init__(self, port, work, threads=4, limit=1 << 30):
-        self.port, self.work, self.limit = port, work, limit
+    def __init__(self, port, work, threads=4, limit=1 << 30, timeout=30):
+        self.port, self.work, self.limit, self.timeout = port, work, limit, timeout
         self.acknowledged, self.errors, self.lock, self.stopped, self.next = [], [], threading.Lock(), threading.Event(), 0
         self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
 
@@ -32,7 +32,7 @@ class Load:
             if number >= self.limit:
                 return
             try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
                 if self.work(connection, number):
                     with self.lock:
                         self.acknowledged.append(number)
