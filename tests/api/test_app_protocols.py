@@ -1,0 +1,152 @@
+"""The channel to the application: https and h2c, limits, health (contract 01, section 6)."""
+import socket, ssl, subprocess, threading, time
+
+import h2.config, h2.connection, h2.events
+import pytest
+
+from application import App, Reply, echo, reply
+from sidecar import component, free_port, wait_until
+
+
+class H2cApp:
+    """An application that speaks HTTP/2 with prior knowledge only and echoes bodies."""
+
+    def __init__(self):
+        self.server, self.seen = socket.create_server(("127.0.0.1", 0)), []
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                s, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(s,), daemon=True).start()
+
+    def talk(self, s):
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        s.sendall(connection.data_to_send())
+        bodies, heads = {}, {}
+        with s:
+            while data := s.recv(65536):
+                for event in connection.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        heads[event.stream_id], bodies[event.stream_id] = dict(event.headers), b""
+                    elif isinstance(event, h2.events.DataReceived):
+                        bodies[event.stream_id] += event.data
+                        connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    elif isinstance(event, h2.events.StreamEnded):
+                        self.seen.append((heads[event.stream_id], bodies[event.stream_id]))
+                        connection.send_headers(event.stream_id, [(":status", "200"), ("x-own", "1")])
+                        connection.send_data(event.stream_id, bodies[event.stream_id][:16384], end_stream=True)
+                s.sendall(connection.data_to_send())
+
+
+def test_h2c(launch):
+    app = H2cApp()
+    front = launch.sidecar("front")
+    one = launch.sidecar(app=app, flags=("--app-protocol", "h2c"))
+    for caller in (one, front):
+        got = caller.invoke("app", "x?q=1", "PUT", body=b"hello", headers=[("X-A", "1")])
+        assert (got.status, got.body, got.header("x-own")) == (200, b"hello", "1")
+    head, body = app.seen[-1]
+    assert (head[":method"], head[":path"], head["x-a"], body) == ("PUT", "/x?q=1", "1", b"hello")
+    assert one.get("/v1.0/metadata").json["appConnectionProperties"]["protocol"] == "h2c"
+    app.server.close()
+
+
+@pytest.mark.parametrize("flags", [("--app-protocol", "https"), ("--app-protocol", "HTTPS"), ("--app-ssl",)], ids=" ".join)
+def test_https(launch, flags):
+    """The certificate is not verified."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-keyout", "k.pem", "-out", "c.pem", "-subj", "/CN=elsewhere"], cwd=launch.folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(launch.folder / "c.pem", launch.folder / "k.pem")
+    app = launch.app().on("/.*", echo)
+    app.server.socket = context.wrap_socket(app.server.socket, server_side=True, do_handshake_on_connect=False)
+    one = launch.sidecar(app=app, flags=flags)
+    got = one.invoke("app", "x", body=b"hello")
+    assert (got.status, got.json["body"]) == (200, "hello")
+    assert one.get("/v1.0/metadata").json["appConnectionProperties"]["protocol"] == "https"
+
+
+def test_the_address_of_the_channel(launch):
+    app = launch.app().on("/.*", echo)
+    one = launch.sidecar(app=app, flags=("--app-channel-address", "localhost"))
+    assert dict(one.invoke("app", "x").json["headers"])["Host"] == f"localhost:{app.port}"
+
+
+# probes in a row -> is the application healthy in the end
+HEALTH = [("one success", [200], 1, True), ("any 2xx", [299], 1, True), ("a redirect is a failure", [302], 1, False), ("404", [404], 1, False), ("success, then a failure below the threshold", [200, 500, 200], 2, True), ("threshold", [200, 500, 500], 2, False), ("back again", [200, 500, 500, 200], 2, True)]
+
+
+@pytest.mark.parametrize("statuses,threshold,healthy", [row[1:] for row in HEALTH], ids=[row[0] for row in HEALTH])
+def test_health(launch, statuses, threshold, healthy):
+    left = list(statuses)
+    app = launch.app().on("/.*", reply(200, b"ok")).on("/health", lambda call: Reply(left.pop(0) if len(left) > 1 else left[0]))
+    one = launch.sidecar(app=app, flags=("--enable-app-health-check", "--app-health-check-path", "health", "--app-health-probe-interval", 1, "--app-health-threshold", threshold))
+    app.wait_for("/health", len(statuses), limit_s=10)
+    message = "failed to invoke, id: app, err: rpc error: code = Internal desc = app is not in a healthy state"
+    wait_until(lambda: one.invoke("app", "x").status == (200 if healthy else 500), f"healthy to be {healthy}", 3)
+    if not healthy:
+        assert one.invoke("app", "x").error() == (500, "ERR_DIRECT_INVOKE", message)
+    assert one.get("/v1.0/healthz").status == 204
+    probe = app.calls("/health")[0]
+    assert (probe.method, probe.header("dapr-api-token")) == ("GET", None)
+
+
+def test_nothing_is_asked_before_the_first_success(launch):
+    app = launch.app().on("/healthz", Reply(500)).on("/dapr/subscribe", reply(json_body=[]))
+    launch.sidecar(app=app, resources=[component("ps", "pubsub.in-memory")], flags=("--enable-app-health-check", "--app-health-probe-interval", 1))
+    app.wait_for("/healthz", 2)
+    assert app.calls("/dapr/.*") == []
+    app.on("/healthz", Reply(200))
+    app.wait_for("/dapr/subscribe")
+
+
+def test_an_application_that_restarts(launch):
+    app = launch.app().on("/x", reply(200, b"one"))
+    one = launch.sidecar(app=app)
+    assert one.invoke("app", "x").body == b"one"
+    port = app.port
+    app.close()
+    launch.apps.remove(app)
+    # idle connections to the old process are still open in its threads; a new listener takes the port
+    again = App(port).on("/x", reply(200, b"two"))
+    launch.apps.append(again)
+    wait_until(lambda: one.invoke("app", "x").body in (b"one", b"two"), "an answer")
+    assert one.alive
+
+
+def test_a_stale_connection_is_no_error(launch):
+    """An application that closes each connection after one answer without saying so: the next request finds out and dials again."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                s, _ = server.accept()
+            except OSError:
+                return
+            with s:
+                if s.recv(65536):
+                    s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    threading.Thread(target=serve, daemon=True).start()
+    one = launch.sidecar(app=server.getsockname()[1])
+    try:
+        for verb in ["GET", "POST"] * 20:
+            assert one.invoke("app", "x", verb, body="x" if verb == "POST" else None).body == b"ok"
+    finally:
+        server.close()
+
+
+def test_concurrency_of_one_is_given_back_when_a_caller_leaves(launch):
+    release = threading.Event()
+    app = launch.app().on("/quick", reply(200, b"quick")).on("/slow", lambda call: release.wait(3) or reply(200))
+    one = launch.sidecar(app=app, flags=("--app-max-concurrency", 1))
+    with one.connect() as s:
+        s.sendall(b"GET /v1.0/invoke/app/method/slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        app.wait_for("/slow")
+    release.set()
+    assert one.invoke("app", "quick", timeout=10).body == b"quick"
