@@ -1,9 +1,11 @@
 """h2spec, built once with Go into build/tools, against the real daemon; without Go its tests are skipped."""
 import http.client
+import http.server
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -68,10 +70,45 @@ def run(tmp_path):
         program.stop()
 
 
+class SlowApp(http.server.BaseHTTPRequestHandler):
+    """Reads the body and takes its time: a stream that is still open when its client misbehaves."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(0.3)
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b"0123456789")
+
+    do_GET = do_POST = do_HEAD = answer
+
+    def log_message(self, *_):
+        pass
+
+
+class SlowServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass  # a caller that went away is what these tests are about
+
+
 @pytest.fixture
-def mechad(run, tmp_path):
-    """A sidecar without application and components; `.port` is the HTTP port, which also speaks cleartext HTTP/2."""
+def slow_app():
+    server = SlowServer(("127.0.0.1", 0), SlowApp)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def mechad(run, slow_app):
+    """A sidecar beside a slow application; `.port` is the HTTP port, which also speaks cleartext HTTP/2."""
     daemon = os.environ.get("MECHAD", str(ROOT / "build/release/bin/mechad"))
     port = free_port()
-    return run("mechad", port, daemon, "--app-id", "interop", "--dapr-http-port", port, "--dapr-grpc-port", free_port(), "--dapr-internal-grpc-port", free_port(),
-               "--metrics-port", free_port(), "--dapr-listen-addresses", "127.0.0.1")
+    return run("mechad", port, daemon, "--app-id", "interop", "--app-port", slow_app, "--dapr-http-port", port, "--dapr-grpc-port", free_port(),
+               "--dapr-internal-grpc-port", free_port(), "--metrics-port", free_port(), "--dapr-listen-addresses", "127.0.0.1")

@@ -127,7 +127,9 @@ Async<void> empty_stream(Client& client) {
 Async<void> timeout_on_sleeping_server(Client& client) {
   auto answer = co_await unary(client, "/grpc.testing.TestService/StreamingOutputCall", {}, streaming(27182, 1, 500000), 1ms, kMessageMax);
   const Code code = answer ? answer->status.code : answer.error().code;
-  co_return expect(code == Code::deadline_exceeded, "no deadline");
+  co_return expect(
+      code == Code::deadline_exceeded, "no deadline but " + std::string(code_name(code)) + ": " + (answer ? answer->status.message : answer.error().message)
+  );
 }
 
 Async<void> cancel_after_begin(Client& client) {
