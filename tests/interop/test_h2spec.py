@@ -10,7 +10,7 @@ ALLOWED = {"Sends invalid connection preface"}
 
 
 def test_the_public_port_keeps_the_http2_specification(mechad, go_program):
-    out = subprocess.run([go_program("h2spec"), "-h", "127.0.0.1", "-p", str(mechad.port), "-P", PATH, "-o", "3", "--strict"],
+    out = subprocess.run([go_program("h2spec"), "-h", "127.0.0.1", "-p", str(mechad.port), "-P", PATH, "-o", "8", "--strict"],
                          capture_output=True, text=True, timeout=280).stdout
     print(out)
     summary = re.search(r"(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed", out)
