@@ -22,7 +22,13 @@ class H2cApp:
                 s, _ = self.server.accept()
             except OSError:
                 return
-            threading.Thread(target=self.talk, args=(s,), daemon=True).start()
+            threading.Thread(target=self.guarded, args=(s,), daemon=True).start()
+
+    def guarded(self, s):
+        try:
+            self.talk(s)
+        except OSError:
+            pass
 
     def talk(self, s):
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
