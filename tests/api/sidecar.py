@@ -156,7 +156,8 @@ class Sidecar:
             words += ["--config", str(self.folder / "config.yaml")]
         if self.app is not None:
             words += ["--app-port", str(getattr(self.app, "port", self.app))]
-        return words + [str(f) for f in self.flags]
+        # MECHA_TEST_FLAGS: further flags for every sidecar of a run, such as `--mecha-shards 3`
+        return words + os.environ.get("MECHA_TEST_FLAGS", "").split() + [str(f) for f in self.flags]
 
     def start(self):
         registry = self.registry or self.folder / "registry"

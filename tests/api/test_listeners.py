@@ -22,7 +22,7 @@ def test_unix_sockets(launch):
     one.start()
     wait_until(lambda: "HTTP server is running on a Unix Domain Socket" in one.log() or not one.alive, "the server")
     assert one.alive, one.log()[-800:]
-    assert one.get("/v1.0/healthz", sock=stale).status == 204
+    wait_until(lambda: one.get("/v1.0/healthz", sock=stale).status == 204, "readiness")
     assert one.request("POST", "/v1.0/state/s", body='[{"key":"a","value":1}]', sock=stale).status == 204
     assert (one.folder / "dapr-app-grpc.socket").exists()
     assert not listens("127.0.0.1", one.http) and not listens("127.0.0.1", one.grpc)

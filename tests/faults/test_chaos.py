@@ -74,10 +74,11 @@ def multiplexes(port, stop, seed):
             pass
 
 
-def test_chaos(launch):
+@pytest.mark.parametrize("shards", [1, 3])
+def test_chaos(launch, shards):
     apps = [launch.app().on("/x", unreliable(1)), launch.app().on("/x|/in", unreliable(2)).on("/dapr/subscribe", reply(json_body=[{"pubsubname": "ps", "topic": "t", "route": "/in", "deadLetterTopic": "dead"}]))]
     parts = [component("s", "state.in-memory"), component("q", "state.sqlite", connectionString=str(launch.folder / "q.db")), component("ps", "pubsub.in-memory"), component("b", "bindings.http", url=f"http://127.0.0.1:{apps[0].port}")]
-    front, back, _ = launch.pair(apps[0], caller={"app": apps[1], "resources": {"parts.yaml": "\n---\n".join(parts), "r.yaml": POLICIES}})
+    front, back, _ = launch.pair(apps[0], callee={"flags": ("--mecha-shards", shards)}, caller={"flags": ("--mecha-shards", shards), "app": apps[1], "resources": {"parts.yaml": "\n---\n".join(parts), "r.yaml": POLICIES}})
     statuses, stop = {}, threading.Event()
 
     def work(connection, number):
