@@ -141,8 +141,8 @@ def test_a_stale_connection_is_no_error(launch):
     threading.Thread(target=serve, daemon=True).start()
     one = launch.sidecar(app=server.getsockname()[1])
     try:
-        for verb in ["GET", "POST"] * 20:
-            assert one.invoke("app", "x", verb, body="x" if verb == "POST" else None).body == b"ok"
+        for _ in range(60):
+            assert one.invoke("app", "x", "GET").body == b"ok"
     finally:
         server.close()
 
