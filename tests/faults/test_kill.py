@@ -86,3 +86,25 @@ def test_a_message_in_the_hands_of_the_application_comes_again(launch, request, 
     app.on("/in", reply(200))
     one.start()
     app.wait_for("/in", limit_s=40)
+
+
+def test_a_transaction_is_whole_or_absent_after_a_kill(launch, request):
+    """Pairs of keys written together: no half of a pair, and no acknowledged pair is missing."""
+    import json
+    from load import call
+    one = launch.sidecar(resources=[store("sqlite", launch, request)])
+
+    def work(connection, number):
+        pair = [{"operation": "upsert", "request": {"key": f"{side}{number}", "value": number}} for side in "ab"]
+        return call(connection, "POST", "/v1.0/state/s/transaction", json.dumps({"operations": pair}))[0] == 204
+    with Load(one.http, work, threads=8) as load:
+        load.reach(300)
+        one.kill()
+        acknowledged, tried = load.stop(), load.next
+    one.start()
+    there = {}
+    for side in "ab":
+        got = one.post("/v1.0/state/s/bulk", {"keys": [f"{side}{n}" for n in range(tried)]}).json
+        there[side] = {i["data"] for i in got if "data" in i}
+    assert there["a"] == there["b"]
+    assert set(acknowledged) <= there["a"]

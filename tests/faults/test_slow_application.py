@@ -101,3 +101,40 @@ def test_an_application_that_stops_reading(launch):
         process.send_signal(signal.SIGCONT)
         process.kill()
         process.wait()
+
+
+def test_a_peer_that_is_paused(launch):
+    """SIGSTOP of the other sidecar: a caller with a limit gets its error in time, other targets answer, SIGCONT heals."""
+    import signal
+    policy = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: r}\nspec:\n  policies: {timeouts: {t: 500ms}}\n  targets: {apps: {back: {timeout: t}}}\n"
+    app = launch.app().on("/x", reply(200, b"ok"))
+    front, back, _ = launch.pair(app, caller={"resources": policy, "app": app})
+    assert front.invoke("back", "x", body="x").body == b"ok"
+    back.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            begun = time.monotonic()
+            assert front.invoke("back", "x", body="x").error() == (500, "ERR_DIRECT_INVOKE", "failed to invoke, id: back, err: context deadline exceeded")
+            assert time.monotonic() - begun < 3
+            assert front.invoke("front", "x", body="x").body == b"ok"
+    finally:
+        back.signal(signal.SIGCONT)
+    wait_until(lambda: front.invoke("back", "x", body="x").body == b"ok", "the peer to answer again", 10)
+
+
+@pytest.mark.slow
+def test_a_peer_that_hangs_is_noticed_without_a_limit(launch):
+    """A ping after ten quiet seconds, five for its answer (contract 01, 9.5): the call ends with an error instead of never."""
+    import signal
+    app = launch.app().on("/x", reply(200, b"ok"))
+    front, back, _ = launch.pair(app)
+    assert front.invoke("back", "x", body="x").body == b"ok"
+    back.signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        got = front.invoke("back", "x", timeout=100, headers=[("Transfer-Encoding", "chunked")], body=b"x")  # chunked: no retries
+        assert got.error()[:2] == (500, "ERR_DIRECT_INVOKE") and "code = Unavailable" in got.error()[2], got
+        assert time.monotonic() - begun < 30
+    finally:
+        back.signal(signal.SIGCONT)
+    wait_until(lambda: front.invoke("back", "x", body="x").body == b"ok", "the peer to answer again", 10)
