@@ -70,16 +70,24 @@ InvokeRequest make_request(HttpRequest& http, std::string method) {
   return request;
 }
 
-net::Headers answer_headers(const InvokeAnswer& answer) {
-  net::Headers headers;
-  for (const auto& field : end_to_end(answer.headers)) {
-    if (text::equals_nocase(field.name, "content-type")) continue;
-    const bool reserved = field.name.size() > 5 && text::equals_nocase(field.name.substr(0, 5), "grpc-");
-    headers.add(reserved ? "dapr-" + std::string(field.name) : std::string(field.name), field.value);
+// Takes the headers out of the answer.
+net::Headers answer_headers(InvokeAnswer& answer) {
+  auto headers = std::move(answer.headers);
+  keep_end_to_end(headers);
+  auto type = answer.content_type;
+  if (type.empty() && !answer.is_grpc()) type = std::string(headers.value_or("content-type"));
+  const auto reserved = [](const net::Headers::Field& field) {
+    return field.name.size() > 5 && text::equals_nocase(field.name.substr(0, 5), "grpc-");
+  };
+  net::Headers renamed;
+  for (const auto& field : headers) {
+    if (reserved(field)) renamed.add("dapr-" + std::string(field.name), field.value);
   }
-  auto type = std::string_view(answer.content_type);
-  if (type.empty() && !answer.is_grpc()) type = answer.headers.value_or("content-type");
-  if (!type.empty()) headers.set("Content-Type", type);
+  headers.erase_if([&](const net::Headers::Field& field) {
+    return reserved(field) || text::equals_nocase(field.name, "content-type");
+  });
+  for (const auto& field : renamed) headers.add(field.name, field.value);
+  if (!type.empty()) headers.add("Content-Type", type);
   return headers;
 }
 
@@ -127,7 +135,7 @@ asio::awaitable<void> answer_success(HttpRequest& http, net::ResponseHead head, 
   if (!head.headers.has("content-type") && head.headers.value_or("content-encoding").empty()) {
     head.headers.add("Content-Type", sniff_content_type(first));
   }
-  if (answer.length == first.size()) {
+  if (answer.length == first.size() || answer.body->at_end()) {
     head.chunked = true;
     (void)co_await http.exchange.respond(std::move(head), std::move(first));
     co_return;
@@ -178,9 +186,7 @@ asio::awaitable<void> invoke(Invocation& invocation, HttpRequest& http) {
   const bool events = wants_events(http.exchange.request());
   auto request = make_request(http, std::move(found.method));
   const bool streaming = request.body != nullptr && !request.length;
-  http.exchange.on_disconnect([&scope = http.scope] {
-    if (scope.cancel) scope.cancel();
-  });
+  http.exchange.on_disconnect([&scope = http.scope] { scope.give_up(); });
   auto invoked = co_await invocation.invoke(http.scope, std::move(found.target), std::move(request));
   if (!invoked) {
     co_await respond_error(http, invoked.error());

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "runtime/net/client.hpp"
 #include "runtime/net/grpc.hpp"
@@ -19,6 +20,11 @@
 namespace mecha {
 
 enum class AppProtocol : std::uint8_t { http, https, h2c, grpc, grpcs };
+
+constexpr std::string_view protocol_name(AppProtocol protocol) {
+  constexpr std::string_view names[] = {"http", "https", "h2c", "grpc", "grpcs"};
+  return names[static_cast<std::size_t>(protocol)];
+}
 
 struct AppChannelOptions {
   std::string address = "127.0.0.1";

@@ -1,5 +1,6 @@
 #include "runtime/app/invoke.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "runtime/app/application.hpp"
@@ -7,7 +8,7 @@
 
 namespace mecha {
 
-Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest request);
+Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& request);
 
 namespace {
 
@@ -66,6 +67,13 @@ bool known_verb(std::string_view verb) {
   return false;
 }
 
+// What callers see nested in the text of a failed call.
+std::unexpected<Error> invalid(std::string message) {
+  Error error{.code = Code::invalid_argument, .message = std::move(message)};
+  error.message = error.as_rpc_text();
+  return fail(std::move(error));
+}
+
 // A header of the caller as the application sees it; nothing for those that stay behind.
 void pass_header(net::Headers& out, const net::Headers::Field& field, bool traced) {
   const auto name = field.name;
@@ -82,7 +90,21 @@ void pass_header(net::Headers& out, const net::Headers::Field& field, bool trace
   }
 }
 
-Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest request) {
+// The body of an application's answer. Keeps the call, and with it the concurrency slot, until it is read or dropped.
+class AppBody final : public net::BodyReader {
+ public:
+  AppBody(RequestScope& scope, std::unique_ptr<AppCall> call)
+      : call_(std::move(call)), hook_(scope, [&c = call_->call()] { c.cancel(); }) {}
+  net::ClientCall& call() { return call_->call(); }
+  Async<std::string_view> read() override { return call_->call().read(); }
+  bool at_end() const override { return call_->call().at_end(); }
+
+ private:
+  std::unique_ptr<AppCall> call_;
+  CancelHook hook_;
+};
+
+Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& request) {
   auto& channel = *scope.app.channel;
   const auto& options = channel.options();
   const auto scheme = options.protocol == AppProtocol::https ? "https://" : "http://";
@@ -92,20 +114,17 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest r
   const auto target = head.target;
   MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
   const MarkTimer timer(scope, Mark::app);
-  MECHA_CO_TRY_VOID(co_await send_body(request, opened->call()));
-  MECHA_CO_TRY(auto* answer, co_await opened->call().head());
-
-  // Keeps the call, and with it the concurrency slot, until the body is read or dropped.
-  struct Body final : net::BodyReader {
-    explicit Body(std::unique_ptr<AppCall> c) : call(std::move(c)) {}
-    Async<std::string_view> read() override { return call->call().read(); }
-    std::unique_ptr<AppCall> call;
-  };
-  auto& response = *answer;
+  auto body = std::make_unique<AppBody>(scope, std::move(opened));
+  auto& call = body->call();
+  MECHA_CO_TRY_VOID(co_await send_body(request, call));
+  MECHA_CO_TRY(auto* answer, co_await call.head());
+  if (answer->status < 200) {
+    co_return fail(Code::internal, "the application answered with status " + std::to_string(answer->status) + ", which ends no request");
+  }
   record_app_call(
-      scope, request.verb, target, response.status, request.length.value_or(0), response.content_length.value_or(0), begun
+      scope, request.verb, target, answer->status, request.length.value_or(0), answer->content_length.value_or(0), begun
   );
-  co_return http_answer(response, std::make_unique<Body>(std::move(opened)));
+  co_return http_answer(*answer, std::move(body));
 }
 
 }  // namespace
@@ -117,30 +136,24 @@ bool is_hop_by_hop(std::string_view name) {
   return false;
 }
 
-net::Headers end_to_end(const net::Headers& headers) {
-  std::vector<std::string_view> nominated;
+void keep_end_to_end(net::Headers& headers) {
+  std::vector<std::string> nominated;
   for (const auto value : headers.all("connection")) {
-    for (const auto name : text::split(value, ',')) nominated.push_back(text::trim(name));
+    for (const auto name : text::split(value, ',')) nominated.emplace_back(text::trim(name));
   }
-  net::Headers kept;
-  for (const auto& field : headers) {
-    if (is_hop_by_hop(field.name) || ends_with_nocase(field.name, "-bin")) continue;
-    bool named = false;
-    for (const auto name : nominated) named = named || text::equals_nocase(name, field.name);
-    if (!named) kept.add(field.name, field.value);
-  }
-  return kept;
+  headers.erase_if([&](const net::Headers::Field& field) {
+    if (is_hop_by_hop(field.name) || ends_with_nocase(field.name, "-bin")) return true;
+    return std::ranges::any_of(nominated, [&](const std::string& name) {
+      return text::equals_nocase(name, field.name);
+    });
+  });
 }
 
 Result<net::RequestHead> http_request_head(
-    const RequestScope& scope, const InvokeRequest& request, std::string_view base, const net::Headers& extra
+    const RequestScope& scope, InvokeRequest& request, std::string_view base, const net::Headers& extra
 ) {
-  if (!request.http_part) {
-    return fail(Error{.code = Code::invalid_argument, .message = Error{.code = Code::invalid_argument, .message = "missing HTTP extension field"}.as_rpc_text()});
-  }
-  if (!known_verb(request.verb)) {
-    return fail(Error{.code = Code::invalid_argument, .message = Error{.code = Code::invalid_argument, .message = "invalid HTTP verb"}.as_rpc_text()});
-  }
+  if (!request.http_part) return invalid("missing HTTP extension field");
+  if (!known_verb(request.verb)) return invalid("invalid HTTP verb");
   net::RequestHead head;
   head.method = request.verb;
   std::string url{base};
@@ -154,8 +167,8 @@ Result<net::RequestHead> http_request_head(
   if (!request.query.empty()) head.target.append("?").append(request.query);
 
   const bool traced = scope.span.valid();
-  const auto passing = end_to_end(request.headers);
-  for (const auto& field : passing) pass_header(head.headers, field, traced);
+  keep_end_to_end(request.headers);
+  for (const auto& field : request.headers) pass_header(head.headers, field, traced);
   if (!request.type_url.empty()) {
     head.headers.add("Content-Type", "application/x-protobuf");
   } else if (!request.content_type.empty()) {
@@ -171,8 +184,9 @@ Result<net::RequestHead> http_request_head(
 InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body) {
   InvokeAnswer answer;
   answer.status = static_cast<int>(head.status);
-  answer.headers = end_to_end(head.headers);
   answer.content_type = std::string(head.headers.value_or("content-type"));
+  answer.headers = std::move(head.headers);
+  keep_end_to_end(answer.headers);
   answer.length = head.content_length;
   answer.body = std::move(body);
   return answer;
@@ -190,9 +204,9 @@ Async<void> send_body(const InvokeRequest& request, net::ClientCall& call) {
   co_return Result<void>{};
 }
 
-Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest request) {
-  if (scope.app.channel->is_grpc()) return invoke_grpc_application(scope, std::move(request));
-  return invoke_http_application(scope, std::move(request));
+Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest& request) {
+  if (scope.app.channel->is_grpc()) return invoke_grpc_application(scope, request);
+  return invoke_http_application(scope, request);
 }
 
 }  // namespace mecha

@@ -49,13 +49,14 @@ struct InvokeAnswer {
 };
 
 // Calls the application of `scope` over its channel, which must exist. Errors: what the channel says; a verb that HTTP
-// applications do not take is invalid_argument and nests by Error::as_rpc_text().
-Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest request);
+// applications do not take is invalid_argument and nests by Error::as_rpc_text(). `request` outlives the call; its headers
+// lose what may not pass a hop, so that it can be used again for another attempt.
+Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest& request);
 
 // The same conversion for any HTTP target: `base` is put before the method; used for URLs and HTTPEndpoints.
 // `extra` replaces headers of the same name.
 Result<net::RequestHead> http_request_head(
-    const RequestScope& scope, const InvokeRequest& request, std::string_view base, const net::Headers& extra
+    const RequestScope& scope, InvokeRequest& request, std::string_view base, const net::Headers& extra
 );
 // The answer of an HTTP call: takes headers and body over. `owner` keeps alive what the body reads from.
 InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body);
@@ -64,7 +65,7 @@ InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReade
 Async<void> send_body(const InvokeRequest& request, net::ClientCall& call);
 
 bool is_hop_by_hop(std::string_view name);
-// Copies what may pass a hop: no hop-by-hop field, nothing that Connection names, no Content-Length, no -bin.
-net::Headers end_to_end(const net::Headers& headers);
+// Leaves what may pass a hop: no hop-by-hop field, nothing that Connection names, no Content-Length, no -bin.
+void keep_end_to_end(net::Headers& headers);
 
 }  // namespace mecha

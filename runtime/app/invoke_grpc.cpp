@@ -75,7 +75,7 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
 
 }  // namespace
 
-Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest request) {
+Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& request) {
   std::string data;
   if (request.body != nullptr) {
     MECHA_CO_TRY(data, co_await net::read_all(*request.body, scope.app.info.body_bytes_max));

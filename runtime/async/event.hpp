@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include <boost/asio/as_tuple.hpp>
@@ -43,8 +44,9 @@ class Semaphore {
  public:
   Semaphore(Executor executor, std::size_t count) : executor_(std::move(executor)), free_(count) {}
 
-  // Waits for a slot. False if the wait was cancelled (no slot is held then).
-  asio::awaitable<bool> acquire();
+  // Waits for a slot. False if the wait was cancelled (no slot is held then). While it waits, `cancel`, if given, holds a
+  // function that ends the wait.
+  asio::awaitable<bool> acquire(std::function<void()>* cancel = nullptr);
   void release();
   std::size_t waiting() const { return waiters_.size(); }
 

@@ -1,5 +1,6 @@
 #include "runtime/async/lanes.hpp"
 
+#include <exception>
 #include <utility>
 
 namespace mecha {
@@ -80,6 +81,18 @@ void Lanes::drop_waiting() {
     lane->waiting.clear();
   }
   changed_.pulse();
+}
+
+asio::awaitable<void> Lanes::finish() {
+  std::exception_ptr stopped;
+  try {
+    co_await below(1);
+  } catch (...) {
+    stopped = std::current_exception();
+  }
+  if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await close(std::chrono::seconds(0));
+  if (stopped) std::rethrow_exception(stopped);
 }
 
 asio::awaitable<void> Lanes::close(std::chrono::steady_clock::duration grace) {

@@ -28,6 +28,8 @@ class Lanes {
   std::size_t pending() const { return pending_; }
   asio::awaitable<void> below(std::size_t limit);
 
+  // Lets all that waits and runs end, then takes nothing more. A cancelled caller leaves as cancelled, once what ran has ended.
+  asio::awaitable<void> finish();
   // Takes nothing more; lets all that waits and runs end within `grace`, then drops what waits and cancels what runs.
   asio::awaitable<void> close(std::chrono::steady_clock::duration grace);
   // Drops what waits; what runs goes on.

@@ -81,3 +81,26 @@ TEST_CASE("closing lets work end within the grace and cancels the rest", "[async
   CHECK(lanes.pending() == 0);
   CHECK_FALSE(lanes.push(&a, work(log, "late", 1ms)));
 }
+
+TEST_CASE("finishing lets all of it end, or joins it where the caller is cancelled", "[async]") {
+  asio::io_context context;
+  Log log;
+  const std::string a = "a";
+  Lanes whole(context.get_executor(), 1);
+  whole.push(&a, work(log, "1", 1ms));
+  whole.push(&a, work(log, "2", 1ms));
+  testing::run(context, whole.finish());
+  CHECK(log.events == std::vector<std::string>{"+1", "-1", "+2", "-2"});
+  CHECK_FALSE(whole.push(&a, work(log, "late", 1ms)));
+
+  Lanes cut(context.get_executor(), 1);
+  cut.push(&a, work(log, "slow", 10s));
+  cut.push(&a, work(log, "never", 1ms));
+  const auto finish = [](Lanes* lanes) -> Async<void> {
+    co_await lanes->finish();
+    co_return Result<void>{};
+  };
+  CHECK_FALSE(testing::run(context, within(5ms, finish(&cut))).has_value());
+  CHECK(log.running == 0);
+  CHECK(log.events.back() == "+slow");
+}

@@ -1,4 +1,4 @@
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 
 #include <limits>
 
@@ -169,4 +169,31 @@ TEST_CASE("doubles as texts of the contract print them", "[json]") {
   CHECK(json::format_double_g(1e23) == "1e+23");
   CHECK(json::format_double(1e-7) == "1e-7");
   CHECK(json::format_double(123456789012345680000.0) == "123456789012345680000");
+}
+
+TEST_CASE("members are read into variables, and what does not fit is named", "[json]") {
+  const auto value = json::parse(R"({"Name":"x","on":true,"n":7,"none":null,"m":{"a":"1","b":null},"list":[1],"odd":{"a":1}})").value();
+  std::string name = "old";
+  bool on = false;
+  int n = 0;
+  std::map<std::string, std::string, std::less<>> map;
+  CHECK(json::read(value, "name", name));
+  CHECK(json::read(value, "on", on));
+  CHECK(json::read(value, "n", n));
+  CHECK(json::read(value, "m", map));
+  CHECK((name == "x" && on && n == 7));
+  CHECK(map == std::map<std::string, std::string, std::less<>>{{"a", "1"}, {"b", ""}});
+  CHECK(json::read(value, "none", name));
+  CHECK(json::read(value, "absent", name));
+  CHECK(name == "x");
+  CHECK(json::read(value, "n", name).error().message == "json: cannot unmarshal number into Go struct field n of type string");
+  CHECK(json::read(value, "odd", map).error().message == "json: cannot unmarshal number into Go struct field odd of type string");
+  CHECK(json::read(value, "list", map).error().message == "json: cannot unmarshal array into Go struct field list of type map[string]string");
+  CHECK_FALSE(json::read(value, "on", n));
+  CHECK_FALSE(json::read(value, "n", on));
+  CHECK(json::read_array(value, "list").value()->as_array().size() == 1);
+  CHECK(json::read_array(value, "none").value() == nullptr);
+  CHECK_FALSE(json::read_array(value, "m"));
+  CHECK_FALSE(json::read_object(value, "list"));
+  CHECK(json::mismatch(value, {}, "T").error().message == "json: cannot unmarshal object into Go value of type T");
 }

@@ -29,16 +29,6 @@ Async<void> dial(std::string host, std::uint16_t port) {
   co_return Result<void>{};
 }
 
-std::string_view protocol_name(AppProtocol protocol) {
-  switch (protocol) {
-    case AppProtocol::https: return "https";
-    case AppProtocol::h2c: return "h2c";
-    case AppProtocol::grpc: return "grpc";
-    case AppProtocol::grpcs: return "grpcs";
-    default: return "http";
-  }
-}
-
 }  // namespace
 
 asio::awaitable<bool> AppWatch::wait_for_port() {

@@ -20,11 +20,14 @@ struct Flag {
   bool hidden = false;
 };
 
-std::unexpected<Error> syntax(std::string_view function, const std::string& value) {
-  return fail(
-      Code::invalid_argument,
-      "strconv." + std::string(function) + ": parsing " + text::quote(value) + ": invalid syntax"
-  );
+// Refuses a value in the words of the function that could not read it.
+auto syntax(std::string_view function) {
+  return [function](const std::string& value) -> std::unexpected<Error> {
+    return fail(
+        Code::invalid_argument,
+        "strconv." + std::string(function) + ": parsing " + text::quote(value) + ": invalid syntax"
+    );
+  };
 }
 
 Setter set(std::string Options::* member) {
@@ -34,40 +37,31 @@ Setter set(std::string Options::* member) {
   };
 }
 
-Setter set(bool Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::strict_bool(value);
-    if (!parsed) return syntax("ParseBool", value);
+// `parse` gives an optional value; `refuse` says why there is none.
+template <class T, class Parse, class Refuse>
+Setter set_parsed(T Options::* member, Parse parse, Refuse refuse) {
+  return [=](Options& o, const std::string& value) -> Result<void> {
+    const auto parsed = parse(value);
+    if (!parsed) return refuse(value);
     o.*member = *parsed;
     return {};
   };
+}
+
+Setter set(bool Options::* member) {
+  return set_parsed(member, text::strict_bool, syntax("ParseBool"));
 }
 
 Setter set(std::optional<bool> Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::strict_bool(value);
-    if (!parsed) return syntax("ParseBool", value);
-    o.*member = *parsed;
-    return {};
-  };
+  return set_parsed(member, text::strict_bool, syntax("ParseBool"));
 }
 
 Setter set(std::int64_t Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::to_int(value);
-    if (!parsed) return syntax("ParseInt", value);
-    o.*member = *parsed;
-    return {};
-  };
+  return set_parsed(member, text::to_int, syntax("ParseInt"));
 }
 
 Setter set(std::uint64_t Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::to_uint(value);
-    if (!parsed) return syntax("ParseUint", value);
-    o.*member = *parsed;
-    return {};
-  };
+  return set_parsed(member, text::to_uint, syntax("ParseUint"));
 }
 
 std::unexpected<Error> bad_duration(const std::string& value) {
@@ -76,22 +70,10 @@ std::unexpected<Error> bad_duration(const std::string& value) {
   return fail(Code::invalid_argument, "time: " + why + text::quote(value));
 }
 
-Setter set(std::chrono::nanoseconds Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::go_duration(value);
-    if (!parsed) return bad_duration(value);
-    o.*member = *parsed;
-    return {};
-  };
-}
+Setter set(std::chrono::nanoseconds Options::* member) { return set_parsed(member, text::go_duration, bad_duration); }
 
 Setter set(std::optional<std::chrono::nanoseconds> Options::* member) {
-  return [member](Options& o, const std::string& value) -> Result<void> {
-    const auto parsed = text::go_duration(value);
-    if (!parsed) return bad_duration(value);
-    o.*member = *parsed;
-    return {};
-  };
+  return set_parsed(member, text::go_duration, bad_duration);
 }
 
 // CSV with quotes; occurrences add up.

@@ -1,3 +1,5 @@
+// Flags, and what follows from them for the start.
+
 #include "runtime/daemon/options.hpp"
 #include "runtime/daemon/settings.hpp"
 #include "tests/catch.hpp"

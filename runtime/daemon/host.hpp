@@ -52,6 +52,7 @@ class Host {
   asio::awaitable<void> ask_configuration();
   asio::awaitable<void> block_phase();
   asio::awaitable<void> close_components();
+  std::chrono::steady_clock::duration grace() const;
   void say(const std::vector<Notice>& notices) const;
   ComponentContext context(std::string name, std::string type) const;
 

@@ -152,8 +152,10 @@ void Host::make_loader() {
   settings.context = [this](const ComponentSpec& spec) { return context(spec.name, spec.type); };
   settings.metrics = application_->metrics.get();
   settings.fatal = [this](Error error) { ended_.failed(std::move(error)); };
-  settings.hooks.check_init = [this, actors = !options_.placement_host_address.empty()](const ComponentSpec& spec) -> Result<void> {
-    MECHA_TRY_VOID(check_actor_store(spec, actors, actor_store_));
+  settings.hooks.check_init = [this, actors = !options_.placement_host_address.empty()](const ComponentSpec& spec) {
+    return check_actor_store(spec, actors, actor_store_);
+  };
+  settings.hooks.check_spec = [](const ComponentSpec& spec) -> Result<void> {
     return spec.category() == "state" ? state::check_store_spec(spec) : Result<void>{};
   };
   loader_ = std::make_unique<ComponentLoader>(

@@ -20,6 +20,26 @@ void append(std::vector<api::HttpRoute>& to, std::vector<api::HttpRoute> routes)
   for (auto& route : routes) to.push_back(std::move(route));
 }
 
+api::HttpServerOptions http_options(const Options& options, const ConfigurationSpec& configuration) {
+  api::HttpServerOptions http;
+  http.allowed_origins = options.allowed_origins;
+  http.api_logging = options.enable_api_logging.value_or(configuration.api_logging.enabled.value_or(false));
+  http.obfuscate_urls = configuration.api_logging.obfuscate_urls;
+  http.omit_health_checks = configuration.api_logging.omit_health_checks;
+  http.timing_always = options.server_timing;
+  return http;
+}
+
+// What the public port shows.
+std::vector<api::HttpRoute> public_routes(Application& application, const security::HttpApiRules& rules) {
+  std::vector<api::HttpRoute> open;
+  append(open, api::health_routes(application));
+  for (auto& route : api::metadata_routes(application)) {
+    if (rules.registers(route.pattern, route.group)) open.push_back(std::move(route));
+  }
+  return open;
+}
+
 // gRPC of peers: pings keep connections, and idle ones go after three minutes (contract 01, 9.5).
 net::ServerOptions internal_options(const Settings& settings) {
   net::ServerOptions options;
@@ -55,14 +75,9 @@ Async<void> Host::start_servers() {
     invoke = invoke || route.group == "v1/invoke";
     routes.push_back(std::move(route));
   }
-  api::HttpServerOptions http;
-  http.allowed_origins = options_.allowed_origins;
-  http.api_logging = options_.enable_api_logging.value_or(configuration.api_logging.enabled.value_or(false));
-  http.obfuscate_urls = configuration.api_logging.obfuscate_urls;
-  http.omit_health_checks = configuration.api_logging.omit_health_checks;
-  http.timing_always = options_.server_timing;
   parts.http = std::make_unique<api::HttpServer>(
-      *application_, http, std::move(routes), invoke ? api::invoke_handler(parts.invocation) : api::HttpHandler()
+      *application_, http_options(options_, configuration), std::move(routes),
+      invoke ? api::invoke_handler(parts.invocation) : api::HttpHandler()
   );
 
   net::ServerOptions server;
@@ -90,14 +105,9 @@ Async<void> Host::start_servers() {
   const auto limit = std::to_string(settings_.sizes.body_bytes_max);
   log_.info("The request body size parameter is: " + limit + " bytes");
   if (settings_.public_port) {
-    std::vector<api::HttpRoute> open;
-    append(open, api::health_routes(*application_));
-    for (auto& route : api::metadata_routes(*application_)) {
-      if (rules.registers(route.pattern, route.group)) open.push_back(std::move(route));
-    }
     api::HttpServerOptions shown;
     shown.public_port = true;
-    parts.public_http = std::make_unique<api::HttpServer>(*application_, shown, std::move(open), api::HttpHandler());
+    parts.public_http = std::make_unique<api::HttpServer>(*application_, shown, public_routes(*application_, rules), api::HttpHandler());
     auto public_server = server;
     public_server.http2 = false;
     public_server.body_bytes_max = 0;

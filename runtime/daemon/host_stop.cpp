@@ -1,7 +1,10 @@
 // Host: the end, in the order of contract 06, section 2.5: block phase, servers, then components within the grace.
 
-#include <csignal>
+#include <algorithm>
 
+#include <boost/asio/co_spawn.hpp>
+
+#include "runtime/async/event.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/daemon/host.hpp"
@@ -20,11 +23,6 @@ constexpr auto kDrainLimit = 30s;
 constexpr auto kSettle = 400ms;
 // A grace of zero waits as long as it takes.
 constexpr auto kNoLimit = std::chrono::hours(24 * 365);
-
-Async<bool> as_result(asio::awaitable<void> work) {
-  co_await std::move(work);
-  co_return true;
-}
 
 }  // namespace
 
@@ -48,6 +46,11 @@ asio::awaitable<void> Host::block_phase() {
   log_.info("Block shutdown period expired, entering shutdown...");
 }
 
+std::chrono::steady_clock::duration Host::grace() const {
+  if (settings_.grace == 0ns) return kNoLimit;
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(settings_.grace);
+}
+
 asio::awaitable<bool> Host::stop(bool signalled) {
   if (application_ == nullptr) {
     co_await gate_->close(0s);
@@ -59,13 +62,14 @@ asio::awaitable<bool> Host::stop(bool signalled) {
   application_->health.not_ready("grpc-api-server");
   application_->health.not_ready("grpc-internal-server");
   co_await metrics_servers_.stop(0ms);
-  if (parts_ && parts_->subscriptions) co_await parts_->subscriptions->stop(kDrainLimit);
   co_await grpc_servers_.stop(std::chrono::milliseconds(kServersLimit));
 
-  const auto grace = settings_.grace > 0ns ? std::chrono::duration_cast<std::chrono::steady_clock::duration>(settings_.grace)
-                                           : std::chrono::steady_clock::duration(kNoLimit);
-  const auto closed = co_await within<bool>(grace, as_result(close_components()));
-  if (!closed) co_return false;
+  // What does not end in time is not waited for: the process leaves.
+  auto done = std::make_shared<Event>(shards_.executor(0));
+  asio::co_spawn(shards_.executor(0), close_components(), [done](std::exception_ptr) { done->set(); });
+  const auto end = std::chrono::steady_clock::now() + grace();
+  while (!done->is_set() && std::chrono::steady_clock::now() < end) co_await sleep_for(5ms);
+  if (!done->is_set()) co_return false;
   parts_.reset();
   application_->publish([this] {
     auto empty = std::make_shared<Snapshot>();
@@ -76,8 +80,10 @@ asio::awaitable<bool> Host::stop(bool signalled) {
 }
 
 asio::awaitable<void> Host::close_components() {
+  const auto drain = std::min<std::chrono::steady_clock::duration>(kDrainLimit, grace());
+  if (parts_ && parts_->subscriptions) co_await parts_->subscriptions->stop(drain);
+  if (parts_) co_await parts_->inputs.stop(drain);
   co_await http_servers_.stop(std::chrono::milliseconds(kServersLimit));
-  if (parts_) co_await parts_->inputs.stop(kDrainLimit);
   if (parts_ && !application_->snapshot()->pubsubs.empty()) co_await sleep_for(kSettle);
   if (loader_) co_await loader_->stop();
   if (resolver_) (void)co_await resolver_->stop();

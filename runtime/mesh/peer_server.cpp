@@ -43,7 +43,7 @@ Async<void> settle_body(InvokeRequest& request, RequestBody& body) {
   const bool seldom = request.verb == "GET" || request.verb == "HEAD" || request.verb == "DELETE" ||
                       request.verb == "OPTIONS" || request.verb.empty() || request.length;
   if (seldom) {
-    MECHA_CO_TRY(const bool empty, co_await body.at_end());
+    MECHA_CO_TRY(const bool empty, co_await body.is_empty());
     if (empty) {
       request.body = nullptr;
       request.length = 0;
@@ -92,6 +92,7 @@ asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
         .message = "the internal port of this build serves service invocation only, not " + method});
     co_return;
   }
+  exchange.on_disconnect([&scope] { scope.give_up(); });
   const auto identity = exchange.peer().identity;
   auto done = stream ? co_await call_local_stream(scope, call, identity)
                      : co_await call_local(scope, call, identity);
@@ -152,7 +153,7 @@ Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::s
   request.body = &body;
   request.length = body.size();
   if (*request.length == 0) request.body = nullptr;
-  auto invoked = co_await invoke_application(scope, std::move(request));
+  auto invoked = co_await invoke_application(scope, request);
   if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
   std::string data;
   if (invoked->body) {
@@ -188,7 +189,7 @@ Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call,
   const std::string caller{request.headers.value_or("dapr-caller-app-id")};
   auto& metrics = *application_.metrics;
   metrics.count(Metric::runtime_service_invocation_req_recv_total, {caller});
-  auto invoked = co_await invoke_application(scope, std::move(request));
+  auto invoked = co_await invoke_application(scope, request);
   if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
   if (events && (invoked->status < 200 || invoked->status >= 300)) {
     co_return fail(app_channel_error({.message = "no response received from stream"}));

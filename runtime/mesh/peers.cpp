@@ -32,19 +32,19 @@ Error transport_error(Error error) {
 class PeerBody final : public net::BodyReader {
  public:
   // `first` is the first message; its payload, if any, stands at `offset` and is `size` long.
-  PeerBody(
-      std::unique_ptr<Call> call,
-      std::shared_ptr<net::Client> client,
-      std::string first,
-      std::size_t offset,
-      std::size_t size,
-      std::uint64_t next
-  )
-      : client_(std::move(client)),
-        call_(std::move(call)),
-        message_(std::move(first)),
-        pending_(std::string_view(message_).substr(offset, size)),
-        next_(next) {}
+  PeerBody(RequestScope& scope, std::unique_ptr<Call> call, std::shared_ptr<net::Client> client)
+      : client_(std::move(client)), call_(std::move(call)), hook_(scope, [&c = *call_] { c.cancel(); }) {}
+
+  Call& call() { return *call_; }
+
+  // `first` is the first message; its payload, if any, stands at `offset` and is `size` long.
+  void begin(std::string first, std::size_t offset, std::size_t size, std::uint64_t next) {
+    message_ = std::move(first);
+    pending_ = std::string_view(message_).substr(offset, size);
+    next_ = next;
+  }
+
+  bool at_end() const override { return pending_.empty() && call_->at_end(); }
 
   Async<std::string_view> read() override {
     if (!pending_.empty()) co_return std::exchange(pending_, {});
@@ -83,9 +83,10 @@ class PeerBody final : public net::BodyReader {
 
   std::shared_ptr<net::Client> client_;
   std::unique_ptr<Call> call_;
+  CancelHook hook_;
   std::string message_;
   std::string_view pending_;
-  std::uint64_t next_;
+  std::uint64_t next_ = 0;
   bool ended_ = false;
 };
 
@@ -110,12 +111,13 @@ Async<bool> send(Call& call, InvokeRequest& request) {
   co_return (co_await call.finish_writing()).has_value();
 }
 
-Async<InvokeAnswer> receive(std::unique_ptr<Call> call, std::shared_ptr<net::Client> client) {
-  auto read = co_await call->read();
+Async<InvokeAnswer> receive(std::unique_ptr<PeerBody> body) {
+  auto& call = body->call();
+  auto read = co_await call.read();
   if (!read) co_return fail(transport_error(std::move(read).error()));
   if (!*read) {
-    if (call->status().ok()) co_return fail(Code::internal, "EOF");
-    co_return fail(rpc_error(call->status()));
+    if (call.status().ok()) co_return fail(Code::internal, "EOF");
+    co_return fail(rpc_error(call.status()));
   }
   auto message = std::move(**read);
   MECHA_CO_TRY(const auto decoded, decode_stream(message));
@@ -134,9 +136,8 @@ Async<InvokeAnswer> receive(std::unique_ptr<Call> call, std::shared_ptr<net::Cli
       decoded.data.empty() ? 0 : static_cast<std::size_t>(decoded.data.data() - message.data());
   const auto size = decoded.data.size();
   const std::uint64_t next = decoded.has_payload ? 1 : 0;
-  answer.body = std::make_unique<PeerBody>(
-      std::move(call), std::move(client), std::move(message), offset, size, next
-  );
+  body->begin(std::move(message), offset, size, next);
+  answer.body = std::move(body);
   co_return answer;
 }
 
@@ -150,21 +151,21 @@ net::Headers trace_metadata(const RequestScope& scope) {
   return metadata;
 }
 
-Async<InvokeAnswer> Peers::invoke(RequestScope& scope, std::string address, InvokeRequest request) {
+Async<InvokeAnswer> Peers::invoke(RequestScope& scope, std::string address, InvokeRequest& request) {
   const MarkTimer timer(scope, Mark::peer);
   const auto pool = client(address);
   auto opened = co_await net::grpc::open(
       *pool, std::string(kCallLocalStream), trace_metadata(scope), std::chrono::nanoseconds(0), message_max_
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
-  auto call = std::move(*opened);
-  auto sent = co_await send(*call, request);
+  auto body = std::make_unique<PeerBody>(scope, std::move(*opened), pool);
+  auto sent = co_await send(body->call(), request);
   if (!sent) co_return fail(std::move(sent).error());
-  co_return co_await receive(std::move(call), pool);
+  co_return co_await receive(std::move(body));
 }
 
 Async<InvokeAnswer> Peers::invoke_unary(
-    RequestScope& scope, std::string address, InvokeRequest request, std::string body
+    RequestScope& scope, std::string address, InvokeRequest& request, std::string body
 ) {
   const MarkTimer timer(scope, Mark::peer);
   const auto pool = client(address);
@@ -173,6 +174,7 @@ Async<InvokeAnswer> Peers::invoke_unary(
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
   auto& call = **opened;
+  const CancelHook hook(scope, [&call] { call.cancel(); });
   if (co_await call.write(encode_request(request, body))) (void)co_await call.finish_writing();
   auto read = co_await call.read();
   if (!read) co_return fail(transport_error(std::move(read).error()));

@@ -19,12 +19,12 @@ class Peers {
   // `message_max`: of one message, both ways; 0: none.
   Peers(Shards& shards, std::size_t message_max) : shards_(shards), message_max_(message_max) {}
 
-  // One invocation at `address` ("host:port"). The body of `request` is sent completely, then the answer read.
+  // One invocation at `address` ("host:port"); `request` outlives the call. The body of `request` is sent completely, then the answer read.
   // Errors carry the text as a caller nests it (contract 01, 5.6; "rpc error: code = ..." where a status came back); the
   // code is that of the hop, so unavailable and unauthenticated may be tried again.
   // A peer that does not know the streamed form is asked in the unary one if the body can be read again from `replay`.
-  Async<InvokeAnswer> invoke(RequestScope& scope, std::string address, InvokeRequest request);
-  Async<InvokeAnswer> invoke_unary(RequestScope& scope, std::string address, InvokeRequest request, std::string body);
+  Async<InvokeAnswer> invoke(RequestScope& scope, std::string address, InvokeRequest& request);
+  Async<InvokeAnswer> invoke_unary(RequestScope& scope, std::string address, InvokeRequest& request, std::string body);
 
   // The connection pool of an address.
   std::shared_ptr<net::Client> client(const std::string& address);

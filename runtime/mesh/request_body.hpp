@@ -41,7 +41,7 @@ class RequestBody final : public net::BodyReader {
   }
 
   // Whether there is nothing (more) to read; waits for the next message to know.
-  Async<bool> at_end() {
+  Async<bool> is_empty() {
     while (!has_pending_ || pending_.empty()) {
       if (ended_) co_return true;
       if (has_pending_) {

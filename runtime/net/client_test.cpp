@@ -128,7 +128,7 @@ TEST_CASE("a request on a used connection that ends without a word is sent once 
     ScriptedPeer peer({answer_once, answer_once});
     Caller caller(peer.port());
     CHECK(caller.fetch(request())->body == "ok");
-    std::this_thread::sleep_for(20ms);
+    caller.run([]() -> asio::awaitable<bool> { co_return co_await sleep_for(20ms); }());
     CHECK(caller.fetch(request("POST"), "body")->body == "ok");
     CHECK(peer.accepted() == 2);
   }
@@ -259,19 +259,22 @@ TEST_CASE("over the connection limit calls wait for each other", "[net][client]"
 TEST_CASE("a caller that gives up waiting leaves the queue", "[net][client]") {
   ClientOptions options;
   options.connections_max = 1;
-  ScriptedPeer peer({[](Raw& raw) {
+  std::atomic<bool> gave_up = false;
+  ScriptedPeer peer({[&gave_up](Raw& raw) {
     raw.read_until("\r\n\r\n");
-    std::this_thread::sleep_for(150ms);
+    (void)mecha::testing::eventually([&] { return gave_up.load(); });
     raw.send(kOk);
     answer_all(raw);
   }});
   Caller caller(peer.port(), options);
   bool first = false, second = true;
-  const auto one = [](Client& client, std::chrono::milliseconds limit, bool* fine) -> asio::awaitable<void> {
+  const auto one = [](Client& client, std::chrono::milliseconds limit, bool* fine, std::atomic<bool>* over) -> asio::awaitable<void> {
     *fine = (co_await client.fetch(request(), {}, limit)).has_value();
+    *over = true;
   };
-  asio::co_spawn(caller.shards.context(0), one(*caller.client, 5s, &first), asio::detached);
-  asio::co_spawn(caller.shards.context(0), one(*caller.client, 30ms, &second), asio::detached);
+  std::atomic<bool> answered = false;
+  asio::co_spawn(caller.shards.context(0), one(*caller.client, 5s, &first, &answered), asio::detached);
+  asio::co_spawn(caller.shards.context(0), one(*caller.client, 30ms, &second, &gave_up), asio::detached);
   caller.shards.context(0).restart();
   while (!first && caller.shards.context(0).run_one_for(5s) > 0) {
   }
@@ -291,8 +294,7 @@ TEST_CASE("idle connections are closed after their time", "[net][client]") {
   Caller caller(peer.port(), options);
   CHECK(caller.fetch(request())->body == "ok");
   caller.run([]() -> asio::awaitable<bool> { co_return co_await sleep_for(80ms); }());
-  for (int i = 0; i < 200 && !ended; ++i) std::this_thread::sleep_for(5ms);
-  CHECK(ended);
+  CHECK(mecha::testing::eventually([&] { return ended.load(); }));
 }
 
 TEST_CASE("bodies of unknown length are sent in chunks as they come", "[net][client]") {

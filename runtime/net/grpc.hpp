@@ -101,6 +101,10 @@ class Call {
   const Status& status() const { return status_; }
   const Headers& trailers() const { return trailers_; }
   void cancel() { call_->cancel(); }
+  // The call has ended with OK and no message is left: the next read() is empty.
+  bool at_end() const {
+    return deframer_.empty() && call_->at_end() && call_->trailers().value_or("grpc-status") == "0";
+  }
 
  private:
   Result<void> take_status(const Headers& headers);

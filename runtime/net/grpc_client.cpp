@@ -6,9 +6,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "runtime/async/within.hpp"
+#include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/grpc.hpp"
-#include "runtime/net/http1_writer.hpp"
 
 namespace mecha::net::grpc {
 namespace {
@@ -48,7 +48,7 @@ bool is_grpc_type(std::string_view type) {
 Status not_grpc(const ResponseHead& head) {
   Status status{.code = code_of_answer(head.status)};
   status.message = "unexpected HTTP status code received from server: " + std::to_string(head.status) +
-                   " (" + std::string(reason_phrase(head.status)) + ")";
+                   " (" + std::string(status_text(head.status)) + ")";
   const auto type = head.headers.get("content-type");
   status.message += type ? "; transport: received unexpected content-type " + text::quote(*type)
                          : "; malformed header: missing HTTP content-type";

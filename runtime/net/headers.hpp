@@ -32,6 +32,15 @@ class Headers {
   void add(std::string_view name, std::string_view value);
   void set(std::string_view name, std::string_view value);  // replaces all of that name
   std::size_t erase(std::string_view name);                 // how many went
+  // Removes the fields for which `unwanted` holds; nothing is copied.
+  template <class Predicate>
+  void erase_if(Predicate unwanted) {
+    std::erase_if(fields_, [&](const Field& field) {
+      const bool gone = unwanted(field);
+      if (gone) bytes_ -= field.name.size() + field.value.size();
+      return gone;
+    });
+  }
 
   std::optional<std::string_view> get(std::string_view name) const;  // the first
   std::string_view value_or(std::string_view name, std::string_view otherwise = {}) const;

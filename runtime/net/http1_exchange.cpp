@@ -9,6 +9,7 @@ namespace mecha::net {
 namespace {
 
 constexpr std::size_t kReadSize = 32 * 1024;
+constexpr std::chrono::milliseconds kPatience{100};
 constexpr std::uint64_t kDrainMax = 256 * 1024;  // of an unread body; more closes the connection
 
 Error too_large() {
@@ -149,7 +150,7 @@ Async<std::string_view> Http1Exchange::read() {
       too_large_ = true;
       co_return fail(too_large());
     }
-    if (hook_ && wire_.parser.complete()) watch();
+    if (hook_ && wire_.parser.complete()) wire_.patience.set(kPatience);
     if (!step.piece.empty()) co_return step.piece;
     if (step.consumed == 0) MECHA_CO_TRY_VOID(co_await fill());
   }
@@ -159,12 +160,18 @@ Async<std::string_view> Http1Exchange::read() {
 void Http1Exchange::on_disconnect(std::function<void()> hook) {
   hook_ = std::move(hook);
   if (!hook_) return stop_watching();
-  if (wire_.parser.complete()) watch();
+  wire_.serving = this;
+  if (wire_.parser.complete()) wire_.patience.set(kPatience);
 }
 
-// A client that is still sending its body is seen by read(); after it the socket is watched for its end.
+void Http1Wire::look_for_client() {
+  if (serving != nullptr) serving->watch();
+}
+
+// A client that is still sending its body is seen by read(); after it the socket is watched for its end. Watching costs
+// three system calls, so it begins only when the answer takes its time.
 void Http1Exchange::watch() {
-  if (watching_ || !wire_.inbox.empty()) return;
+  if (watching_ || !hook_ || !wire_.inbox.empty()) return;
   watching_ = std::make_shared<Http1Exchange*>(this);
   wire_.stream.socket().async_wait(
       Stream::Socket::wait_read, [alive = watching_](const boost::system::error_code& error) {
@@ -190,6 +197,8 @@ void Http1Exchange::peer_readable() {
 
 void Http1Exchange::stop_watching() {
   hook_ = nullptr;
+  if (wire_.serving == this) wire_.serving = nullptr;
+  wire_.patience.clear();
   if (!watching_) return;
   *watching_ = nullptr;
   watching_.reset();

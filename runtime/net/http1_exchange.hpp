@@ -15,6 +15,8 @@
 
 namespace mecha::net {
 
+class Http1Exchange;
+
 // What outlives a request on its connection.
 struct Http1Wire {
   Http1Wire(Stream s, SessionContext c, const Executor& executor)
@@ -22,7 +24,10 @@ struct Http1Wire {
         context(std::move(c)),
         parser(Http1Parser::Role::request, context.options.header_bytes_max),
         outbox(stream, context.options.write_timeout),
-        watchdog(executor, [this] { stream.close(); }) {}
+        watchdog(executor, [this] { stream.close(); }),
+        patience(executor, [this] { look_for_client(); }) {}
+
+  void look_for_client();
 
   Stream stream;
   SessionContext context;
@@ -30,6 +35,8 @@ struct Http1Wire {
   Inbox inbox;
   Outbox outbox;
   Watchdog watchdog;  // of what the client has to send
+  Watchdog patience;  // how long an answer may take before it is looked whether the client still waits
+  Http1Exchange* serving = nullptr;
   RequestHead request;
   Http1Facts facts;
 };
@@ -60,6 +67,8 @@ class Http1Exchange final : public Exchange, public BodyReader {
   bool answered() const { return stage_ == Stage::done; }
   bool closing() const { return close_; }
   void stop_watching();
+  // Watches the socket for the client's end, once the body is complete.
+  void watch();
 
  private:
   enum class Stage : std::uint8_t { waiting, streaming, done, aborted };
@@ -67,7 +76,6 @@ class Http1Exchange final : public Exchange, public BodyReader {
   // Puts the head into the outbox; `length` empty: unknown.
   void put_head(const ResponseHead& head, std::optional<std::uint64_t> length);
   Async<void> fill();
-  void watch();
   void peer_readable();
 
   Http1Wire& wire_;

@@ -1,3 +1,5 @@
+// The pool of HTTP/1.1 connections to one peer.
+
 #include <algorithm>
 
 #include <boost/asio/as_tuple.hpp>

@@ -5,6 +5,7 @@
 
 #include "runtime/async/within.hpp"
 #include "runtime/net/wire_test.hpp"
+#include "tests/run.hpp"
 
 using namespace mecha;
 using namespace mecha::net;
@@ -273,8 +274,7 @@ TEST_CASE("a peer that takes no bytes is cut off", "[net][http1]") {
   );
   auto raw = Raw::dial(server.port());
   raw.send(get("/"));
-  for (int i = 0; i < 500 && !failed; ++i) std::this_thread::sleep_for(10ms);
-  CHECK(failed);
+  CHECK(mecha::testing::eventually([&] { return failed.load(); }));
 }
 
 TEST_CASE("a handler hears that its client has gone", "[net][http1]") {
@@ -292,11 +292,10 @@ TEST_CASE("a handler hears that its client has gone", "[net][http1]") {
   });
   auto raw = Raw::dial(server.port());
   raw.send(get("/"));
-  while (!waiting) std::this_thread::sleep_for(1ms);
+  REQUIRE(mecha::testing::eventually([&] { return waiting.load(); }));
   CHECK_FALSE(heard);
   raw.close();
-  for (int i = 0; i < 500 && !heard; ++i) std::this_thread::sleep_for(10ms);
-  CHECK(heard);
+  CHECK(mecha::testing::eventually([&] { return heard.load(); }));
 }
 
 TEST_CASE("a connection goes on after its end was watched for", "[net][http1]") {

@@ -25,7 +25,6 @@ void append_framing(std::string& out, Framing framing, std::uint64_t length);
 void append_status_line(std::string& out, unsigned status);
 // "Thu, 26 Nov 2026 21:00:00 GMT" of now; made once a second and thread.
 std::string_view http_date();
-std::string_view reason_phrase(unsigned status);  // empty if unknown
 void append_number(std::string& out, std::uint64_t number);
 void append_chunk_line(std::string& out, std::size_t size);
 

@@ -51,6 +51,9 @@ struct Http2Callbacks {
       void* user
   ) {
     if (auto* stream = self(user).find(id); stream != nullptr && !stream->closed_) {
+      // The connection's window opens again at once: a body that nobody takes must not stop the other streams. What one
+      // stream may leave here is bounded by its own window.
+      nghttp2_session_consume_connection(session, size);
       stream->arrived(view(bytes, size));
     } else {
       nghttp2_session_consume(session, id, size);

@@ -55,6 +55,7 @@ class Http2Call final : public ClientCall, public Http2Stream {
   Async<void> finish_writing() override;
   Async<ResponseHead*> head() override;
   Async<std::string_view> read() override { return take(); }
+  bool at_end() const override { return ended(); }
   const Headers& trailers() const override { return got_trailers_; }
   void cancel() override;
 

@@ -50,6 +50,8 @@ class Http2Stream {
   void leave();
   // The next piece of what the peer sends; empty at its end.
   Async<std::string_view> take();
+  // The peer has ended its side and everything was taken.
+  bool ended() const { return in_end_ && inbox_.empty(); }
   // Queues a piece; waits while too much is queued.
   Async<void> put(std::string_view piece);
   // Queues all of a body that is in memory anyway.
@@ -93,7 +95,7 @@ class Http2Stream {
 
 struct Http2Options {
   bool server = false;
-  std::uint32_t stream_window = 256 << 10;
+  std::uint32_t stream_window = 128 << 10;  // what an unread body may hold back here
   std::int32_t connection_window = 4 << 20;
   std::uint32_t streams_max = 1000;
   std::size_t header_bytes_max = 8192;

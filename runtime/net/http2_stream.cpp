@@ -18,13 +18,7 @@ Http2Stream::Http2Stream(Http2Session& session)
   session_.link(*this);
 }
 
-Http2Stream::~Http2Stream() {
-  if (!inbox_.empty() && !session_.dead()) {
-    nghttp2_session_consume_connection(session_.raw(), inbox_.size());
-    session_.schedule();
-  }
-  session_.unlink(*this);
-}
+Http2Stream::~Http2Stream() { session_.unlink(*this); }
 
 void Http2Stream::attach(std::int32_t id) {
   id_ = id;
@@ -48,7 +42,7 @@ Async<std::string_view> Http2Stream::take() {
       taken_.clear();
       taken_.swap(inbox_);
       if (!session_.dead()) {
-        nghttp2_session_consume(session_.raw(), id_, taken_.size());
+        nghttp2_session_consume_stream(session_.raw(), id_, taken_.size());
         session_.schedule();
       }
       co_return std::string_view(taken_);

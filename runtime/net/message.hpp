@@ -46,6 +46,8 @@ class BodyReader {
   // The next piece; valid until the next call. Empty: the end, and again on every later call. Fails when the body is cut
   // (unavailable), malformed, or longer than its limit (Failure::body_too_large, "stream too large").
   virtual Async<std::string_view> read() = 0;
+  // The end is known to have come without a failure: the next read() is empty. False says nothing.
+  virtual bool at_end() const { return false; }
 };
 
 // All of a body; `limit` 0 is none. Over the limit: Failure::body_too_large.
@@ -57,6 +59,7 @@ class TextBody final : public BodyReader {
   explicit TextBody(std::string text) : text_(std::move(text)) {}
   std::size_t size() const { return text_.size(); }
   Async<std::string_view> read() override;
+  bool at_end() const override { return done_ || text_.empty(); }
 
  private:
   std::string text_;

@@ -5,6 +5,7 @@
 
 #include "runtime/async/within.hpp"
 #include "runtime/net/wire_test.hpp"
+#include "tests/run.hpp"
 
 using namespace mecha;
 using namespace mecha::net;
@@ -29,12 +30,14 @@ asio::awaitable<void> answer_never(Exchange& exchange) {
   (void)co_await exchange.respond(ResponseHead{}, "never");
 }
 
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(10ms);
-  }
-  return false;
+using mecha::testing::eventually;
+
+// A handler that tells when it is asked.
+Handler telling(Handler handler, std::atomic<bool>& asked) {
+  return [handler = std::move(handler), &asked](Exchange& exchange) {
+    asked = true;
+    return handler(exchange);
+  };
 }
 
 int dial_unix(const std::string& path) {
@@ -85,12 +88,12 @@ TEST_CASE("connections over the maximum are closed at once", "[net][server]") {
 }
 
 TEST_CASE("a graceful stop ends idle connections and lets requests in flight answer", "[net][server]") {
-  TestServer server(answer_late);
+  std::atomic<bool> asked = false;
+  TestServer server(telling(answer_late, asked));
   auto idle = Raw::dial(server.port());
   auto busy = Raw::dial(server.port());
   busy.send(kGet);
-  REQUIRE(eventually([&] { return server.connections() == 2; }));
-  std::this_thread::sleep_for(50ms);
+  REQUIRE(eventually([&] { return server.connections() == 2 && asked; }));
   server.stop(5s);
   CHECK(idle.read_all().empty());
   CHECK(idle.ended());
@@ -102,10 +105,11 @@ TEST_CASE("a graceful stop ends idle connections and lets requests in flight ans
 TEST_CASE("requests that outlive the grace are broken off", "[net][server]") {
   const auto begin = std::chrono::steady_clock::now();
   {
-    TestServer server(answer_never);
+    std::atomic<bool> asked = false;
+    TestServer server(telling(answer_never, asked));
     auto busy = Raw::dial(server.port());
     busy.send(kGet);
-    std::this_thread::sleep_for(50ms);
+    REQUIRE(eventually([&] { return asked.load(); }));
     server.stop(50ms);
     CHECK(busy.read_all().empty());
   }

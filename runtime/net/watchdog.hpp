@@ -17,7 +17,7 @@ class Watchdog {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `expire` runs once, on the executor, when a deadline passes; never after the watchdog is gone.
+  // `expire` runs on the executor whenever a deadline passes; never after the watchdog is gone.
   Watchdog(Executor executor, std::function<void()> expire)
       : state_(std::make_shared<State>(std::move(executor), std::move(expire))) {}
   ~Watchdog() {
@@ -55,7 +55,8 @@ class Watchdog {
       if (state->deadline == Time::max()) return;
       if (std::chrono::steady_clock::now() < state->deadline) return arm(state);
       state->expired = true;
-      const auto hook = std::move(state->expire);
+      state->deadline = Time::max();
+      const auto hook = state->expire;  // it may end the watchdog
       hook();
     });
   }

@@ -9,7 +9,8 @@ namespace mecha::fields_detail {
 namespace {
 
 std::string must_be(std::string_view name, std::string_view what, const NameValue& item) {
-  return std::string(name) + " must be " + std::string(what) + ", got " + text::quote(item.value);
+  return std::string(name) + " must be " + std::string(what) + ", got " +
+         (item.secret ? given(item) : text::quote(item.value));
 }
 
 // Base by prefix: 0x, 0o or a leading 0, 0b; underscores are not taken.
@@ -35,15 +36,17 @@ std::optional<std::int64_t> based_integer(std::string_view s) {
 
 }  // namespace
 
-Reader::Reader(const ComponentSpec& spec, Decoder decoder)
-    : spec_(spec), decoder_(decoder), used_(spec.metadata.size(), false) {
+std::string given(const NameValue& item) { return item.secret ? "a secret" : item.value; }
+
+Reader::Reader(const ComponentSpec& spec, Decoder decoder, bool early)
+    : spec_(spec), decoder_(decoder), early_(early), used_(spec.metadata.size(), false) {
   if (decoder != Decoder::lenient) return;
   for (std::size_t i = 0; i < spec.metadata.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       const auto& a = spec.metadata[i].name;
       const auto& b = spec.metadata[k].name;
       if (a == b || !text::equals_nocase(a, b)) continue;
-      problems_.push_back("key " + text::lower(a) + " is duplicate in the metadata");
+      problems_.push_back({.key = a, .text = "key " + text::lower(a) + " is duplicate in the metadata"});
       break;
     }
   }
@@ -71,19 +74,19 @@ const NameValue* Reader::find(std::string_view name, const std::array<std::strin
   return found;
 }
 
-void Reader::problem(const NameValue* item, std::string text) {
-  if (item != nullptr && !item->location.file.empty()) text += " (" + item->location.text() + ")";
-  problems_.push_back(std::move(text));
+void Reader::problem(std::string_view name, const NameValue& item, std::string text) {
+  problems_.push_back({.location = item.location, .key = std::string(name), .text = std::move(text)});
 }
 
 void Reader::absent(std::string_view name, std::string_view help, std::string_view exact) {
-  problems_.push_back(exact.empty() ? std::string(name) + " is required: " + std::string(help) : std::string(exact));
+  auto text = exact.empty() ? std::string(name) + " is required: " + std::string(help) : std::string(exact);
+  problems_.push_back({.key = std::string(name), .text = std::move(text)});
 }
 
 std::optional<bool> Reader::boolean(std::string_view name, const NameValue& item) {
   if (decoder_ == Decoder::lenient) return text::truthy(item.value);
   const auto value = text::strict_bool(item.value);
-  if (!value) problem(&item, must_be(name, "true or false", item));
+  if (!value) problem(name, item, must_be(name, "true or false", item));
   return value;
 }
 
@@ -93,7 +96,7 @@ std::optional<std::int64_t> Reader::integer(
   if (item.value.empty() && decoder_ == Decoder::lenient) return 0;
   const auto value = decoder_ == Decoder::lenient ? based_integer(item.value) : text::to_int(item.value);
   if (!value || *value < least || (*value > 0 && static_cast<std::uint64_t>(*value) > most)) {
-    problem(&item, must_be(name, "a whole number", item));
+    problem(name, item, must_be(name, "a whole number", item));
     return std::nullopt;
   }
   return value;
@@ -102,7 +105,7 @@ std::optional<std::int64_t> Reader::integer(
 std::optional<double> Reader::number(std::string_view name, const NameValue& item) {
   if (item.value.empty() && decoder_ == Decoder::lenient) return 0;
   const auto value = text::to_double(item.value);
-  if (!value) problem(&item, must_be(name, "a number", item));
+  if (!value) problem(name, item, must_be(name, "a number", item));
   return value;
 }
 
@@ -114,7 +117,7 @@ std::optional<std::chrono::nanoseconds> Reader::duration(std::string_view name, 
   if (!value) {
     // The words of the contract where a decoder of the lenient kind refuses one.
     const auto prefix = decoder_ == Decoder::lenient ? "error decoding '" + std::string(name) + "': " : std::string();
-    problem(&item, prefix + must_be(name, "a duration", item));
+    problem(name, item, prefix + must_be(name, "a duration", item));
   }
   return value;
 }
@@ -129,7 +132,7 @@ std::optional<std::string> Reader::choice(
     if (text::equals_nocase(text, item.value)) return std::string(text);
     list += (list.empty() ? "" : ", ") + std::string(text);
   }
-  problem(&item, must_be(name, "one of " + list, item));
+  problem(name, item, must_be(name, "one of " + list, item));
   return std::nullopt;
 }
 
@@ -151,7 +154,11 @@ std::vector<NameValue> Reader::unknown() const {
 
 Result<void> Reader::outcome() const {
   if (problems_.empty()) return {};
-  return fail(Code::invalid_argument, text::join(problems_, "; "));
+  std::vector<std::string> texts;
+  for (const auto& [location, key, text] : problems_) {
+    texts.push_back(location.file.empty() ? text : text + " (" + location.text() + ")");
+  }
+  return fail(Code::invalid_argument, text::join(texts, "; "));
 }
 
 std::string show(bool v) { return v ? "true" : "false"; }

@@ -119,16 +119,26 @@ struct FieldInfo {
   std::vector<std::string> aliases, choices;
 };
 
+// What is wrong with one setting, and where: at the item, or at the component if the item is absent.
+struct SettingProblem {
+  Location location;
+  std::string key;
+  std::string text;  // names the value and the rule; a value that comes from a secret store is never shown
+};
+
 namespace fields_detail {
 
 // Reads one item after another out of a spec, notes what was asked for, and gathers the problems.
 class Reader {
  public:
-  Reader(const ComponentSpec& spec, Decoder decoder);
+  // `early`: values that a secret store will give are not known yet and raise no problem.
+  Reader(const ComponentSpec& spec, Decoder decoder, bool early = false);
+
+  bool comes_later(const NameValue* item) const { return early_ && item != nullptr && item->secret.has_value(); }
 
   // The item by name or alias; nullptr if there is none.
   const NameValue* find(std::string_view name, const std::array<std::string_view, 4>& aliases);
-  void problem(const NameValue* item, std::string text);
+  void problem(std::string_view name, const NameValue& item, std::string text);
   void absent(std::string_view name, std::string_view help, std::string_view exact);
 
   std::optional<bool> boolean(std::string_view name, const NameValue& item);
@@ -142,14 +152,17 @@ class Reader {
   Rest rest() const;                      // what nobody asked for
   Result<void> outcome() const;           // every problem, or success
   std::vector<NameValue> unknown() const; // the same as rest(), with locations
+  const std::vector<SettingProblem>& problems() const { return problems_; }
 
  private:
   const ComponentSpec& spec_;
   Decoder decoder_;
+  bool early_;
   std::vector<bool> used_;
-  std::vector<std::string> problems_;
+  std::vector<SettingProblem> problems_;
 };
 
+std::string given(const NameValue& item);  // its value in a message; of a secret only that it is one
 std::string show(bool v);
 std::string show(std::int64_t v);
 std::string show(double v);
@@ -208,6 +221,7 @@ void bind_one(Reader& reader, S& settings, const Field<O, M>& field) {
   using T = inner_t<M>;
   if constexpr (!std::same_as<T, Rest>) {
     const NameValue* item = reader.find(field.name, field.other_names);
+    if (reader.comes_later(item)) return;
     if (field.is_required && (item == nullptr || item->value.empty())) {
       reader.absent(field.name, field.help, field.missing);
       return;
@@ -218,9 +232,9 @@ void bind_one(Reader& reader, S& settings, const Field<O, M>& field) {
     if constexpr (is_bounded<T>) {
       if (field.is_bounded && (*value < field.low || *value > field.high)) {
         reader.problem(
-            item,
+            field.name, *item,
             std::string(field.name) + " must be between " + show_value(field.low) + " and " + show_value(field.high) +
-                ", got " + item->value
+                ", got " + given(*item)
         );
         return;
       }
@@ -286,6 +300,15 @@ Result<S> bind(const ComponentSpec& spec) {
   fields_detail::bind_all(reader, settings);
   MECHA_TRY_VOID(reader.outcome());
   return settings;
+}
+
+// The problems that bind() would find, before any secret is read.
+template <class S>
+std::vector<SettingProblem> check_settings(const ComponentSpec& spec) {
+  fields_detail::Reader reader(spec, fields_detail::decoder_of<S>(), true);
+  S settings;
+  fields_detail::bind_all(reader, settings);
+  return reader.problems();
 }
 
 // Items of the spec that no field of S names; worth a warning each.

@@ -19,7 +19,4 @@ struct HttpCall {
 void describe(Span& span, const HttpCall& call);
 void finish(Span& span, unsigned status);  // from 400 on an error, "Code(404): Not Found"
 
-// http.StatusText of Go; empty for what it does not know.
-std::string_view status_text(unsigned status);
-
 }  // namespace mecha::trace

@@ -52,8 +52,13 @@ class RequestScope {
   std::string caller;   // app id of the calling sidecar's application; empty: our own
   std::string target;   // of an invocation, for the API log
   bool timing = false;  // the client asked for Server-Timing
-  // Set by who waits for others: gives up what it waits for. Called when the client has gone away.
+  // Set by who waits for others: gives up what it waits for.
   std::function<void()> cancel;
+  bool cancelled = false;  // the client has gone away: nobody waits for the answer
+  void give_up() {
+    cancelled = true;
+    if (cancel) cancel();
+  }
 
   void add(Mark mark, Clock::duration time) { marks_[static_cast<std::size_t>(mark)] += time; }
   Clock::duration spent(Mark mark) const { return marks_[static_cast<std::size_t>(mark)]; }
@@ -66,6 +71,18 @@ class RequestScope {
 
  private:
   std::array<Clock::duration, kMarks> marks_{};
+};
+
+// Says, while it lives, how to give up what the request waits for.
+class CancelHook {
+ public:
+  CancelHook(RequestScope& scope, std::function<void()> cancel) : scope_(scope) { scope_.cancel = std::move(cancel); }
+  ~CancelHook() { scope_.cancel = nullptr; }
+  CancelHook(const CancelHook&) = delete;
+  CancelHook& operator=(const CancelHook&) = delete;
+
+ private:
+  RequestScope& scope_;
 };
 
 // Adds the time from its construction to its end to a mark.

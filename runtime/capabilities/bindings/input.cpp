@@ -2,11 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
-
 #include "runtime/app/metadata_headers.hpp"
+#include "runtime/async/parallel.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
@@ -229,36 +226,18 @@ asio::awaitable<void> InputBindings::pass_on(RequestScope& scope, std::string re
     }
     if (field.field() == 5) sequential = field.number() == 0;
   }
-  const auto workers = sequential ? 1 : std::min(passing.to.size(), kPassedAtOnce);
-  if (workers <= 1) {
-    co_await pass_some(scope, passing, sequential);
-    co_return;
-  }
-  const auto executor = co_await asio::this_coro::executor;
-  const auto start = [&] {
-    return asio::co_spawn(executor, pass_some(scope, passing, false), asio::deferred);
-  };
-  std::vector<decltype(start())> group;
-  for (std::size_t i = 0; i < workers; ++i) group.push_back(start());
-  const auto [order, errors] =
-      co_await asio::experimental::make_parallel_group(std::move(group))
-          .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
-  for (const auto& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
+  passing.until_failure = sequential;
+  const auto one = [&](std::size_t index) { return pass_one(scope, passing, index); };
+  co_await for_each_parallel(passing.to.size(), sequential ? 1 : kPassedAtOnce, one);
 }
 
-asio::awaitable<void> InputBindings::pass_some(
-    RequestScope& scope, Passing& passing, bool until_failure
-) {
-  while (passing.next < passing.to.size()) {
-    const auto name = passing.to[passing.next++];
-    InvokeRequest request{.operation = "create", .data = passing.data};
-    const auto outcome = co_await outputs_.invoke(scope, name, std::move(request));
-    if (!outcome.error) continue;
-    application_.log.error("error executing app response: " + outcome.error->message);
-    if (until_failure) co_return;
-  }
+asio::awaitable<void> InputBindings::pass_one(RequestScope& scope, Passing& passing, std::size_t index) {
+  if (passing.failed && passing.until_failure) co_return;
+  InvokeRequest request{.operation = "create", .data = passing.data};
+  const auto outcome = co_await outputs_.invoke(scope, passing.to[index], std::move(request));
+  if (!outcome.error) co_return;
+  passing.failed = true;
+  application_.log.error("error executing app response: " + outcome.error->message);
 }
 
 }  // namespace mecha::bindings

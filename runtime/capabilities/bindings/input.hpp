@@ -39,14 +39,15 @@ class InputBindings {
   Async<std::string> deliver_grpc(
       RequestScope& scope, const std::string& name, const InputEvent& event
   );
-  // Data for other bindings, given out by whoever takes the next of them.
+  // Data for other bindings; one after another only until the first failure.
   struct Passing {
     std::vector<std::string> to;
     std::string data;
-    std::size_t next = 0;
+    bool until_failure = false;
+    bool failed = false;
   };
   asio::awaitable<void> pass_on(RequestScope& scope, std::string response);
-  asio::awaitable<void> pass_some(RequestScope& scope, Passing& passing, bool until_failure);
+  asio::awaitable<void> pass_one(RequestScope& scope, Passing& passing, std::size_t index);
   void record(const std::string& name, bool success, RequestScope::Clock::duration spent);
 
   Application& application_;

@@ -30,13 +30,16 @@ std::string follow(std::string_view url, std::string_view location) {
 
 class Body final : public net::BodyReader {
  public:
-  Body(std::shared_ptr<net::Client> client, std::unique_ptr<net::ClientCall> call)
-      : client_(std::move(client)), call_(std::move(call)) {}
+  Body(RequestScope& scope, std::shared_ptr<net::Client> client, std::unique_ptr<net::ClientCall> call)
+      : client_(std::move(client)), call_(std::move(call)), hook_(scope, [&c = *call_] { c.cancel(); }) {}
+  net::ClientCall& call() { return *call_; }
   Async<std::string_view> read() override { return call_->read(); }
+  bool at_end() const override { return call_->at_end(); }
 
  private:
   std::shared_ptr<net::Client> client_;
   std::unique_ptr<net::ClientCall> call_;
+  CancelHook hook_;
 };
 
 }  // namespace
@@ -83,7 +86,7 @@ Result<std::shared_ptr<net::Client>> External::client(const Target& target) {
   return clients_[key] = std::make_shared<net::Client>(application_.shards, std::move(origin), std::move(options));
 }
 
-Async<InvokeAnswer> External::call_url(RequestScope& scope, std::string base, InvokeRequest request) {
+Async<InvokeAnswer> External::call_url(RequestScope& scope, std::string base, InvokeRequest& request) {
   Target target{.url = std::move(base)};
   net::Headers extra;
   if (const auto* channel = application_.channel.get()) {
@@ -95,7 +98,7 @@ Async<InvokeAnswer> External::call_url(RequestScope& scope, std::string base, In
 }
 
 Async<InvokeAnswer> External::call_endpoint(
-    RequestScope& scope, const HttpEndpointSpec& endpoint, InvokeRequest request
+    RequestScope& scope, const HttpEndpointSpec& endpoint, InvokeRequest& request
 ) {
   Target target{.url = endpoint.base_url, .redirects = true};
   target.tls.ca_pem = endpoint.root_ca.value;
@@ -107,7 +110,7 @@ Async<InvokeAnswer> External::call_endpoint(
 }
 
 Async<InvokeAnswer> External::send(
-    RequestScope& scope, Target target, const InvokeRequest& request, net::Headers extra
+    RequestScope& scope, Target target, InvokeRequest& request, net::Headers extra
 ) {
   MECHA_CO_TRY(auto head, http_request_head(scope, request, target.url, extra));
   if (scope.span.valid()) head.headers.set("traceparent", scope.span.traceparent());
@@ -115,14 +118,15 @@ Async<InvokeAnswer> External::send(
   for (int redirects = 0;; ++redirects) {
     MECHA_CO_TRY(const auto pool, client(target));
     const MarkTimer timer(scope, Mark::app);
-    MECHA_CO_TRY(auto call, co_await pool->open(net::RequestHead(head)));
-    if (redirects == 0) MECHA_CO_TRY_VOID(co_await send_body(request, *call));
-    MECHA_CO_TRY(auto* response, co_await call->head());
+    MECHA_CO_TRY(auto opened, co_await pool->open(net::RequestHead(head)));
+    auto body = std::make_unique<Body>(scope, pool, std::move(opened));
+    if (redirects == 0) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
+    MECHA_CO_TRY(auto* response, co_await body->call().head());
     const auto location = response->headers.value_or("location");
     // 307 and 308 want the body again, which has gone.
     const bool same_again = response->status >= 307 && head.has_body;
     if (!target.redirects || !is_redirect(response->status) || location.empty() || same_again) {
-      co_return http_answer(*response, std::make_unique<Body>(pool, std::move(call)));
+      co_return http_answer(*response, std::move(body));
     }
     if (redirects == kRedirectsMax) co_return fail(Code::internal, "stopped after 10 redirects");
     url = follow(url, location);

@@ -19,13 +19,13 @@ class External {
   explicit External(Application& application) : application_(application) {}
 
   // A URL as target: like a call to our own application, without redirects, with its token.
-  Async<InvokeAnswer> call_url(RequestScope& scope, std::string base, InvokeRequest request);
+  Async<InvokeAnswer> call_url(RequestScope& scope, std::string base, InvokeRequest& request);
   // A named endpoint: its headers, its TLS; redirects are followed.
-  Async<InvokeAnswer> call_endpoint(RequestScope& scope, const HttpEndpointSpec& endpoint, InvokeRequest request);
+  Async<InvokeAnswer> call_endpoint(RequestScope& scope, const HttpEndpointSpec& endpoint, InvokeRequest& request);
 
  private:
   struct Target;
-  Async<InvokeAnswer> send(RequestScope& scope, Target target, const InvokeRequest& request, net::Headers extra);
+  Async<InvokeAnswer> send(RequestScope& scope, Target target, InvokeRequest& request, net::Headers extra);
   Result<std::shared_ptr<net::Client>> client(const Target& target);
 
   Application& application_;

@@ -23,6 +23,9 @@ bool is_url(std::string_view target) {
   return target.starts_with("http://") || target.starts_with("https://");
 }
 
+// Permanent, so that no policy tries again for a client that no longer waits.
+Error gone_away() { return {.code = Code::cancelled, .message = "context canceled", .failure = Failure::circuit_open}; }
+
 bool may_repeat_hop(Code code) { return code == Code::unavailable || code == Code::unauthenticated; }
 
 }  // namespace
@@ -74,6 +77,7 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
       const bool own = call.id == application_.info.id && call.name_space == application_.info.identity_name_space;
       call.kind = own ? Kind::own : Kind::peer;
       call.breaker_key = call.target + ":" + call.request.method;
+      if (!own) stamp(call.request, call);
     }
   }
   call.streaming = call.request.body != nullptr && !call.request.length;
@@ -86,6 +90,7 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
   if (policy.empty()) co_return co_await attempt(scope, call);
   const auto limit = policy.timeout;
   const auto work = [this, &scope, &call, limit](int number) -> Async<InvokeAnswer> {
+    if (scope.cancelled) co_return fail(gone_away());
     if (number > 1 && call.body && !call.body->rewind()) {
       co_return fail(Error{.message = "the body is too long to be sent again", .failure = Failure::circuit_open});
     }
@@ -116,8 +121,8 @@ Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
 
 Async<InvokeAnswer> Invocation::call_target(RequestScope& scope, Call& call) {
   switch (call.kind) {
-    case Kind::url: return external_.call_url(scope, call.target, InvokeRequest(call.request));
-    case Kind::endpoint: return external_.call_endpoint(scope, *call.endpoint, InvokeRequest(call.request));
+    case Kind::url: return external_.call_url(scope, call.target, call.request);
+    case Kind::endpoint: return external_.call_endpoint(scope, *call.endpoint, call.request);
     case Kind::own: return call_own(scope, call);
     case Kind::peer: break;
   }
@@ -128,7 +133,7 @@ Async<InvokeAnswer> Invocation::call_own(RequestScope& scope, Call& call) {
   if (application_.channel == nullptr) {
     co_return fail(Code::internal, "cannot invoke local endpoint: app channel not initialized");
   }
-  auto called = co_await invoke_application(scope, InvokeRequest(call.request));
+  auto called = co_await invoke_application(scope, call.request);
   if (!called && called.error().message == "app is not in a healthy state") {
     called.error().message = called.error().as_rpc_text();
   }
@@ -156,7 +161,7 @@ Async<InvokeAnswer> Invocation::call_peer(RequestScope& scope, Call& call) {
     if (answered || !may_repeat_hop(answered.error().code)) co_return std::move(answered);
     peers_.drop(address);
     resolver_->forget(address);
-    const bool again = !policy.empty() && (!call.body || call.body->rewind());
+    const bool again = !policy.empty() && !scope.cancelled && (!call.body || call.body->rewind());
     const auto wait = again ? backoff.next(answered.error()) : std::nullopt;
     if (!wait) {
       if (tries > 0) {
@@ -172,12 +177,10 @@ Async<InvokeAnswer> Invocation::call_peer(RequestScope& scope, Call& call) {
 }
 
 Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::string& address) {
-  InvokeRequest request(call.request);
-  stamp(request, call);
   auto& metrics = *application_.metrics;
   const auto begun = RequestScope::Clock::now();
   metrics.count(Metric::runtime_service_invocation_req_sent_total, {call.id, "unary"});
-  auto answered = co_await peers_.invoke(scope, address, std::move(request));
+  auto answered = co_await peers_.invoke(scope, address, call.request);
   if (!answered && answered.error().code == Code::unimplemented) {
     // A peer of an old version: the whole body in one message, if it can be had again.
     if (call.streaming || (call.body && !call.body->rewind())) {
@@ -191,9 +194,7 @@ Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::
     if (call.body) {
       MECHA_CO_TRY(body, co_await net::read_all(*call.body, kPolicyReplayMax));
     }
-    InvokeRequest unary(call.request);
-    stamp(unary, call);
-    answered = co_await peers_.invoke_unary(scope, address, std::move(unary), std::move(body));
+    answered = co_await peers_.invoke_unary(scope, address, call.request, std::move(body));
   }
   if (answered) {
     answered->remote = true;

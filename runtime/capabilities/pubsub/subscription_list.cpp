@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/capabilities/pubsub/rules.hpp"
@@ -10,59 +10,21 @@
 namespace mecha::pubsub {
 namespace {
 
-std::unexpected<Error> wrong_type(std::string_view field) {
-  return fail(Code::invalid_argument, "json: cannot unmarshal a value into field " + std::string(field));
-}
-
-// Null and absent leave the default, another type is an error.
-Result<void> read(const json::Value& object, std::string_view name, std::string& target) {
-  const auto* value = object.find_nocase(name);
-  if (value == nullptr || value->is_null()) return {};
-  if (!value->is_string()) return wrong_type(name);
-  target = value->as_string();
-  return {};
-}
-
-Result<void> read(const json::Value& object, std::string_view name, int& target) {
-  const auto* value = object.find_nocase(name);
-  if (value == nullptr || value->is_null()) return {};
-  const auto number = value->is_number() ? value->as_int() : std::nullopt;
-  if (!number || *number != static_cast<std::int32_t>(*number)) return wrong_type(name);
-  target = static_cast<int>(*number);
-  return {};
-}
-
-Result<void> read(const json::Value& object, std::string_view name, bool& target) {
-  const auto* value = object.find_nocase(name);
-  if (value == nullptr || value->is_null()) return {};
-  if (!value->is_bool()) return wrong_type(name);
-  target = value->as_bool();
-  return {};
-}
-
-// The member if it is of the wanted kind, nullptr for null and absent.
-Result<const json::Value*> member(const json::Value& object, std::string_view name, bool array) {
-  const auto* value = object.find_nocase(name);
-  if (value == nullptr || value->is_null()) return nullptr;
-  if (array ? !value->is_array() : !value->is_object()) return wrong_type(name);
-  return value;
-}
-
 Result<void> read_routes(const json::Value& element, SubscriptionSpec& spec) {
   std::string route, otherwise;
-  MECHA_TRY_VOID(read(element, "route", route));
-  MECHA_TRY(const auto* routes, member(element, "routes", false));
+  MECHA_TRY_VOID(json::read(element, "route", route));
+  MECHA_TRY(const auto* routes, json::read_object(element, "routes"));
   if (routes != nullptr) {
-    MECHA_TRY(const auto* rules, member(*routes, "rules", true));
+    MECHA_TRY(const auto* rules, json::read_array(*routes, "rules"));
     for (std::size_t i = 0; rules != nullptr && i < rules->as_array().size(); ++i) {
       const auto& item = rules->as_array()[i];
       if (item.is_null()) continue;
-      if (!item.is_object()) return wrong_type("rules");
+      if (!item.is_object()) return json::mismatch(item, "rules", "struct");
       RouteRule& rule = spec.rules.emplace_back();
-      MECHA_TRY_VOID(read(item, "match", rule.match));
-      MECHA_TRY_VOID(read(item, "path", rule.path));
+      MECHA_TRY_VOID(json::read(item, "match", rule.match));
+      MECHA_TRY_VOID(json::read(item, "path", rule.path));
     }
-    MECHA_TRY_VOID(read(*routes, "default", otherwise));
+    MECHA_TRY_VOID(json::read(*routes, "default", otherwise));
   }
   if (otherwise.empty()) otherwise = route;
   if (!otherwise.empty()) spec.rules.push_back({"", otherwise});
@@ -73,23 +35,17 @@ Result<SubscriptionSpec> read_element(const json::Value& element) {
   SubscriptionSpec spec;
   spec.kind = SubscriptionKind::programmatic;
   if (element.is_null()) return spec;
-  if (!element.is_object()) return wrong_type("subscription");
-  MECHA_TRY_VOID(read(element, "pubsubname", spec.pubsub));
-  MECHA_TRY_VOID(read(element, "topic", spec.topic));
-  MECHA_TRY_VOID(read(element, "deadLetterTopic", spec.dead_letter_topic));
+  if (!element.is_object()) return json::mismatch(element, {}, "struct");
+  MECHA_TRY_VOID(json::read(element, "pubsubname", spec.pubsub));
+  MECHA_TRY_VOID(json::read(element, "topic", spec.topic));
+  MECHA_TRY_VOID(json::read(element, "deadLetterTopic", spec.dead_letter_topic));
   MECHA_TRY_VOID(read_routes(element, spec));
-  MECHA_TRY(const auto* metadata, member(element, "metadata", false));
-  if (metadata != nullptr) {
-    for (const auto& [key, value] : metadata->as_object()) {
-      if (!value.is_string()) return wrong_type("metadata");
-      spec.metadata[key] = value.as_string();
-    }
-  }
-  MECHA_TRY(const auto* bulk, member(element, "bulkSubscribe", false));
+  MECHA_TRY_VOID(json::read(element, "metadata", spec.metadata));
+  MECHA_TRY(const auto* bulk, json::read_object(element, "bulkSubscribe"));
   if (bulk != nullptr) {
-    MECHA_TRY_VOID(read(*bulk, "enabled", spec.bulk.enabled));
-    MECHA_TRY_VOID(read(*bulk, "maxMessagesCount", spec.bulk.messages_max));
-    MECHA_TRY_VOID(read(*bulk, "maxAwaitDurationMs", spec.bulk.await_ms_max));
+    MECHA_TRY_VOID(json::read(*bulk, "enabled", spec.bulk.enabled));
+    MECHA_TRY_VOID(json::read(*bulk, "maxMessagesCount", spec.bulk.messages_max));
+    MECHA_TRY_VOID(json::read(*bulk, "maxAwaitDurationMs", spec.bulk.await_ms_max));
   }
   return spec;
 }
@@ -150,7 +106,7 @@ Result<std::vector<SubscriptionSpec>> read_subscribe_answer(std::string_view bod
   if (body.empty()) return list;
   MECHA_TRY(const auto answer, json::parse(body));
   if (answer.is_null()) return list;
-  if (!answer.is_array()) return wrong_type("subscriptions");
+  if (!answer.is_array()) return json::mismatch(answer, {}, "slice");
   for (const auto& element : answer.as_array()) {
     MECHA_TRY(auto spec, read_element(element));
     if (spec.rules.empty()) {
