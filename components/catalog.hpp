@@ -55,6 +55,8 @@ class Catalog {
     // Binds the settings and makes the component, not started. Fails with the problems of the settings.
     std::function<Result<std::shared_ptr<Component>>(const ComponentSpec&, const ComponentContext&)> create;
     std::function<std::vector<FieldInfo>()> fields;
+    // What create() would find wrong with the settings, before any secret is read.
+    std::function<std::vector<SettingProblem>(const ComponentSpec&)> check;
     // Metadata that no setting names; the runtime's own items are among them.
     std::function<std::vector<NameValue>(const ComponentSpec&)> unknown;
   };
@@ -75,6 +77,7 @@ class Catalog {
           return std::make_shared<C>(std::move(settings), context);
         },
         .fields = [] { return describe_fields<S>(); },
+        .check = [](const ComponentSpec& spec) { return check_settings<S>(spec); },
         .unknown = [](const ComponentSpec& spec) { return unknown_items<S>(spec); },
     });
   }

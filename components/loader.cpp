@@ -63,6 +63,7 @@ bool ComponentLoader::denied(const ComponentSpec& spec) const {
 
 Async<void> ComponentLoader::load(std::vector<ComponentSpec> specs) {
   std::erase_if(specs, [this](const ComponentSpec& spec) { return denied(spec); });
+  check_ahead(specs);
   for (auto& spec : in_order(std::move(specs))) {
     manifests_.push_back(std::move(spec));
     components_.push_back({.spec = std::make_shared<const ComponentSpec>(manifests_.back())});
@@ -180,7 +181,9 @@ std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& w
     if (!filled) return refused(kInit, filled.error());
     item.value = *std::move(filled);
   }
-  for (const auto& [check, kind] : {std::pair(&settings_.hooks.check_creation, kCreate), std::pair(&settings_.hooks.check_init, kInit)}) {
+  const auto& hooks = settings_.hooks;
+  for (const auto& [check, kind] :
+       {std::pair(&hooks.check_creation, kCreate), std::pair(&hooks.check_init, kInit), std::pair(&hooks.check_spec, kInit)}) {
     if (!*check) continue;
     if (const auto checked = (*check)(spec); !checked) return refused(kind, checked.error());
   }

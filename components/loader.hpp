@@ -37,6 +37,8 @@ struct LoadedComponent {
 struct LoaderHooks {
   std::function<Result<void>(const ComponentSpec&)> check_creation;  // a failure is CREATE_COMPONENT_FAILURE
   std::function<Result<void>(const ComponentSpec&)> check_init;      // a failure is INIT_COMPONENT_FAILURE, before start()
+  // The same for what the spec alone tells: asked of every component before the first one starts, and again before start().
+  std::function<Result<void>(const ComponentSpec&)> check_spec;
 };
 
 struct LoaderSettings {
@@ -91,12 +93,16 @@ class ComponentLoader {
   struct Attempt;
 
   bool denied(const ComponentSpec& spec) const;
+  // Logs what can be said against the manifests before anything starts, a line for each problem.
+  void check_ahead(const std::vector<ComponentSpec>& specs) const;
+  std::vector<SettingProblem> problems(ComponentSpec spec) const;
   secrets::SecretStore* store(std::string_view name) const;
   Async<void> try_one(std::size_t index);
   // `first`: what is odd about the manifest is told once only.
   asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
   std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why, bool first);
   static Failure failure(const ComponentSpec& spec, std::string_view kind, const Error& cause);
+  std::optional<std::string> variable(const std::string& name) const;  // empty: it may not be read
   asio::awaitable<bool> resolve_values(ComponentSpec& spec, bool first);
   asio::awaitable<std::optional<std::string>> read_secret(
       std::string store_name, SecretRef ref, std::string name_space, std::map<std::string, secrets::SecretMap>& known

@@ -14,13 +14,18 @@ secrets::SecretStore* ComponentLoader::store(std::string_view name) const {
   return nullptr;
 }
 
+std::optional<std::string> ComponentLoader::variable(const std::string& name) const {
+  if (!may_read(name, settings_.environment)) return std::nullopt;
+  return unquote(settings_.environment(name).value_or(""));
+}
+
 // Item by item, in order. False: the component waits for its secret store.
 asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec, bool first) {
   std::map<std::string, secrets::SecretMap> known;
   for (auto& item : spec.metadata) {
     if (!item.has_value && !item.env.empty()) {
-      if (may_read(item.env, settings_.environment)) {
-        item.value = unquote(settings_.environment(item.env).value_or(""));
+      if (auto value = variable(item.env)) {
+        item.value = *std::move(value);
       } else if (first) {
         settings_.log.warn("Component " + spec.name + " references an env variable that isn't allowed: " + item.env);
       }

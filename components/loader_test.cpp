@@ -329,6 +329,40 @@ TEST_CASE("the runtime's own checks are failures of their kind", "[components][l
   CHECK(other.fatal({component("c")}).ends_with("[INIT_COMPONENT_FAILURE]: initialization error occurred for c (state.fake/v1): bad prefix"));
 }
 
+TEST_CASE("what is wrong with any component is said before the first one starts", "[components][loader]") {
+  Bench bench;
+  const auto item = [](std::string name, std::string value, int line) {
+    return NameValue{.name = std::move(name), .value = std::move(value), .location = {"f.yaml", line}};
+  };
+  bench.settings.hooks.check_spec = [](const ComponentSpec& spec) -> Result<void> {
+    if (spec.name == "odd") return fail(Code::invalid_argument, "bad prefix");
+    return {};
+  };
+  bench.play.failures["a"] = 1000;
+  auto odd = component("odd");
+  odd.location = {"f.yaml", 9};
+  auto numbers = component("n", {item("pool", "0", 3), item("pool", "many", 4), item("word", "{podName}", 5)});
+  CHECK(bench.fatal({component("a"), numbers, odd, component("t", {}, "", "state.nothing")}).ends_with("no server"));
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a"});
+  CHECK(bench.logged("f.yaml:4: component n (state.fake/v1): pool must be a whole number, got \"many\""));
+  CHECK(bench.logged("f.yaml:5: component n (state.fake/v1): failed to parse metadata: property word refers to"));
+  CHECK(bench.logged("f.yaml:9: component odd (state.fake/v1): bad prefix"));
+  CHECK(bench.logged("component t (state.nothing/v1): couldn't find state store state.nothing/v1"));
+}
+
+TEST_CASE("what a secret store will give is not judged ahead, and never shown", "[components][loader]") {
+  Bench bench;
+  auto hidden = secret("word");
+  hidden.name = "pool";
+  auto from_variable = variable("PLAIN");
+  from_variable.name = "pool";
+  CHECK(bench.fatal({vault("v"), component("hidden", {hidden}, "v"), component("e", {from_variable})})
+            .ends_with("pool must be a whole number, got a secret"));
+  CHECK(bench.logged("component e (state.fake/v1): pool must be a whole number, got \"from env\""));
+  CHECK_FALSE(bench.logged("component hidden (state.fake/v1): pool"));
+  CHECK_FALSE(bench.logged("w0rd"));
+}
+
 TEST_CASE("unknown items are told, the runtime's own are not", "[components][loader]") {
   Bench bench;
   REQUIRE(bench.load({component("c", {{.name = "wrod", .value = "x", .location = {"f.yaml", 4}}, {.name = "KEYPREFIX", .value = "name"}})}));

@@ -66,8 +66,8 @@ def test_every_problem_of_every_component_is_reported_at_once(launch):
     assert one.wait() == 1
     log = one.log().replace('\\"', '"')
     for text in (
-        'a.yaml:8: component a (state.sqlite/v1): timeout must be a duration, got "soon"', "a.yaml:9: component a (state.sqlite/v1): cleanupInterval must be",
-        "component a (state.sqlite/v1): connectionString: missing connection string", 'c.yaml:10: component c (state.sqlite/v1): timeout must be a duration, got "tomorrow"',
+        """a.yaml:8: component a (state.sqlite/v1): error decoding 'timeout': timeout must be a duration, got "soon\"""", "a.yaml:9: component a (state.sqlite/v1): error decoding 'cleanupInterval'",
+        "component a (state.sqlite/v1): connectionString: missing connection string", """c.yaml:9: component c (state.sqlite/v1): error decoding 'timeout': timeout must be a duration, got "tomorrow\"""",
     ):
         assert text in log, text
     assert "Failed to init component a" in log and "Failed to init component c" not in log
