@@ -14,7 +14,7 @@ json::Value texts(const std::vector<std::string>& list) {
 
 json::Value field_json(const FieldInfo& field) {
   json::Object object{{"name", field.name}, {"type", field.type}, {"help", field.help}, {"required", field.required}};
-  if (!field.default_value.empty()) object.emplace("default", field.default_value);
+  object.emplace("default", field.default_value.empty() ? json::Value() : json::Value(field.default_value));
   if (!field.bounds.empty()) object.emplace("bounds", field.bounds);
   if (!field.aliases.empty()) object.emplace("aliases", texts(field.aliases));
   if (!field.choices.empty()) object.emplace("choices", texts(field.choices));
@@ -75,7 +75,10 @@ std::string Catalog::describe_markdown(std::string_view category) {
     if (const auto aliases = aliases_of(info); !aliases.empty()) page += " Also " + codes(aliases) + ".";
     page += "\n";
     const auto fields = entry->fields();
-    if (fields.empty()) continue;
+    if (fields.empty()) {
+      page += "\nNo settings.\n";
+      continue;
+    }
     page += "\n| Item | Type | Default | Meaning |\n|---|---|---|---|\n";
     for (const auto& field : fields) page += field_row(field);
   }

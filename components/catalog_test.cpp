@@ -128,7 +128,7 @@ TEST_CASE("the catalogue describes itself as JSON and as tables", "[components][
       json::write(described.as_array()[1]) ==
       R"({"aliases":["state.postgres"],"fields":[)"
       R"({"bounds":"1 to 9","default":"8","help":"Connections kept open.","name":"pool","required":false,"type":"integer"},)"
-      R"({"aliases":["kind"],"choices":["a","b"],"help":"Mode of a|b.","name":"mode","required":false,"type":"text"}],)"
+      R"({"aliases":["kind"],"choices":["a","b"],"default":null,"help":"Mode of a|b.","name":"mode","required":false,"type":"text"}],)"
       R"("help":"Tables.","type":"state.postgresql","version":"v1"})"
   );
   const auto page = c.describe_markdown("state");

@@ -56,7 +56,7 @@ struct Settings {
         field("brokers", &S::brokers, "Servers as host:port, separated by commas.").required("kafka error: missing 'brokers' attribute"),
         field("consumerGroup", &S::consumer_group, "Consumer group; consumerID if absent."),
         field("consumerID", &S::consumer_id, "Name of this consumer; the application's id if absent."),
-        field("clientId", &S::client_id, "Name told to the servers.").aliases("clientID"),
+        field("clientId", &S::client_id, "Name told to the servers."),
         field("authType", &S::auth_type, "none, password, mtls, certificate or oidc."),
         field("authRequired", &S::auth_required, "Old form of authType."),
         field("saslUsername", &S::sasl_username, "User of authType password."),
