@@ -6,6 +6,7 @@
 #include <exception>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -38,6 +39,17 @@ inline void run(asio::io_context& context, asio::awaitable<void> work, std::chro
     co_return true;
   };
   run(context, wrap(std::move(work)), limit);
+}
+
+// Waits for what another thread brings about, at most five seconds.
+template <class F>
+bool eventually(F condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
 }
 
 }  // namespace mecha::testing

@@ -32,6 +32,15 @@ std::map<std::string, std::string> of_app(std::string_view app_id, std::string_v
   return {{"appID", std::string(app_id)}, {"error", std::string(cause)}};
 }
 
+// Events that cannot be written or read.
+Error bad_events(
+    std::string reason, std::string_view pubsub, std::string message, std::map<std::string, std::string> metadata
+) {
+  return pubsub_error(
+      "ERR_PUBSUB_EVENTS_SER", 400, Code::invalid_argument, std::move(reason), pubsub, std::move(message), std::move(metadata)
+  );
+}
+
 }  // namespace
 
 Error pubsub_not_found(std::string_view pubsub, RequestMetadata metadata) {
@@ -111,10 +120,7 @@ Error pubsub_cloud_event(std::string_view pubsub, std::string_view app_id, std::
 }
 
 Error pubsub_envelope(std::string_view pubsub, std::string_view topic, std::string_view app_id, std::string_view cause) {
-  return pubsub_error(
-      "ERR_PUBSUB_EVENTS_SER",
-      400,
-      Code::invalid_argument,
+  return bad_events(
       "DAPR_PUBSUB_MARSHAL_ENVELOPE",
       pubsub,
       text({"error when marshalling cloud event envelope for topic ", topic, " pubsub ", pubsub, ": ", cause}),
@@ -124,10 +130,7 @@ Error pubsub_envelope(std::string_view pubsub, std::string_view topic, std::stri
 
 Error pubsub_entry_id(std::string_view pubsub, std::string_view topic, std::string_view app_id) {
   constexpr std::string_view cause = "entryId is duplicated or not present for entry";
-  return pubsub_error(
-      "ERR_PUBSUB_EVENTS_SER",
-      400,
-      Code::invalid_argument,
+  return bad_events(
       "DAPR_PUBSUB_MARSHAL_EVENTS",
       pubsub,
       text({"error marshaling events to bytes for topic ", topic, " pubsub ", pubsub, ". error: ", cause}),
@@ -136,10 +139,7 @@ Error pubsub_entry_id(std::string_view pubsub, std::string_view topic, std::stri
 }
 
 Error pubsub_unmarshal(std::string_view pubsub, std::string_view topic, std::string_view app_id, std::string_view cause) {
-  return pubsub_error(
-      "ERR_PUBSUB_EVENTS_SER",
-      400,
-      Code::invalid_argument,
+  return bad_events(
       "DAPR_PUBSUB_UNMARSHAL_EVENTS",
       pubsub,
       text({"error when unmarshaling the request for topic ", topic, " pubsub ", pubsub, ": ", cause}),

@@ -1,3 +1,5 @@
+// What every face shares: answers, errors, patterns, CORS.
+
 #include "api/errors/common.hpp"
 #include "api/http/cors.hpp"
 #include "api/http/route.hpp"

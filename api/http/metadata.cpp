@@ -1,3 +1,5 @@
+// The metadata face: what the sidecar knows of itself and its application (contract 01).
+
 #include "api/errors/common.hpp"
 #include "api/http/health.hpp"
 #include "runtime/app/application.hpp"
@@ -74,16 +76,6 @@ std::string subscription_json(const SubscriptionSpec& subscription) {
   object.add("deadLetterTopic", subscription.dead_letter_topic);
   object.add("type", kind_name(subscription.kind));
   return object.done();
-}
-
-std::string protocol_name(AppProtocol protocol) {
-  switch (protocol) {
-    case AppProtocol::https: return "https";
-    case AppProtocol::h2c: return "h2c";
-    case AppProtocol::grpc: return "grpc";
-    case AppProtocol::grpcs: return "grpcs";
-    default: return "http";
-  }
 }
 
 std::string connection_json(const Application& application) {

@@ -3,26 +3,10 @@
 #include <algorithm>
 
 #include "api/errors/state.hpp"
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 
 namespace mecha::api {
 namespace {
-
-std::string_view kind_of(const json::Value& value) {
-  if (value.is_bool()) return "bool";
-  if (value.is_number()) return "number";
-  if (value.is_string()) return "string";
-  return value.is_array() ? "array" : "object";
-}
-
-std::unexpected<Error> mismatch(const json::Value& value, std::string_view field, std::string_view type) {
-  std::string text = "json: cannot unmarshal ";
-  text.append(kind_of(value)).append(" into Go ");
-  if (field.empty()) text.append("value");
-  else text.append("struct field ").append(field);
-  text.append(" of type ").append(type);
-  return fail(Code::invalid_argument, std::move(text));
-}
 
 // The member by name without case, to be taken; nullptr if absent or null.
 json::Value* member(json::Value& object, std::string_view name) {
@@ -33,7 +17,7 @@ json::Value* member(json::Value& object, std::string_view name) {
 Result<void> take_text(json::Value& object, std::string_view name, std::string& out) {
   auto* value = member(object, name);
   if (value == nullptr) return {};
-  if (!value->is_string()) return mismatch(*value, name, "string");
+  if (!value->is_string()) return json::mismatch(*value, name, "string");
   out = std::move(value->as_string());
   return {};
 }
@@ -41,9 +25,9 @@ Result<void> take_text(json::Value& object, std::string_view name, std::string& 
 Result<void> take_metadata(json::Value& object, Metadata& out) {
   auto* value = member(object, "metadata");
   if (value == nullptr) return {};
-  if (!value->is_object()) return mismatch(*value, "metadata", "map[string]string");
+  if (!value->is_object()) return json::mismatch(*value, "metadata", "map[string]string");
   for (auto& [name, text] : value->as_object()) {
-    if (!text.is_null() && !text.is_string()) return mismatch(text, "metadata", "string");
+    if (!text.is_null() && !text.is_string()) return json::mismatch(text, "metadata", "string");
     out[name] = text.is_null() ? std::string() : std::move(text.as_string());
   }
   return {};
@@ -54,12 +38,12 @@ template <class R>
 Result<R> take_request(json::Value& object, std::string_view type) {
   R request;
   if (object.is_null()) return request;
-  if (!object.is_object()) return mismatch(object, {}, type);
+  if (!object.is_object()) return json::mismatch(object, {}, type);
   MECHA_TRY_VOID(take_text(object, "key", request.key));
   MECHA_TRY_VOID(take_text(object, "etag", request.etag));
   MECHA_TRY_VOID(take_metadata(object, request.metadata));
   if (auto* options = member(object, "options")) {
-    if (!options->is_object()) return mismatch(*options, "options", "state.SetStateOption");
+    if (!options->is_object()) return json::mismatch(*options, "options", "state.SetStateOption");
     MECHA_TRY_VOID(take_text(*options, "concurrency", request.options.concurrency));
     MECHA_TRY_VOID(take_text(*options, "consistency", request.options.consistency));
   }
@@ -87,7 +71,7 @@ Result<state::Operation> take_operation(json::Value& object) {
   json::Value none;
   json::Value* request = &none;
   if (!object.is_null()) {
-    if (!object.is_object()) return mismatch(object, "operations", "stateTransactionRequestBodyOperation");
+    if (!object.is_object()) return json::mismatch(object, "operations", "stateTransactionRequestBodyOperation");
     MECHA_TRY_VOID(take_text(object, "operation", kind));
     if (auto* given = member(object, "request")) request = given;
   }
@@ -173,7 +157,7 @@ Result<std::vector<state::SetRequest>> read_save(std::string_view body) {
   MECHA_TRY(auto root, json::parse(body));
   std::vector<state::SetRequest> items;
   if (root.is_null()) return items;
-  if (!root.is_array()) return mismatch(root, {}, "[]state.SetRequest");
+  if (!root.is_array()) return json::mismatch(root, {}, "[]state.SetRequest");
   items.reserve(root.as_array().size());
   for (auto& entry : root.as_array()) {
     MECHA_TRY(auto item, take_set(entry));
@@ -186,17 +170,17 @@ Result<BulkGetBody> read_bulk_get(std::string_view body) {
   MECHA_TRY(auto root, json::parse(body));
   BulkGetBody request;
   if (root.is_null()) return request;
-  if (!root.is_object()) return mismatch(root, {}, "http.BulkGetRequest");
+  if (!root.is_object()) return json::mismatch(root, {}, "http.BulkGetRequest");
   if (auto* keys = member(root, "keys")) {
-    if (!keys->is_array()) return mismatch(*keys, "keys", "[]string");
+    if (!keys->is_array()) return json::mismatch(*keys, "keys", "[]string");
     for (auto& key : keys->as_array()) {
-      if (!key.is_null() && !key.is_string()) return mismatch(key, "keys", "string");
+      if (!key.is_null() && !key.is_string()) return json::mismatch(key, "keys", "string");
       request.keys.push_back(key.is_null() ? std::string() : std::move(key.as_string()));
     }
   }
   if (auto* parallelism = member(root, "parallelism")) {
     const auto number = parallelism->is_number() ? parallelism->as_int() : std::nullopt;
-    if (!number) return mismatch(*parallelism, "parallelism", "int");
+    if (!number) return json::mismatch(*parallelism, "parallelism", "int");
     request.parallelism = static_cast<int>(std::clamp<std::int64_t>(*number, 0, 1 << 20));
   }
   MECHA_TRY_VOID(take_metadata(root, request.metadata));
@@ -207,11 +191,11 @@ Result<state::TransactRequest> read_transaction(std::string_view body) {
   MECHA_TRY(auto root, json::parse(body));
   state::TransactRequest request;
   if (root.is_null()) return request;
-  if (!root.is_object()) return mismatch(root, {}, "stateTransactionRequestBody");
+  if (!root.is_object()) return json::mismatch(root, {}, "stateTransactionRequestBody");
   MECHA_TRY_VOID(take_metadata(root, request.metadata));
   auto* operations = member(root, "operations");
   if (operations == nullptr) return request;
-  if (!operations->is_array()) return mismatch(*operations, "operations", "[]stateTransactionRequestBodyOperation");
+  if (!operations->is_array()) return json::mismatch(*operations, "operations", "[]stateTransactionRequestBodyOperation");
   for (auto& entry : operations->as_array()) {
     MECHA_TRY(auto operation, take_operation(entry));
     request.operations.push_back(std::move(operation));

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "runtime/async/within.hpp"
+#include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/telemetry/http_span.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -81,7 +81,7 @@ Metadata metadata_of(const net::ResponseHead& head) {
   Metadata metadata;
   metadata["statusCode"] = std::to_string(head.status);
   metadata["status"] =
-      std::to_string(head.status) + " " + std::string(trace::status_text(head.status));
+      std::to_string(head.status) + " " + std::string(status_text(head.status));
   for (const auto& [name, value] : head.headers) {
     const auto [it, fresh] = metadata.try_emplace(text::canonical_header(name), value);
     if (!fresh) it->second.append(", ").append(value);

@@ -1,3 +1,5 @@
+// Which resolver a configuration means.
+
 #include <array>
 
 #include "components/nameresolution/resolver.hpp"

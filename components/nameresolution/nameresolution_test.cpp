@@ -1,3 +1,5 @@
+// Resolvers: the registry directory, name formats and SQLite (contract 06, section 6).
+
 #include <unistd.h>
 
 #include <filesystem>

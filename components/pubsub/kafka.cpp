@@ -156,15 +156,7 @@ class KafkaBroker final : public PubSub {
       auto shared = std::make_shared<BulkEntry>(std::move(entry));
       lanes.push(nullptr, [this, &run, topic = request.topic, shared]() { return publish_one(run, topic, shared); });
     }
-    std::exception_ptr stopped;  // a cancelled caller still joins what it started
-    try {
-      co_await lanes.below(1);
-    } catch (...) {
-      stopped = std::current_exception();
-    }
-    if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await lanes.close(0s);
-    if (stopped) std::rethrow_exception(stopped);
+    co_await lanes.finish();
     co_return std::move(run.failed);
   }
 

@@ -1,8 +1,6 @@
 // The defaults of the broker contract, for brokers without bulk operations of their own.
 #include "components/pubsub/pubsub.hpp"
 
-#include <exception>
-
 #include "components/pubsub/batcher.hpp"
 #include "runtime/async/lanes.hpp"
 
@@ -45,15 +43,7 @@ asio::awaitable<std::vector<FailedEntry>> PubSub::bulk_publish(BulkPublishReques
     auto shared = std::make_shared<BulkEntry>(std::move(entry));
     lanes.push(key_of(metadata), [&run, shared]() { return publish_entry(run, std::move(*shared)); });
   }
-  std::exception_ptr stopped;  // a cancelled caller still joins what it started
-  try {
-    co_await lanes.below(1);
-  } catch (...) {
-    stopped = std::current_exception();
-  }
-  if (stopped) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_await lanes.close(std::chrono::seconds(0));
-  if (stopped) std::rethrow_exception(stopped);
+  co_await lanes.finish();
   co_return std::move(run.failed);
 }
 

@@ -10,7 +10,7 @@
 #include "components/catalog.hpp"
 #include "components/secretstores/secret_store.hpp"
 #include "runtime/async/bridge.hpp"
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 
 namespace mecha::secrets {
 namespace {
@@ -49,12 +49,6 @@ void flatten(const std::string& path, const json::Value& value, const std::strin
   }
 }
 
-std::string_view kind_of(const json::Value& value) {
-  if (value.is_array()) return "array";
-  if (value.is_string()) return "string";
-  return value.is_number() ? "number" : "bool";
-}
-
 Result<json::Value> read_json(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) {
@@ -65,10 +59,7 @@ Result<json::Value> read_json(const std::string& file) {
   MECHA_TRY(auto value, json::parse(text, true));
   if (value.is_object()) return value;
   if (value.is_null()) return json::Value(json::Object{});
-  return fail(
-      Code::invalid_argument,
-      "json: cannot unmarshal " + std::string(kind_of(value)) + " into Go value of type map[string]interface {}"
-  );
+  return json::mismatch(value, {}, "map[string]interface {}");
 }
 
 class LocalFileStore final : public SecretStore {

@@ -1,6 +1,6 @@
 #include "components/state/state_store.hpp"
 
-#include "components/state/parallel.hpp"
+#include "runtime/async/parallel.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::state {

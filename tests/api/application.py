@@ -39,6 +39,36 @@ def reply(status=200, body=b"", json_body=..., **headers):
     return Reply(status, body.encode() if isinstance(body, str) else body, fields)
 
 
+class RawApp:
+    """Listens on a port of its own and hands each connection to `talk` in a thread of its own; for applications that break rules."""
+
+    def __init__(self, talk):
+        self.talk, self.server = talk, socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection):
+        with connection:
+            try:
+                self.talk(connection)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.close()
+
+
 class Call:
     """One request inside a handler. A handler returns a Reply, or None after it has written by itself."""
 
@@ -48,26 +78,21 @@ class Call:
     def pieces(self, size=1 << 16):
         """The body as it comes, without keeping it."""
         headers, file = self.handler.headers, self.handler.rfile
-        if headers.get("Transfer-Encoding"):
-            while True:
-                left = int(file.readline().split(b";")[0], 16)
-                end = left == 0
-                while left:
-                    piece = file.read(min(left, size))
-                    if not piece:
-                        raise ConnectionError("the body broke off")
-                    left -= len(piece)
-                    yield piece
-                file.readline()
-                if end:
-                    return
-        left = int(headers.get("Content-Length") or 0)
-        while left:
-            piece = file.read(min(left, size))
-            if not piece:
-                raise ConnectionError("the body broke off")
-            left -= len(piece)
-            yield piece
+
+        def take(left):
+            while left:
+                piece = file.read(min(left, size))
+                if not piece:
+                    raise ConnectionError("the body broke off")
+                left -= len(piece)
+                yield piece
+        if not headers.get("Transfer-Encoding"):
+            yield from take(int(headers.get("Content-Length") or 0))
+            return
+        while length := int(file.readline().split(b";")[0], 16):
+            yield from take(length)
+            file.readline()
+        file.readline()
 
     def start(self, status=200, headers=()):
         """Sends a head with chunked encoding; pieces follow by `send`."""

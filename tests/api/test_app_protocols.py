@@ -4,50 +4,34 @@ import socket, ssl, subprocess, threading, time
 import h2.config, h2.connection, h2.events
 import pytest
 
-from application import App, Reply, echo, reply
+from application import App, RawApp, Reply, echo, reply
 from sidecar import component, free_port, wait_until
 
 
-class H2cApp:
+class H2cApp(RawApp):
     """An application that speaks HTTP/2 with prior knowledge only and echoes bodies."""
 
     def __init__(self):
-        self.server, self.seen = socket.create_server(("127.0.0.1", 0)), []
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.seen = []
+        super().__init__(self.speak)
 
-    def serve(self):
-        while True:
-            try:
-                s, _ = self.server.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.guarded, args=(s,), daemon=True).start()
-
-    def guarded(self, s):
-        try:
-            self.talk(s)
-        except OSError:
-            pass
-
-    def talk(self, s):
+    def speak(self, s):
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         connection.initiate_connection()
         s.sendall(connection.data_to_send())
         bodies, heads = {}, {}
-        with s:
-            while data := s.recv(65536):
-                for event in connection.receive_data(data):
-                    if isinstance(event, h2.events.RequestReceived):
-                        heads[event.stream_id], bodies[event.stream_id] = dict(event.headers), b""
-                    elif isinstance(event, h2.events.DataReceived):
-                        bodies[event.stream_id] += event.data
-                        connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                    elif isinstance(event, h2.events.StreamEnded):
-                        self.seen.append((heads[event.stream_id], bodies[event.stream_id]))
-                        connection.send_headers(event.stream_id, [(":status", "200"), ("x-own", "1")])
-                        connection.send_data(event.stream_id, bodies[event.stream_id][:16384], end_stream=True)
-                s.sendall(connection.data_to_send())
+        while data := s.recv(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    heads[event.stream_id], bodies[event.stream_id] = dict(event.headers), b""
+                elif isinstance(event, h2.events.DataReceived):
+                    bodies[event.stream_id] += event.data
+                    connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                elif isinstance(event, h2.events.StreamEnded):
+                    self.seen.append((heads[event.stream_id], bodies[event.stream_id]))
+                    connection.send_headers(event.stream_id, [(":status", "200"), ("x-own", "1")])
+                    connection.send_data(event.stream_id, bodies[event.stream_id][:16384], end_stream=True)
+            s.sendall(connection.data_to_send())
 
 
 def test_h2c(launch):
@@ -127,24 +111,13 @@ def test_an_application_that_restarts(launch):
 
 def test_a_stale_connection_is_no_error(launch):
     """An application that closes each connection after one answer without saying so: the next request finds out and dials again."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                s, _ = server.accept()
-            except OSError:
-                return
-            with s:
-                if s.recv(65536):
-                    s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    threading.Thread(target=serve, daemon=True).start()
-    one = launch.sidecar(app=server.getsockname()[1])
-    try:
+    def answer_once(connection):
+        if connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    with RawApp(answer_once) as app:
+        one = launch.sidecar(app=app.port)
         for _ in range(60):
             assert one.invoke("app", "x", "GET").body == b"ok"
-    finally:
-        server.close()
 
 
 def test_concurrency_of_one_is_given_back_when_a_caller_leaves(launch):

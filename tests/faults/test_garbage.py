@@ -1,9 +1,9 @@
 """Garbage on every port: the daemon stays alive, answers the next request, and its memory has a bound."""
-import socket, threading, time
+import http.client, socket, threading, time
 
 import pytest
 
-from application import reply
+from application import RawApp, reply
 from attacks import FLOODS, GARBAGE, SMUGGLING
 from sidecar import component, free_port, wait_until
 
@@ -184,29 +184,14 @@ def test_a_hostile_application(launch):
     answers = [b"", b"\x00\x01\x02", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", b"HTTP/1.1 999999 X\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
                b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 5000 + b"\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000, b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 0\r\n\r\n",
                b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, PUSHED]
-    server = socket.create_server(("127.0.0.1", 0))
     current = [b""]
 
-    def serve():
-        while True:
-            try:
-                s, _ = server.accept()
-            except OSError:
-                return
-            threading.Thread(target=talk, args=(s,), daemon=True).start()
-
-    def talk(s):
-        with s:
-            s.settimeout(2)
-            try:
-                if s.recv(65536):
-                    s.sendall(current[0])
-            except OSError:
-                pass
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        one = launch.sidecar(app=server.getsockname()[1])
-        import http.client
+    def talk(connection):
+        connection.settimeout(2)
+        if connection.recv(65536):
+            connection.sendall(current[0])
+    with RawApp(talk) as app:
+        one = launch.sidecar(app=app.port)
         for answer in answers:
             current[0] = answer
             try:
@@ -217,8 +202,6 @@ def test_a_hostile_application(launch):
             assert one.alive and one.get("/v1.0/healthz").status == 204, answer[:60]
         current[0] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         assert one.invoke("app", "x", "GET").body == b"ok"
-    finally:
-        server.close()
 
 
 @pytest.mark.xfail(strict=True, reason="the client is told to speak another protocol")
@@ -234,29 +217,11 @@ PUSHED = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nCont
 
 def test_an_answer_nobody_asked_for_is_not_given_to_the_next(launch):
     """A keep-alive application that sends two answers for one request: the second must not answer the next request."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                s, _ = server.accept()
-            except OSError:
-                return
-
-            def talk(s=s):
-                with s:
-                    while data := s.recv(65536):
-                        path = data.split()[1]
-                        if path == b"/first":
-                            s.sendall(PUSHED)
-                        else:
-                            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
-            threading.Thread(target=talk, daemon=True).start()
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        one = launch.sidecar(app=server.getsockname()[1])
+    def answer_twice(connection):
+        while data := connection.recv(65536):
+            connection.sendall(PUSHED if data.split()[1] == b"/first" else b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+    with RawApp(answer_twice) as app:
+        one = launch.sidecar(app=app.port)
         for _ in range(5):
             assert one.invoke("app", "first", "GET").body == b"ok"
             assert one.invoke("app", "second", "GET").body == b"good"
-    finally:
-        server.close()
