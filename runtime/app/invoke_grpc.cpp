@@ -61,7 +61,8 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
   for (const auto& field : headers) {
     const auto name = text::lower(field.name);
     if (name == "destination-app-id") continue;
-    if (traced && (name == "traceparent" || name == "tracestate" || name == "grpc-trace-bin")) continue;
+    // `traceparent` stays what the caller sent; the new span is in grpc-trace-bin (contract 06, 7.4).
+    if (traced && (name == "tracestate" || name == "grpc-trace-bin")) continue;
     if (contains(kPermanent, field.name) || contains(kPermanentToo, field.name)) {
       out.add("dapr-" + name, field.value);
     } else if (name.ends_with("-bin")) {

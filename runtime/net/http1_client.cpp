@@ -33,6 +33,8 @@ class Http1Call final : public ClientCall {
   Async<std::string_view> read() override;
   const Headers& trailers() const override { return trailers_; }
   void cancel() override {
+    resent_ = true;  // never again
+    broken_ = true;
     if (connection_) connection_->stream.close();
   }
 

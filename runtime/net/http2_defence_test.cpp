@@ -28,7 +28,7 @@ Async<std::string> read_once(Stream& stream) {
 }
 
 // A client of ours whose server is the test.
-struct RawServer {
+struct RawServer : Http2Loop {
   explicit RawServer(ClientOptions options = {}) : ends(make_pair(context)), stream(std::move(ends.first)) {
     client = Http2Connection::start(std::move(ends.second), options);
   }
@@ -39,16 +39,6 @@ struct RawServer {
     stream.close();
     settle();
   }
-  template <class T>
-  T run(asio::awaitable<T> work) {
-    return mecha::testing::run(context, std::move(work));
-  }
-  void settle() {
-    context.restart();
-    while (context.poll() > 0) {
-    }
-  }
-  asio::io_context context;
   std::pair<Stream, Stream> ends;
   Stream stream;
   std::shared_ptr<Http2Connection> client;

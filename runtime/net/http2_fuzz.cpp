@@ -11,6 +11,7 @@
 #include "runtime/async/gate.hpp"
 #include "runtime/base/check.hpp"
 #include "runtime/net/http2.hpp"
+#include "tests/echo.hpp"
 
 using namespace mecha;
 using namespace mecha::net;
@@ -23,13 +24,7 @@ asio::awaitable<void> echo(Exchange& exchange) {
     co_return;
   }
   (void)co_await exchange.start({});
-  for (;;) {
-    const auto piece = co_await exchange.body().read();
-    if (!piece) co_return;
-    if (piece->empty()) break;
-    const auto written = co_await exchange.write(*piece);
-    if (!written) co_return;
-  }
+  if (!co_await mecha::testing::echo_body(exchange)) co_return;
   Headers trailers;
   trailers.add("x-end", "1");
   (void)co_await exchange.finish(std::move(trailers));

@@ -24,8 +24,24 @@ inline std::pair<Stream, Stream> make_pair(asio::io_context& context) {
   return {Stream(Stream::Socket(std::move(a))), Stream(Stream::Socket(std::move(b)))};
 }
 
+// The thread of a test, which drives both ends. A base, so that it outlives what runs on it.
+struct Http2Loop {
+  template <class T>
+  T run(asio::awaitable<T> work) {
+    return mecha::testing::run(context, std::move(work));
+  }
+  // Lets everything that is ready happen.
+  void settle() {
+    context.restart();
+    while (context.poll() > 0) {
+    }
+  }
+
+  asio::io_context context;
+};
+
 // A serving end. Its other end is a client of ours, or the test itself speaks there.
-struct Http2Pair {
+struct Http2Pair : Http2Loop {
   explicit Http2Pair(Handler with, ServerOptions with_options = {}, ClientOptions client_options = {})
       : handler(std::move(with)), options(std::move(with_options)), gate(context.get_executor()) {
     client = Http2Connection::start(serve(), client_options);
@@ -52,18 +68,6 @@ struct Http2Pair {
   }
   asio::awaitable<void> stop() { co_await gate.close(std::chrono::seconds(2)); }
 
-  template <class T>
-  T run(asio::awaitable<T> work) {
-    return mecha::testing::run(context, std::move(work));
-  }
-  // Lets everything that is ready happen.
-  void settle() {
-    context.restart();
-    while (context.poll() > 0) {
-    }
-  }
-
-  asio::io_context context;
   Handler handler;
   ServerOptions options;
   bool draining = false;

@@ -2,6 +2,7 @@
 
 #include "runtime/async/event.hpp"
 #include "runtime/net/http2_harness.hpp"
+#include "tests/echo.hpp"
 
 using namespace mecha;
 using namespace mecha::net;
@@ -20,13 +21,7 @@ asio::awaitable<void> answer_hello(Exchange& exchange) {
 
 asio::awaitable<void> echo(Exchange& exchange) {
   (void)co_await exchange.start({.status = 200});
-  for (;;) {
-    const auto piece = co_await exchange.body().read();
-    if (!piece) co_return;
-    if (piece->empty()) break;
-    const auto written = co_await exchange.write(*piece);
-    if (!written) co_return;
-  }
+  if (!co_await mecha::testing::echo_body(exchange)) co_return;
   Headers trailers;
   trailers.add("x-sum", std::to_string(exchange.received_bytes()));
   (void)co_await exchange.finish(std::move(trailers));
