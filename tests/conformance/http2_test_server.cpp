@@ -11,6 +11,7 @@
 
 #include "runtime/async/gate.hpp"
 #include "runtime/net/server.hpp"
+#include "tests/echo.hpp"
 
 using namespace mecha;
 
@@ -32,13 +33,7 @@ asio::awaitable<void> answer(net::Exchange& exchange) {
   }
   const auto started = co_await exchange.start(std::move(head));
   if (!started) co_return;
-  for (;;) {
-    const auto piece = co_await exchange.body().read();
-    if (!piece) co_return;
-    if (piece->empty()) break;
-    const auto written = co_await exchange.write(*piece);
-    if (!written) co_return;
-  }
+  if (!co_await mecha::testing::echo_body(exchange)) co_return;
   (void)co_await exchange.finish({});
 }
 
