@@ -224,7 +224,6 @@ def leave(launch, target, path, handler):
 
 
 @pytest.mark.parametrize("target", ["front", "back"])
-@pytest.mark.xfail(strict=True, reason="nothing breaks the outgoing call off")
 def test_a_client_that_leaves_before_the_answer_cancels_the_call(launch, target):
     leave(launch, target, "/waits", lambda call: wait_until(call.gone, "the caller to go", 8))
 

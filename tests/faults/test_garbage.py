@@ -204,7 +204,6 @@ def test_a_hostile_application(launch):
         assert one.invoke("app", "x", "GET").body == b"ok"
 
 
-@pytest.mark.xfail(strict=True, reason="the client is told to speak another protocol")
 def test_a_switch_of_protocols_is_not_passed_on(launch):
     from application import Reply
     one = launch.sidecar(app=launch.app().on("/x", Reply(101)))

@@ -98,10 +98,7 @@ def test_a_replacement_takes_over(launch):
     assert load.errors == []  # the caller itself never breaks a connection
 
 
-LATE = pytest.mark.xfail(strict=True, reason="subscriptions are drained before the grace period begins")
-
-
-@pytest.mark.parametrize("kind", [pytest.param("in-memory", marks=LATE), "redis", "kafka"])
+@pytest.mark.parametrize("kind", ["in-memory", "redis", "kafka"])
 def test_a_backlog_does_not_outlast_the_grace_period(launch, request, kind):
     """A thousand messages wait for a slow application: the stop is over in time, and what a broker keeps comes later."""
     topic = f"backlog-{uuid.uuid4().hex}"
@@ -132,7 +129,6 @@ def test_a_backlog_does_not_outlast_the_grace_period(launch, request, kind):
         wait_until(lambda: {r.json["data"] for r in app.calls("/in")} == set(range(1000)), "all messages", 40)
 
 
-@LATE
 @pytest.mark.parametrize("kind", ["in-memory", "redis", "kafka"])
 def test_a_delivery_that_never_ends_does_not_outlast_the_grace_period(launch, request, kind):
     import threading
@@ -153,3 +149,15 @@ def test_a_delivery_that_never_ends_does_not_outlast_the_grace_period(launch, re
     go.set()
     assert time.monotonic() - begun < 6
     assert code == 1 and "Graceful shutdown timeout exceeded, forcing shutdown" in one.log()
+
+
+@pytest.mark.xfail(strict=True, reason="the rest of a body is waited for although the client has reset the connection")
+def test_clients_that_reset_in_their_body_do_not_hold_the_stop(launch):
+    import socket
+    one = launch.sidecar(resources=[component("s", "state.in-memory")])
+    for _ in range(50):
+        with socket.create_connection(("127.0.0.1", one.http), 5) as s:
+            s.sendall(b"POST /v1.0/state/s HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n[")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    assert one.get("/v1.0/healthz").status == 204
+    stopped_in_time(one, 3)

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.timeout(120)
 EXTRA_KB = 30_000 if not SLOW else 1 << 30  # a sanitizer keeps what is freed
 
 
-@pytest.mark.xfail(strict=True, reason="bodies that wait use up the window that the running calls need")
 @pytest.mark.timeout(60)
 def test_many_callers_wait_for_few_places(launch):
     """A concurrency of two: never more at a time in the application, all are answered."""
