@@ -122,6 +122,16 @@ Error state_bulk_get(const Error& cause) {
   return plain("ERR_STATE_BULK_GET", 500, Code::unknown, cause.message);
 }
 
+Error state_outbox(const std::string& app_id, const std::string& cause) {
+  return rich(
+      "ERR_PUBLISH_OUTBOX",
+      500,
+      Code::internal,
+      "error while publishing outbox message: " + cause,
+      {error_info("DAPR_PUBSUB_OUTBOX", {{"appID", app_id}, {"error", cause}})}
+  );
+}
+
 Error state_transaction(const Error& cause) {
   return plain(
       "ERR_STATE_TRANSACTION",

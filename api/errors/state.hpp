@@ -30,6 +30,7 @@ Error state_bulk_delete(std::string_view store, const Error& cause);
 Error state_get(std::string_view key, std::string_view store, const Error& cause);
 Error state_bulk_get(const Error& cause);
 Error state_transaction(const Error& cause);
+Error state_outbox(const std::string& app_id, const std::string& cause);  // ERR_PUBLISH_OUTBOX
 
 Error state_not_transactional(std::string_view store);
 Error state_operation_not_supported(std::string_view kind);

@@ -114,6 +114,10 @@ int Runtime::run() {
 
 void Runtime::stop(int signal) {
   asio::post(shards_->executor(0), [this, signal] {
+    if (signal == SIGHUP) {
+      log_.warn("Received signal 'hangup': reloading is not in this build; restart the process to read its files again");
+      return;
+    }
     if (stopping_ || signalled_) {
       log_.fatal("Received signal '" + signal_name(signal) + "' during shutdown; exiting immediately");
       end(1);

@@ -1,5 +1,7 @@
 #include "runtime/capabilities/state/state.hpp"
 
+#include <algorithm>
+
 #include "api/errors/state.hpp"
 #include "runtime/app/snapshot.hpp"
 #include "runtime/capabilities/state/key.hpp"
@@ -152,19 +154,22 @@ Async<void> StateCapability::transact(RequestScope& scope, Target target, Transa
   if (const auto most = target.store->operations_max(); most > 0 && size > most) {
     co_return fail(errors::state_too_many_operations(target.spec->name, size, most));
   }
-  outbox(scope, target, request);
+  MECHA_CO_TRY_VOID(outbox(scope, target, request));
   Count count(scope, target, "transaction");
   auto done = count.done(co_await outbound(scope, target, &StateStore::transact, std::move(request)));
   if (!done) co_return fail(errors::state_transaction(done.error()));
   co_return done;
 }
 
-void StateCapability::outbox(RequestScope& scope, Target target, TransactRequest&) {
-  if (!wants_outbox(*target.spec) || outbox_told_.exchange(true)) return;
-  scope.app.log.warn(
-      "The outbox is not built yet: transactions are executed and nothing is published",
-      {{"store", target.spec->name}}
-  );
+// A transaction that the store wants published, and that cannot be, is refused: committed without its messages it could not
+// be put right later.
+Result<void> StateCapability::outbox(RequestScope& scope, Target target, const TransactRequest& request) const {
+  if (!wants_outbox(*target.spec)) return {};
+  const bool publishes = std::ranges::any_of(request.operations, [](const auto& operation) {
+    return std::holds_alternative<SetRequest>(operation);
+  });
+  if (!publishes) return {};
+  return fail(errors::state_outbox(scope.app.info.id, "the transactional outbox is not in this build"));
 }
 
 Async<QueryResult> StateCapability::query(

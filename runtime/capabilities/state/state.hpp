@@ -6,7 +6,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,10 +46,8 @@ class StateCapability {
   Async<QueryResult> query(RequestScope& scope, Target target, std::string query, Metadata metadata);
 
  private:
-  // The place where the outbox will rewrite the operations; until then it says once that nothing is published.
-  void outbox(RequestScope& scope, Target target, TransactRequest& request);
-
-  std::atomic<bool> outbox_told_ = false;
+  // The place where the outbox will rewrite the operations; until then such transactions are refused.
+  Result<void> outbox(RequestScope& scope, Target target, const TransactRequest& request) const;
 };
 
 }  // namespace mecha::state

@@ -1,0 +1,57 @@
+"""What this build cannot do is refused, never half done (docs/compatibility.md, "Not in this build")."""
+import signal
+
+import pytest
+
+from sidecar import component
+
+
+def outbox_store():
+    return component("s", "state.in-memory", outboxPublishPubsub="bus", outboxPublishTopic="orders")
+
+
+def upsert(key):
+    return {"operation": "upsert", "request": {"key": key, "value": 1}}
+
+
+def test_a_transaction_that_wants_the_outbox_is_refused_and_writes_nothing(launch):
+    one = launch.sidecar(resources=[outbox_store(), component("bus", "pubsub.in-memory")])
+    got = one.post("/v1.0/state/s/transaction", {"operations": [upsert("a")]})
+    assert got.status == 500 and got.json["errorCode"] == "ERR_PUBLISH_OUTBOX"
+    assert got.json["details"][0]["reason"] == "DAPR_PUBSUB_OUTBOX"
+    assert one.get("/v1.0/state/s/a").status == 204
+
+
+def test_a_transaction_of_deletes_publishes_nothing_and_goes_through(launch):
+    one = launch.sidecar(resources=[outbox_store()])
+    assert one.post("/v1.0/state/s", [{"key": "a", "value": 1}]).status == 204
+    assert one.post("/v1.0/state/s/transaction", {"operations": [{"operation": "delete", "request": {"key": "a"}}]}).status == 204
+    assert one.get("/v1.0/state/s/a").status == 204
+
+
+def test_sighup_is_told_and_survived(launch):
+    one = launch.sidecar()
+    one.process.send_signal(signal.SIGHUP)
+    one.says("reloading is not in this build")
+    assert one.get("/v1.0/healthz").status == 204
+
+
+@pytest.mark.parametrize("path,status,code", [
+    ("/v1.0/configuration/c?key=a", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED"),
+    ("/v1.0/configuration/c/subscribe", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED"),
+    ("/v1.0/actors/T/1/state/k", 400, "ERR_ACTOR_NO_PLACEMENT"),
+    ("/v1.0/actors/dapr.internal.x/1/state/k", 403, "ERR_ACTOR_TYPE_RESERVED"),
+])
+def test_capabilities_without_components_answer_as_not_configured(launch_module, path, status, code):
+    got = launch_module.sidecar().get(path)
+    assert (got.status, got.json["errorCode"]) == (status, code)
+
+
+@pytest.mark.parametrize("path,body,status,code", [
+    ("/v1.0-alpha1/lock/l", {"resourceId": "r", "lockOwner": "o", "expiryInSeconds": 5}, 500, "ERR_LOCK_STORE_NOT_CONFIGURED"),
+    ("/v1.0-alpha1/unlock/l", {}, 500, "ERR_LOCK_STORE_NOT_CONFIGURED"),
+    ("/v1.0-alpha1/conversation/c/converse", {}, 400, "ERR_CONVERSATION_NOT_FOUND"),
+])
+def test_so_do_those_with_a_body(launch_module, path, body, status, code):
+    got = launch_module.sidecar().post(path, body)
+    assert (got.status, got.json["errorCode"]) == (status, code)
