@@ -126,9 +126,12 @@ Async<void> Http1Exchange::fill() {
   }
   const auto space = wire_.inbox.room(kReadSize, kReadSize);
   if (space.empty()) co_return fail(Code::invalid_argument, "malformed chunked encoding");
-  MECHA_CO_TRY(const auto count, co_await wire_.stream.read_some(space.data(), space.size()));
-  if (count == 0) co_return fail(Code::unavailable, "unexpected EOF");
-  wire_.inbox.commit(count);
+  auto count = co_await wire_.stream.read_some(space.data(), space.size());
+  // Nothing more can come: waiting for it would take until a time-out, as the end is told only once.
+  wire_.lost = !count || *count == 0;
+  if (!count) co_return fail(std::move(count).error());
+  if (*count == 0) co_return fail(Code::unavailable, "unexpected EOF");
+  wire_.inbox.commit(*count);
   co_return Result<void>();
 }
 

@@ -37,6 +37,7 @@ struct Http1Wire {
   Watchdog watchdog;  // of what the client has to send
   Watchdog patience;  // how long an answer may take before it is looked whether the client still waits
   Http1Exchange* serving = nullptr;
+  bool lost = false;  // the client's side has ended or failed
   RequestHead request;
   Http1Facts facts;
 };

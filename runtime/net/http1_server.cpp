@@ -181,7 +181,7 @@ asio::awaitable<bool> Http1Session::run() {
       close = exchange.closing();
       received = exchange.received_bytes();
     }
-    if (!wire_.stream.socket().is_open()) co_return false;
+    if (!wire_.stream.socket().is_open() || wire_.lost) co_return false;
     if (!close && !wire_.parser.complete()) close = !co_await drain(received);
     if (close) {
       // Text of the answer may still wait in the outbox only if its write failed.

@@ -151,7 +151,6 @@ def test_a_delivery_that_never_ends_does_not_outlast_the_grace_period(launch, re
     assert code == 1 and "Graceful shutdown timeout exceeded, forcing shutdown" in one.log()
 
 
-@pytest.mark.xfail(strict=True, reason="the rest of a body is waited for although the client has reset the connection")
 def test_clients_that_reset_in_their_body_do_not_hold_the_stop(launch):
     import socket
     one = launch.sidecar(resources=[component("s", "state.in-memory")])
