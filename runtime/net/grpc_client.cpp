@@ -266,8 +266,11 @@ Async<Unary> unary(
     DeadlineTimer timer(co_await asio::this_coro::executor);
     if (limit.count() > 0) timer.start(running, end);
     auto result = co_await converse(running, message);
+    // The server keeps the same deadline, and its reset may arrive before our timer has been looked at.
+    const bool over = limit.count() > 0 && std::chrono::steady_clock::now() >= end;
+    const bool cancelled = result && result->status.code == Code::cancelled;
+    if (timer.expired() || (over && (!result || cancelled))) co_return fail(expired());
     if (result) co_return result;
-    if (timer.expired()) co_return fail(expired());
     // A connection that went away in this moment: provably nothing was processed.
     if (again || result.error().failure != Failure::never_sent) co_return result;
   }
