@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -25,13 +26,35 @@ void read_environment(mecha::Options& options) {
   }
 }
 
-// Signals are taken by a thread that waits for them, so that no handler runs in the middle of anything.
-void watch_signals(const sigset_t& signals, mecha::Runtime& runtime) {
-  std::thread([signals, &runtime] {
-    int signal = 0;
-    while (sigwait(&signals, &signal) == 0) runtime.stop(signal);
-  }).detach();
-}
+// Signals are taken by a thread that waits for them, so that no handler runs in the middle of anything. Lives as long as
+// the runtime that it tells.
+class SignalWatch {
+ public:
+  explicit SignalWatch(mecha::Runtime& runtime) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWake}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    thread_ = std::thread([this, signals, &runtime] {
+      int signal = 0;
+      while (sigwait(&signals, &signal) == 0 && !over_) {
+        if (signal != kWake) runtime.stop(signal);
+      }
+    });
+  }
+  ~SignalWatch() {
+    over_ = true;
+    pthread_kill(thread_.native_handle(), kWake);
+    thread_.join();
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+ private:
+  static constexpr int kWake = SIGUSR2;
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -60,15 +83,7 @@ int main(int argc, char** argv) {
   read_environment(options);
 
   std::signal(SIGPIPE, SIG_IGN);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   mecha::Runtime runtime(std::move(options));
-  watch_signals(signals, runtime);
-  const int code = runtime.run();
-  std::fflush(nullptr);
-  std::_Exit(code);
+  const SignalWatch watch(runtime);
+  return runtime.run();
 }
