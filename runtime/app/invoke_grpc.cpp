@@ -55,6 +55,18 @@ bool reserved(std::string_view name) {
          name == "content-type";
 }
 
+// Metadata of an answer as peers tell it: binary values in base64 with padding (contract 01, 9.2).
+void copy_metadata(net::Headers& out, const net::Headers& metadata) {
+  for (const auto& field : metadata) {
+    if (reserved(field.name)) continue;
+    if (!field.name.ends_with("-bin")) {
+      out.add(field.name, field.value);
+    } else if (const auto bytes = net::grpc::decode_bin(field.value)) {
+      out.add(field.name, text::base64(*bytes));
+    }
+  }
+}
+
 net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers) {
   net::Headers out;
   const bool traced = scope.span.valid();
@@ -94,10 +106,9 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
   answer.status = static_cast<int>(unary.status.code);
   answer.status_message = unary.status.message;
   answer.status_details = status_details(unary.status.details);
-  for (const auto& field : unary.headers) {
-    if (!reserved(field.name)) answer.headers.add(field.name, field.value);
-  }
-  answer.trailers = std::move(unary.trailers);
+  copy_metadata(answer.headers, unary.headers);
+  answer.headers.add("content-type", "application/grpc");
+  copy_metadata(answer.trailers, unary.trailers);
   if (unary.status.ok()) {
     MECHA_CO_TRY(auto decoded, decode_invoke_response(unary.message));
     answer.type_url = std::move(decoded.type_url);

@@ -95,7 +95,8 @@ std::string encode_response(const InvokeAnswer& answer, std::optional<std::strin
   if (!data && failed) return out;  // in the stream form a failed gRPC application has no message
   const InvokeResponseMessage message{
       std::string(data.value_or("")), answer.type_url, answer.content_type};
-  wire::bytes_always(out, 4, encode_invoke_response(message, data.has_value()));
+  // What came from a gRPC application says that there is data, even where the payload carries it.
+  wire::bytes_always(out, 4, encode_invoke_response(message, data.has_value() || answer.is_grpc()));
   return out;
 }
 

@@ -30,6 +30,23 @@ Error unsupported_version(std::int64_t version) {
   return error;
 }
 
+// What is asked of this port besides invocation: actors, which are not placed anywhere, and calls to be proxied.
+Status refusal(const ServerCall& call, const std::string& method) {
+  constexpr std::string_view service = "/dapr.proto.internals.v1.ServiceInvocation/";
+  for (const auto name : {"CallActor", "CallActorReminder", "CallActorStream"}) {
+    if (method == std::string(service) + name) {
+      return {.code = Code::unavailable, .message = "placement service is not configured"};
+    }
+  }
+  const auto& metadata = call.metadata();
+  if (!metadata.has("dapr-callee-app-id") && !metadata.has("dapr-app-id")) {
+    return {
+        .code = Code::unknown,
+        .message = "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"};
+  }
+  return {.code = Code::unimplemented, .message = "this build does not proxy gRPC calls: " + method};
+}
+
 bool wants_events(const InvokeRequest& request) {
   const auto accept = request.headers.all("accept");
   return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
@@ -87,9 +104,7 @@ asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
   const std::string method{call.method()};
   const bool stream = method == kCallLocalStream;
   if (!stream && method != kCallLocal) {
-    (void)co_await call.finish(Status{
-        .code = Code::unimplemented,
-        .message = "the internal port of this build serves service invocation only, not " + method});
+    (void)co_await call.finish(refusal(call, method));
     co_return;
   }
   exchange.on_disconnect([&scope] { scope.give_up(); });
