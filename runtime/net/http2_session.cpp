@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kReadMin = 16 << 10;
 constexpr std::size_t kReadMax = 64 << 10;
 constexpr std::size_t kKeptBuffer = 64 << 10;  // an idle connection keeps no more than this
+constexpr int kEagerly = 12;  // about four requests
 constexpr int kRoundsMax = 4;
 constexpr std::chrono::seconds kLinger{1};
 
@@ -78,8 +79,16 @@ bool Http2Session::feed(std::string_view bytes) {
 }
 
 void Http2Session::schedule() {
-  if (in_turn_ || posted_) return;
+  if (in_turn_) return;
+  if (posted_) {
+    // Whatever is ready comes before our turn. With many requests ready at once the peer would wait for the last of them,
+    // and each side work while the other one rests: some leave early.
+    if (++asked_ < kEagerly) return;
+    asked_ = 0;
+    return flush();
+  }
   posted_ = true;
+  asked_ = 0;
   asio::post(alarm_.get_executor(), [self = shared_from_this()] {
     self->posted_ = false;
     self->now_ = std::chrono::steady_clock::now();

@@ -206,6 +206,7 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   std::string out_;
   std::size_t out_taken_ = 0;
   std::size_t waiting_bytes_ = 0;  // in all outboxes
+  int asked_ = 0;                  // how often a turn was asked for since it was posted
   std::uint64_t writes_begun_ = 1, writes_taken_ = 0;
   bool writing_ = false;
   bool in_turn_ = false;
