@@ -37,7 +37,6 @@ trace::TracerOptions tracer_options(const Options& options, const ConfigurationS
   trace::TracerOptions tracer;
   tracer.app_id = options.app_id;
   tracer.sampling_rate = from.sampling_rate;
-  tracer.sampling_rate_set = from.sampling_rate_set;
   tracer.standard_out = from.standard_out;
   tracer.zipkin_endpoint = from.zipkin_endpoint;
   tracer.otel.protocol = from.otel.protocol;

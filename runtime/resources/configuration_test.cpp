@@ -88,7 +88,6 @@ spec:
   workflow: {}
 )"}, &notices);
   CHECK(c.tracing.sampling_rate == "1");
-  CHECK(c.tracing.sampling_rate_set);
   CHECK(c.tracing.otel.timeout == std::chrono::seconds(10));
   CHECK(c.tracing.otel.headers == std::vector<std::string>{"k=v"});
   CHECK(!c.tracing.otel.secure);

@@ -34,7 +34,6 @@ void set_list(View& view, std::string_view name, std::vector<T>& into, F read) {
 
 void read_tracing(View tracing, ConfigurationSpec& into) {
   auto& out = into.tracing;
-  out.sampling_rate_set = out.sampling_rate_set || tracing.has("samplingRate");
   set(tracing, "samplingRate", out.sampling_rate);
   set(tracing, "stdout", out.standard_out);
   View zipkin = tracing.object("zipkin");

@@ -119,8 +119,7 @@ struct AccessPolicy {
 // Configuration (contract 06, 3.3), with its defaults.
 struct ConfigurationSpec {
   struct {
-    std::string sampling_rate;  // as written; see trace
-    bool sampling_rate_set = false;
+    std::string sampling_rate;  // as written; empty: not stated
     bool standard_out = false;
     std::string zipkin_endpoint;
     struct {

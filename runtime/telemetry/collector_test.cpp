@@ -46,7 +46,6 @@ struct Bench {
   void export_one(TracerOptions options) {
     options.app_id = "app";
     options.sampling_rate = "1";
-    options.sampling_rate_set = true;
     testing::run(shards.context(0), work(std::move(options)));
   }
   asio::awaitable<void> work(TracerOptions options) {

@@ -31,7 +31,7 @@ Described described(HttpCall call, unsigned status = 200) {
   std::vector<std::unique_ptr<Exporter>> exporters;
   exporters.push_back(std::make_unique<Keeper>(kept));
   Tracer tracer(
-      {.sampling_rate = "1", .sampling_rate_set = true}, Log(), shards, std::move(exporters)
+      {.sampling_rate = "1"}, Log(), shards, std::move(exporters)
   );
   {
     Span span = tracer.start(call.path, Kind::client, {});

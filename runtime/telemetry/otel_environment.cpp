@@ -54,10 +54,7 @@ void apply_otel_environment(
     options.otel.headers.push_back(key + "=" + value);
   if (const auto ms = text::to_int(of_traces("TIMEOUT")))
     options.otel.timeout = std::chrono::milliseconds(*ms);
-  if (!options.sampling_rate_set || options.sampling_rate.empty()) {
-    options.sampling_rate = "1";
-    options.sampling_rate_set = true;
-  }
+  if (options.sampling_rate.empty()) options.sampling_rate = "1";
 }
 
 }  // namespace mecha::trace

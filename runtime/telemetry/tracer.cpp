@@ -70,7 +70,7 @@ void Span::end() {
 Tracer::Tracer(
     TracerOptions options, Log log, Shards& shards, std::vector<std::unique_ptr<Exporter>> exporters
 ) {
-  const bool rated = options.sampling_rate_set && !options.sampling_rate.empty();
+  const bool rated = !options.sampling_rate.empty();
   const double share = sampling_share(options.sampling_rate);
   threshold_ = bound_of(share);
   if (share == 0) {

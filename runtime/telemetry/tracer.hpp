@@ -77,8 +77,7 @@ class Exporter {
 
 struct TracerOptions {
   std::string app_id;
-  std::string sampling_rate;  // as written
-  bool sampling_rate_set = false;
+  std::string sampling_rate;  // as written; empty: not stated
   bool standard_out = false;
   std::string zipkin_endpoint;
   struct {

@@ -51,7 +51,7 @@ struct Bench {
 };
 
 TracerOptions rate(std::string text) {
-  return {.app_id = "app", .sampling_rate = std::move(text), .sampling_rate_set = true};
+  return {.app_id = "app", .sampling_rate = std::move(text)};
 }
 
 Context parent(std::string_view flags = "01") {
@@ -197,7 +197,7 @@ TEST_CASE("OTEL variables count only without an endpoint of the configuration", 
   configured.otel.endpoint = "here:1";
   apply_otel_environment(configured, variable);
   CHECK(configured.otel.endpoint == "here:1");
-  CHECK_FALSE(configured.sampling_rate_set);
+  CHECK(configured.sampling_rate.empty());
 }
 
 Finished sample() {

@@ -56,7 +56,7 @@ struct FakeInput final : InputBinding {
 struct World {
   explicit World(AppProtocol protocol = AppProtocol::http, std::string sampling = {}) {
     trace::TracerOptions options{
-        .app_id = "app", .sampling_rate = sampling, .sampling_rate_set = !sampling.empty()
+        .app_id = "app", .sampling_rate = sampling
     };
     app.tracer = std::make_unique<trace::Tracer>(
         std::move(options), Log(), shards, std::vector<std::unique_ptr<trace::Exporter>>()
