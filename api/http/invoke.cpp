@@ -49,11 +49,6 @@ std::string verb_of(std::string_view method) {
   return verb_number(verb) == 0 ? "POST" : verb;
 }
 
-bool wants_events(const net::RequestHead& head) {
-  const auto accept = head.headers.all("accept");
-  return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
-}
-
 InvokeRequest make_request(HttpRequest& http, std::string method) {
   const auto& head = http.exchange.request();
   InvokeRequest request;
@@ -183,7 +178,7 @@ asio::awaitable<void> invoke(Invocation& invocation, HttpRequest& http) {
     co_await respond_error(http, errors::no_app_id());
     co_return;
   }
-  const bool events = wants_events(http.exchange.request());
+  const bool events = wants_events(http.exchange.request().headers);
   auto request = make_request(http, std::move(found.method));
   const bool streaming = request.body != nullptr && !request.length;
   http.exchange.on_disconnect([&scope = http.scope] { scope.give_up(); });

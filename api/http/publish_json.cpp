@@ -19,10 +19,6 @@ Result<BulkItem> read_item(const json::Value& object) {
   return item;
 }
 
-std::string media_type(std::string_view content_type) {
-  return text::lower(content_type.substr(0, content_type.find(';')));
-}
-
 }  // namespace
 
 Result<std::vector<BulkItem>> read_bulk_body(std::string_view body) {
@@ -38,7 +34,7 @@ Result<std::vector<BulkItem>> read_bulk_body(std::string_view body) {
 }
 
 Result<std::string> event_bytes(const json::Value& event, std::string_view content_type) {
-  const auto media = media_type(content_type);
+  const auto media = text::media_type(content_type);
   const bool is_text = event.is_string();
   if (media == "application/json" || media == "application/cloudevents+json") return json::write(event);
   if (is_text && (media.starts_with("text/") || media == "application/xml")) return event.as_string();

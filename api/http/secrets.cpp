@@ -10,17 +10,6 @@
 namespace mecha::api {
 namespace {
 
-void write_map(std::string& out, const secrets::SecretMap& map) {
-  out += '{';
-  for (bool first = true; const auto& [name, value] : map) {
-    if (!std::exchange(first, false)) out += ',';
-    json::write_string(out, name);
-    out += ':';
-    json::write_string(out, value);
-  }
-  out += '}';
-}
-
 bool is_text_map(const json::Value& value) {
   return value.is_object() &&
          std::ranges::all_of(value.as_object(), [](const auto& member) { return member.second.is_string(); });
@@ -54,7 +43,7 @@ asio::awaitable<void> get_bulk(secrets::SecretsCapability& capability, HttpReque
 
 std::string secret_json(const secrets::SecretMap& secret) {
   std::string out;
-  write_map(out, secret);
+  json::write_texts(out, secret);
   return out + "\n";
 }
 
@@ -64,7 +53,7 @@ std::string secrets_json(const secrets::SecretMaps& all) {
     if (!std::exchange(first, false)) out += ',';
     json::write_string(out, name);
     out += ':';
-    write_map(out, secret);
+    json::write_texts(out, secret);
   }
   return out + "}\n";
 }

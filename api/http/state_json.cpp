@@ -116,16 +116,8 @@ void append_member(std::string& out, std::string_view name, std::string_view tex
 
 void append_metadata(std::string& out, const Metadata& metadata) {
   if (metadata.empty()) return;
-  out += ",\"metadata\":{";
-  bool first = true;
-  for (const auto& [name, value] : metadata) {
-    if (!first) out += ',';
-    first = false;
-    json::write_string(out, name);
-    out += ':';
-    json::write_string(out, value);
-  }
-  out += '}';
+  out += ",\"metadata\":";
+  json::write_texts(out, metadata);
 }
 
 // `,"data":...`; what is no JSON cannot be embedded and becomes the item's error.

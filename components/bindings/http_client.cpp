@@ -14,10 +14,6 @@ constexpr int kRedirectsMax = 10;
 // Redirects name origins that nobody has configured.
 constexpr std::size_t kClientsMax = 64;
 
-bool is_redirect(unsigned status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 // The connection's own, or of the origin alone.
 bool is_reserved(std::string_view name) {
   constexpr std::array<std::string_view, 8> names{
@@ -35,19 +31,6 @@ bool is_reserved(std::string_view name) {
   });
 }
 
-bool is_token(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-    return std::isalnum(c) != 0 || kOthers.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
-bool is_value(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) {
-    return c == '\t' || (c >= 0x20 && c != 0x7f);
-  });
-}
-
 Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
   net::RequestHead head;
   head.method = call.method;
@@ -55,12 +38,12 @@ Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
   head.authority = url.authority;
   head.scheme = url.scheme;
   for (const auto& [name, value] : call.headers) {
-    if (!is_token(name)) {
+    if (!text::is_token(name)) {
       return fail(
           Code::invalid_argument, "net/http: invalid header field name " + text::quote(name)
       );
     }
-    if (!is_value(value)) {
+    if (!text::is_field_value(value)) {
       return fail(
           Code::invalid_argument, "net/http: invalid header field value for " + text::quote(name)
       );
@@ -160,7 +143,7 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
     }
     MECHA_CO_TRY(const auto* response, co_await sent->head());
     const auto location = response->headers.value_or("location");
-    if (!is_redirect(response->status) || location.empty()) {
+    if (!net::is_redirect(response->status) || location.empty()) {
       HttpAnswer got{.status = response->status, .metadata = metadata_of(*response)};
       MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max));
       co_return got;

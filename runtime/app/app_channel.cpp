@@ -219,7 +219,7 @@ void record_app_call(
   const auto path = labels.client(target.substr(0, target.find('?')), room);
   const auto verb = labels.verb(method);
   const auto text = std::to_string(status);
-  const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+  const auto spent = milliseconds_since(begun);
   metrics.count(Metric::http_client_completed_count, {verb, path, text});
   metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, spent);
   metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent));

@@ -129,6 +129,11 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
 
 }  // namespace
 
+bool wants_events(const net::Headers& headers) {
+  const auto accept = headers.all("accept");
+  return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
+}
+
 bool is_hop_by_hop(std::string_view name) {
   for (const auto hop : kHopByHop) {
     if (text::equals_nocase(name, hop)) return true;

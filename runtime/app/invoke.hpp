@@ -64,6 +64,9 @@ InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReade
 // Sends the body of `request` on `call`; a peer that stops reading is no failure, its answer counts.
 Async<void> send_body(const InvokeRequest& request, net::ClientCall& call);
 
+// Whether the caller asks for Server-Sent Events, and for nothing else.
+bool wants_events(const net::Headers& headers);
+
 bool is_hop_by_hop(std::string_view name);
 // Leaves what may pass a hop: no hop-by-hop field, nothing that Connection names, no Content-Length, no -bin.
 void keep_end_to_end(net::Headers& headers);

@@ -1,36 +1,19 @@
 #include "runtime/app/metadata_headers.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "runtime/app/invoke.hpp"
 
 namespace mecha {
-namespace {
-
-bool is_token(std::string_view name) {
-  static constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || others.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-}
-
-bool is_value(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) {
-    return c == '\t' || (c >= 0x20 && c != 0x7f);
-  });
-}
-
-}  // namespace
 
 Result<void> add_metadata_headers(net::Headers& headers, const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     auto name = text::lower(key);
     if (is_hop_by_hop(name) || name == "content-type" || name == "host" || name.ends_with("-bin"))
       continue;
-    if (!is_token(name))
+    if (!text::is_token(name))
       return fail(Code::invalid_argument, "invalid header field name " + text::quote(key));
-    if (!is_value(value)) {
+    if (!text::is_field_value(value)) {
       return fail(Code::invalid_argument, "invalid header field value for " + text::quote(key));
     }
     if (name.starts_with("grpc-")) name.insert(0, "dapr-");

@@ -126,16 +126,21 @@ class Evaluator {
   }
 
   // && and ||: an operand that decides wins over one that fails, on either side.
-  Result<Value> logic(const Node& node, bool decisive) {
+  template <class Operand>
+  Result<Value> decide(bool decisive, std::size_t count, const Operand& operand) {
     Result<Value> failure = Value(!decisive);
-    for (const auto& child : node.children) {
-      Result<Value> value = evaluate(*child);
+    for (std::size_t i = 0; i < count; ++i) {
+      Result<Value> value = operand(i);
       if (steps_ > kStepsMax) return too_long();
       const bool* flag = value ? value->get<bool>() : nullptr;
       if (flag != nullptr && *flag == decisive) return Value(decisive);
       if (flag == nullptr && failure) failure = value ? Result<Value>(no_such_overload()) : std::move(value);
     }
     return failure;
+  }
+
+  Result<Value> logic(const Node& node, bool decisive) {
+    return decide(decisive, node.children.size(), [&](std::size_t i) { return evaluate(*node.children[i]); });
   }
 
   Result<Value> negation(const Node& node) {
@@ -205,17 +210,10 @@ class Evaluator {
   // all is a long &&, exists a long ||, with the same way with errors.
   template <class Item>
   Result<Value> quantifier(const Node& node, std::size_t size, const Item& item) {
-    const bool decisive = node.macro == Macro::exists;
-    Result<Value> failure = Value(!decisive);
-    for (std::size_t i = 0; i < size; ++i) {
+    return decide(node.macro == Macro::exists, size, [&](std::size_t i) {
       locals_[node.slot] = item(i);
-      Result<Value> value = evaluate(*node.children[1]);
-      if (steps_ > kStepsMax) return too_long();
-      const bool* flag = value ? value->get<bool>() : nullptr;
-      if (flag != nullptr && *flag == decisive) return Value(decisive);
-      if (flag == nullptr && failure) failure = value ? Result<Value>(no_such_overload()) : std::move(value);
-    }
-    return failure;
+      return evaluate(*node.children[1]);
+    });
   }
 
   template <class Item>

@@ -121,8 +121,9 @@ enum class Dialect : std::uint8_t {
 std::string write(const Value& value, Dialect dialect = Dialect::standard);
 void write_to(std::string& out, const Value& value, Dialect dialect = Dialect::standard);
 
-// A quoted JSON string / the text of a double, as `write` does them (standard dialect).
+// A quoted JSON string / an object of strings / the text of a double, as `write` does them (standard dialect).
 void write_string(std::string& out, std::string_view text, bool escape_html = true);
+void write_texts(std::string& out, const std::map<std::string, std::string, std::less<>>& texts);
 std::string format_double(double value);
 // Go's %g shortest form of a double, used by texts of the contract ("1e+06").
 std::string format_double_g(double value);

@@ -14,13 +14,6 @@ constexpr std::size_t kDepthMax = 10'000;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // A byte as Go shows it: the character of that number, quoted with apostrophes.
 std::string quoted(char c) {
   if (c == '\'') return "'\\''";
@@ -264,7 +257,7 @@ class Parser {
       char32_t second = 0;
       bool is_hex = true;
       for (int i = 2; i < 6; ++i) {
-        const int digit = hex_value(at_[i]);
+        const int digit = text::hex_value(at_[i]);
         is_hex = is_hex && digit >= 0;
         second = second << 4 | static_cast<char32_t>(digit & 15);
       }
@@ -279,7 +272,7 @@ class Parser {
 
   bool read_hex(char32_t& value) {
     for (int i = 0; i < 4; ++i, ++at_) {
-      const int digit = at_ == end_ ? -1 : hex_value(*at_);
+      const int digit = at_ == end_ ? -1 : text::hex_value(*at_);
       if (digit < 0) return wrong("in \\u hexadecimal character escape");
       value = value << 4 | static_cast<char32_t>(digit);
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <utility>
 
 #include "runtime/base/json.hpp"
 #include "runtime/base/text_utf8.hpp"
@@ -209,6 +210,17 @@ void write_to(std::string& out, const Value& value, Dialect dialect) { Writer(ou
 
 void write_string(std::string& out, std::string_view text, bool escape_html) {
   append_string(out, text, escape_html ? Escapes::html : Escapes::go);
+}
+
+void write_texts(std::string& out, const std::map<std::string, std::string, std::less<>>& texts) {
+  out += '{';
+  for (bool first = true; const auto& [name, text] : texts) {
+    if (!std::exchange(first, false)) out += ',';
+    write_string(out, name);
+    out += ':';
+    write_string(out, text);
+  }
+  out += '}';
 }
 
 }  // namespace mecha::json

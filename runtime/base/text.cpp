@@ -15,11 +15,14 @@ constexpr char low(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c +
 constexpr char high(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Characters that RFC 7230 allows in a header name.
-constexpr bool is_token(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+constexpr auto kToken = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 
 }  // namespace
 
@@ -54,6 +57,23 @@ std::vector<std::string_view> split(std::string_view s, char separator) {
     if (end == std::string_view::npos) return parts;
     s.remove_prefix(end + 1);
   }
+}
+
+std::vector<std::string_view> path_segments(std::string_view path) {
+  if (path.starts_with('/')) path.remove_prefix(1);
+  return split(path, '/');
+}
+
+bool is_token(std::string_view s) {
+  return !s.empty() && std::ranges::all_of(s, [](unsigned char c) { return kToken[c]; });
+}
+
+bool is_field_value(std::string_view s) {
+  return std::ranges::all_of(s, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+}
+
+std::string media_type(std::string_view content_type) {
+  return lower(content_type.substr(0, content_type.find(';')));
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
@@ -121,7 +141,7 @@ std::string clean_path(std::string_view path) {
 
 std::string canonical_header(std::string_view name) {
   // A name that is none stays as it is, as in Go.
-  if (!std::ranges::all_of(name, is_token)) return std::string(name);
+  if (!is_token(name)) return std::string(name);
   std::string out(name);
   bool start = true;
   for (char& c : out) {

@@ -54,6 +54,13 @@ std::string base64(std::string_view bytes);  // standard alphabet, padded
 std::optional<std::string> from_base64(std::string_view text, bool padded = true);
 std::string hex(std::string_view bytes);  // lower case
 std::optional<std::string> from_hex(std::string_view text);
+// Of one hexadecimal digit in either case; -1 for any other character.
+constexpr int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
 
 // Percent decoding. Path rules keep '+', query rules turn it into a blank. Empty on a bad escape.
 std::optional<std::string> unescape_path(std::string_view s);
@@ -65,10 +72,19 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view qu
 
 // Lexical cleaning as Go's path.Clean: merges slashes, resolves . and .., drops a trailing slash; "" gives ".".
 std::string clean_path(std::string_view path);
+// The parts between the slashes, without a leading one: "/a//b" gives a, "", b; "" gives one empty part.
+std::vector<std::string_view> path_segments(std::string_view path);
 
 // Invalid UTF-8 becomes U+FFFD, one per bad byte.
 bool is_utf8(std::string_view s);
 std::string sanitize_utf8(std::string_view s);
+
+// token of RFC 9110, 5.6.2: what names a header field; not empty.
+bool is_token(std::string_view s);
+// What a header field may hold: no control characters but the tab (RFC 9110, 5.5).
+bool is_field_value(std::string_view s);
+// "Text/Plain; charset=utf-8" -> "text/plain".
+std::string media_type(std::string_view content_type);
 
 // Header name in canonical capitals: "content-type" -> "Content-Type".
 std::string canonical_header(std::string_view name);

@@ -5,6 +5,7 @@
 
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/telemetry/request_scope.hpp"
 
 namespace mecha {
 namespace {
@@ -53,9 +54,7 @@ asio::awaitable<bool> AppWatch::probe_once() {
   const auto& probe = application_.probe;
   const auto limit = std::chrono::ceil<std::chrono::milliseconds>(probe.timeout);
   const auto begun = std::chrono::steady_clock::now();
-  const auto spent = [&] {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
-  };
+  const auto spent = [&] { return milliseconds_since(begun); };
   if (channel.is_grpc()) {
     const auto called = co_await net::grpc::unary(
         channel.client(), "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck", {}, {}, limit, 4 << 20

@@ -47,11 +47,6 @@ Status refusal(const ServerCall& call, const std::string& method) {
   return {.code = Code::unimplemented, .message = "this build does not proxy gRPC calls: " + method};
 }
 
-bool wants_events(const InvokeRequest& request) {
-  const auto accept = request.headers.all("accept");
-  return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
-}
-
 // Whether the application gets a body, and how long it is. A request of a verb that seldom has one is looked into first.
 Async<void> settle_body(InvokeRequest& request, RequestBody& body) {
   request.body = &body;
@@ -200,7 +195,7 @@ Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call,
   RequestBody body(call, std::move(*message));
   auto settled = co_await settle_body(request, body);
   if (!settled) co_return fail(app_channel_error(std::move(settled).error()));
-  const bool events = wants_events(request);
+  const bool events = wants_events(request.headers);
   const std::string caller{request.headers.value_or("dapr-caller-app-id")};
   auto& metrics = *application_.metrics;
   metrics.count(Metric::runtime_service_invocation_req_recv_total, {caller});

@@ -7,19 +7,6 @@
 namespace mecha::net::grpc {
 namespace {
 
-constexpr std::string_view kType = "application/grpc";
-
-// The prefix of an uncompressed message.
-std::array<char, 5> prefix_of(std::size_t size) {
-  const auto length = static_cast<std::uint32_t>(size);
-  return {
-      '\0',
-      static_cast<char>(length >> 24 & 0xff),
-      static_cast<char>(length >> 16 & 0xff),
-      static_cast<char>(length >> 8 & 0xff),
-      static_cast<char>(length & 0xff)};
-}
-
 void add_status(Headers& headers, const Status& status) {
   headers.add("grpc-status", std::to_string(static_cast<int>(status.code)));
   if (!status.message.empty()) headers.add("grpc-message", encode_message(status.message));

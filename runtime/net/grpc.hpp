@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -22,6 +23,8 @@ struct Status {
   bool ok() const { return code == Code::ok; }
 };
 
+// The five bytes before an uncompressed message of `size` bytes.
+std::array<char, 5> prefix_of(std::size_t size);
 // Prefix of five bytes and the message, uncompressed.
 std::string frame(std::string_view message);
 
@@ -56,7 +59,9 @@ std::string decode_message(std::string_view text);
 std::string encode_bin(std::string_view bytes);
 std::optional<std::string> decode_bin(std::string_view text);
 
-bool is_grpc(const RequestHead& head);  // content-type application/grpc, with or without +suffix
+inline constexpr std::string_view kType = "application/grpc";
+bool is_grpc_type(std::string_view content_type);  // kType, with or without +suffix and parameters
+bool is_grpc(const RequestHead& head);             // by its content-type
 
 // The server's side of a call, on top of an Exchange.
 class ServerCall {

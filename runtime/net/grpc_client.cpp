@@ -13,8 +13,6 @@
 namespace mecha::net::grpc {
 namespace {
 
-constexpr std::string_view kType = "application/grpc";
-
 // Fields that belong to the protocol: never metadata of a user.
 bool is_reserved(std::string_view name) {
   constexpr std::array<std::string_view, 9> names{
@@ -38,11 +36,6 @@ Code code_of_answer(unsigned status) {
     case 504: return Code::unavailable;
     default: return Code::unknown;
   }
-}
-
-bool is_grpc_type(std::string_view type) {
-  if (!type.starts_with(kType)) return false;
-  return type.size() == kType.size() || type[kType.size()] == '+' || type[kType.size()] == ';';
 }
 
 Status not_grpc(const ResponseHead& head) {
@@ -143,13 +136,7 @@ Call::Call(std::unique_ptr<ClientCall> call, std::size_t message_max)
     : call_(std::move(call)), deframer_(message_max) {}
 
 Async<void> Call::write(std::string_view message) {
-  const auto length = static_cast<std::uint32_t>(message.size());
-  const std::array<char, 5> prefix{
-      '\0',
-      static_cast<char>(length >> 24 & 0xff),
-      static_cast<char>(length >> 16 & 0xff),
-      static_cast<char>(length >> 8 & 0xff),
-      static_cast<char>(length & 0xff)};
+  const auto prefix = prefix_of(message.size());
   MECHA_CO_TRY_VOID(co_await call_->write(std::string_view(prefix.data(), prefix.size())));
   if (message.empty()) co_return Result<void>();
   co_return co_await call_->write(message);

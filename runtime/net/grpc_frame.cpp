@@ -54,13 +54,21 @@ Result<std::string> gunzip(std::string_view packed, std::size_t message_max) {
 
 }  // namespace
 
+std::array<char, 5> prefix_of(std::size_t size) {
+  const auto length = static_cast<std::uint32_t>(size);
+  return {
+      '\0',
+      static_cast<char>(length >> 24 & 0xff),
+      static_cast<char>(length >> 16 & 0xff),
+      static_cast<char>(length >> 8 & 0xff),
+      static_cast<char>(length & 0xff)};
+}
+
 std::string frame(std::string_view message) {
-  const auto length = static_cast<std::uint32_t>(message.size());
+  const auto prefix = prefix_of(message.size());
   std::string out;
-  out.reserve(kPrefix + message.size());
-  out += '\0';
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(length >> shift & 0xff);
-  out.append(message);
+  out.reserve(prefix.size() + message.size());
+  out.append(prefix.data(), prefix.size()).append(message);
   return out;
 }
 

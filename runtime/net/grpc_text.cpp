@@ -27,13 +27,6 @@ constexpr std::int64_t kTimeoutMax = 99'999'999;
 
 bool plain(char c) { return c >= ' ' && c <= '~' && c != '%'; }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 }  // namespace
 
 std::optional<nanoseconds> parse_timeout(std::string_view text) {
@@ -86,8 +79,8 @@ std::string decode_message(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size()) {
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
+      const int high = text::hex_value(text[i + 1]);
+      const int low = text::hex_value(text[i + 2]);
       if (high >= 0 && low >= 0) {
         out += static_cast<char>(high * 16 + low);
         i += 2;
@@ -110,11 +103,11 @@ std::optional<std::string> decode_bin(std::string_view text) {
   return text::from_base64(text, false);
 }
 
-bool is_grpc(const RequestHead& head) {
-  constexpr std::string_view type = "application/grpc";
-  const auto value = head.headers.get("content-type");
-  if (!value || !value->starts_with(type)) return false;
-  return value->size() == type.size() || (*value)[type.size()] == '+' || (*value)[type.size()] == ';';
+bool is_grpc_type(std::string_view content_type) {
+  if (!content_type.starts_with(kType)) return false;
+  return content_type.size() == kType.size() || content_type[kType.size()] == '+' || content_type[kType.size()] == ';';
 }
+
+bool is_grpc(const RequestHead& head) { return is_grpc_type(head.headers.value_or("content-type")); }
 
 }  // namespace mecha::net::grpc

@@ -12,12 +12,6 @@ constexpr std::size_t kReadSize = 32 * 1024;
 constexpr std::chrono::milliseconds kPatience{100};
 constexpr std::uint64_t kDrainMax = 256 * 1024;  // of an unread body; more closes the connection
 
-Error too_large() {
-  return Error{
-      .code = Code::resource_exhausted,
-      .message = "stream too large",
-      .failure = Failure::body_too_large};
-}
 Error gone() { return Error{.code = Code::unavailable, .message = "the answer has been broken off"}; }
 
 }  // namespace
@@ -136,11 +130,11 @@ Async<void> Http1Exchange::fill() {
 }
 
 Async<std::string_view> Http1Exchange::read() {
-  if (too_large_) co_return fail(too_large());
+  if (too_large_) co_return fail(body_too_large());
   const auto limit = wire_.context.options.body_bytes_max;
   if (limit != 0 && wire_.request.content_length.value_or(0) > limit) {
     too_large_ = true;
-    co_return fail(too_large());
+    co_return fail(body_too_large());
   }
   while (!wire_.parser.complete()) {
     Http1Parser::Step step;
@@ -151,7 +145,7 @@ Async<std::string_view> Http1Exchange::read() {
     received_ += step.piece.size();
     if (limit != 0 && received_ > limit) {
       too_large_ = true;
-      co_return fail(too_large());
+      co_return fail(body_too_large());
     }
     if (hook_ && wire_.parser.complete()) wire_.patience.set(kPatience);
     if (!step.piece.empty()) co_return step.piece;

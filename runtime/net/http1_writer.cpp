@@ -10,24 +10,6 @@
 namespace mecha::net {
 namespace {
 
-constexpr std::array<bool, 256> token_table() {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}
-constexpr auto kToken = token_table();
-
-bool is_token(std::string_view text) {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (!kToken[static_cast<unsigned char>(c)]) return false;
-  }
-  return true;
-}
-
 void append_name(std::string& out, std::string_view name) {
   bool start = true;
   for (char c : name) {
@@ -70,7 +52,7 @@ WrittenFields append_fields(std::string& out, const Headers& headers) {
       default:
         break;
     }
-    if (!is_token(name)) continue;
+    if (!text::is_token(name)) continue;
     append_name(out, name);
     out.append(": ");
     append_value(out, value);
@@ -150,7 +132,7 @@ Framing request_framing(const RequestHead& head) {
 }
 
 bool append_request(std::string& out, const RequestHead& head, std::string_view host) {
-  if (!is_token(head.method)) return false;
+  if (!text::is_token(head.method)) return false;
   out.append(head.method);
   out.push_back(' ');
   if (head.target.empty()) out.push_back('/');

@@ -151,10 +151,7 @@ Async<std::string_view> Http2Exchange::read() {
   body_read_ += piece->size();
   const auto limit = context_.options.body_bytes_max;
   if (limit != 0 && !grpc_ && body_read_ > limit) {
-    co_return fail(Error{
-        .code = Code::resource_exhausted,
-        .message = "stream too large",
-        .failure = Failure::body_too_large});
+    co_return fail(body_too_large());
   }
   co_return piece;
 }

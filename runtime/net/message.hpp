@@ -39,6 +39,12 @@ struct ResponseHead {
   bool chunked = false;
 };
 
+// The statuses whose Location is followed: 301, 302, 303, 307, 308.
+bool is_redirect(unsigned status);
+
+// Of a body over its limit: Failure::body_too_large, "stream too large".
+Error body_too_large();
+
 // Pulls a body piece by piece. Back-pressure is that nobody pulls: the sender's window stays shut.
 class BodyReader {
  public:

@@ -8,11 +8,6 @@ namespace mecha::security {
 
 namespace {
 
-std::vector<std::string_view> segments_of(std::string_view path) {
-  if (path.starts_with('/')) path.remove_prefix(1);
-  return text::split(path, '/');
-}
-
 // `*` stands for any characters. Linear in practice: only the last star is tried again.
 bool glob(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, from = 0;
@@ -37,7 +32,7 @@ bool glob(std::string_view pattern, std::string_view text) {
 
 void OperationTrie::insert(std::string_view path, OperationAction action) {
   Node* node = &root_;
-  for (const std::string_view segment : segments_of(path)) {
+  for (const std::string_view segment : text::path_segments(path)) {
     const auto known = std::ranges::find_if(node->children, [&](const auto& child) {
       return child->segment == segment;
     });
@@ -53,7 +48,7 @@ void OperationTrie::insert(std::string_view path, OperationAction action) {
 }
 
 const OperationAction* OperationTrie::find(std::string_view path) const {
-  return find_below(root_, segments_of(path), 0);
+  return find_below(root_, text::path_segments(path), 0);
 }
 
 const OperationAction* OperationTrie::find_below(

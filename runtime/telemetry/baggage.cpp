@@ -14,13 +14,6 @@ constexpr std::size_t kMembersMax = 180;
 constexpr std::size_t kMemberBytesMax = 4096;
 constexpr std::size_t kHeaderBytesMax = 8192;
 
-bool is_token(std::string_view key) {
-  return !key.empty() && std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
 bool is_value(std::string_view value) {
   return std::ranges::all_of(value, [](char c) {
     return c >= 0x21 && c <= 0x7e && c != '"' && c != ',' && c != ';' && c != '\\';
@@ -43,7 +36,7 @@ Result<void> check_property(std::string_view property) {
   const auto key = text::trim(property.substr(0, equals));
   const auto value = equals == std::string_view::npos ? std::string_view{}
                                                       : text::trim(property.substr(equals + 1));
-  if (!is_token(key) || !is_value(value)) {
+  if (!text::is_token(key) || !is_value(value)) {
     return bad("invalid baggage list-member property: " + text::quote(property));
   }
   return check_escapes(value, "invalid baggage list-member property");
@@ -59,7 +52,7 @@ Result<std::string_view> check_member(std::string_view member) {
   if (equals == std::string_view::npos)
     return bad("invalid baggage list-member: missing delimiter \"=\"");
   const auto key = text::trim(parts[0].substr(0, equals));
-  if (!is_token(key)) return bad("invalid key: " + text::quote(key));
+  if (!text::is_token(key)) return bad("invalid key: " + text::quote(key));
   const auto raw = parts[0].substr(equals + 1);
   const auto value = text::trim(raw);
   if (!is_value(value)) return bad("invalid value: " + text::quote(raw));

@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::string_view kInvoke = "/v1.0/invoke/";
 
-std::vector<std::string_view> segments_of(std::string_view path) {
-  if (path.starts_with('/')) path.remove_prefix(1);
-  return text::split(path, '/');
-}
-
 void join(std::string& room, const std::vector<std::string_view>& parts, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) room.append("/").append(parts[i]);
 }
@@ -35,7 +30,7 @@ std::string_view fold_workflow(
 // Variable parts of the API's own paths are folded; everything else stays as it is.
 std::string_view fold(std::string_view path, std::string& room) {
   room.clear();
-  auto parts = segments_of(path);
+  auto parts = text::path_segments(path);
   if (parts.size() < 3) return path;
   if (parts[0] == "actors") {
     parts[2] = "{id}";
@@ -65,7 +60,7 @@ PathPattern::PathPattern(std::string text) : text_(std::move(text)) {
   path.remove_prefix(
       slash == std::string_view::npos ? path.size() : slash
   );  // method and host are not looked at
-  const auto parts = segments_of(path);
+  const auto parts = text::path_segments(path);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto part = parts[i];
     const bool last = i + 1 == parts.size();
@@ -84,7 +79,7 @@ PathPattern::PathPattern(std::string text) : text_(std::move(text)) {
 }
 
 bool PathPattern::matches(std::string_view path) const {
-  const auto parts = segments_of(path);
+  const auto parts = text::path_segments(path);
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
     // "/tree" alone is sent on to "/tree/", and is labelled so.

@@ -85,6 +85,11 @@ class CancelHook {
   RequestScope& scope_;
 };
 
+// What the metrics of latency take.
+inline double milliseconds_since(RequestScope::Clock::time_point begun) {
+  return std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+}
+
 // Adds the time from its construction to its end to a mark.
 class MarkTimer {
  public:

@@ -2,26 +2,16 @@
 import http.server, json, re, socket, threading
 from dataclasses import dataclass, field
 
-from sidecar import wait_until
+from sidecar import Message, wait_until
 
 
 @dataclass
-class Received:
+class Received(Message):
     method: str
     path: str
     query: str
     headers: list
     body: bytes = b""
-
-    def all(self, name):
-        return [v for k, v in self.headers if k.lower() == name.lower()]
-
-    def header(self, name):
-        return ", ".join(self.all(name)) if self.all(name) else None
-
-    @property
-    def json(self):
-        return json.loads(self.body)
 
 
 @dataclass

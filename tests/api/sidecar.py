@@ -43,12 +43,8 @@ def wait_until(condition, what="the condition", limit_s=10.0, step_s=0.01):
         step_s = min(step_s * 1.3, 0.1)
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: list
-    body: bytes
-    reason: str = ""
+class Message:
+    """What requests and answers share: `headers`, pairs in order, and `body`."""
 
     def all(self, name):
         return [v for k, v in self.headers if k.lower() == name.lower()]
@@ -58,12 +54,20 @@ class Answer:
         return ", ".join(self.all(name)) if self.all(name) else None
 
     @property
-    def text(self):
-        return self.body.decode("utf-8", "replace")
-
-    @property
     def json(self):
         return json.loads(self.body)
+
+
+@dataclass
+class Answer(Message):
+    status: int
+    headers: list
+    body: bytes
+    reason: str = ""
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8", "replace")
 
     def error(self):
         """(status, error code, message), what most rows of the contract state."""

@@ -38,7 +38,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
   };
   const auto done = co_await call_component<bool>(scope, name, ComponentKind::binding, attempt);
   const auto spent =
-      std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+      milliseconds_since(begun);
   auto& metrics = *scope.app.metrics;
   const auto& name_space = scope.app.info.name_space;
   const std::string_view success = done ? "true" : "false";

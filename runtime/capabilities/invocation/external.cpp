@@ -10,10 +10,6 @@ constexpr int kRedirectsMax = 10;
 // Endpoints come from YAML, URLs from callers: what callers can name must not fill the memory with pools.
 constexpr std::size_t kClientsMax = 256;
 
-bool is_redirect(unsigned status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 // Scheme and authority of a URL, "http://host:port".
 std::string_view origin_of(std::string_view url) {
   const auto authority = url.find("://") + 3;
@@ -125,7 +121,7 @@ Async<InvokeAnswer> External::send(
     const auto location = response->headers.value_or("location");
     // 307 and 308 want the body again, which has gone.
     const bool same_again = response->status >= 307 && head.has_body;
-    if (!target.redirects || !is_redirect(response->status) || location.empty() || same_again) {
+    if (!target.redirects || !net::is_redirect(response->status) || location.empty() || same_again) {
       co_return http_answer(*response, std::move(body));
     }
     if (redirects == kRedirectsMax) co_return fail(Code::internal, "stopped after 10 redirects");

@@ -199,7 +199,7 @@ Async<InvokeAnswer> Invocation::hop(RequestScope& scope, Call& call, const std::
   if (answered) {
     answered->remote = true;
     const auto status = std::to_string(answered->status);
-    const auto spent = std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
+    const auto spent = milliseconds_since(begun);
     metrics.count(Metric::runtime_service_invocation_res_recv_total, {call.id, status, "unary"});
     metrics.observe(Metric::runtime_service_invocation_res_recv_latency_ms, {call.id, status}, spent);
   }

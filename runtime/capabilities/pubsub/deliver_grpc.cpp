@@ -84,7 +84,7 @@ Result<std::string> data_of(const json::Value& envelope, bool with_base64) {
   }
   const auto* data = envelope.find("data");
   if (data == nullptr) return std::string();
-  const auto media = media_type(envelope.text("datacontenttype"));
+  const auto media = text::media_type(envelope.text("datacontenttype"));
   if (media == "application/json" || media == "application/cloudevents+json") return json::write(*data);
   if (!media.starts_with("text/") && media != "application/xml") return std::string();
   if (!data->is_string()) return fail(Code::invalid_argument, "the data of a text event is no text");
@@ -157,7 +157,7 @@ Result<std::string> encode_batch(const OutgoingBatch& batch) {
 }
 
 std::vector<Answer> batch_answers(const OutgoingBatch& batch, std::string_view message) {
-  std::map<std::string, Answer, std::less<>> given;
+  AnswersById given;
   for (wire::Reader reader(message); reader.next();) {
     if (reader.field() != 1) continue;
     std::string id;
@@ -166,12 +166,7 @@ std::vector<Answer> batch_answers(const OutgoingBatch& batch, std::string_view m
     }
     given[id] = answer_of(number_field(reader.bytes(), 2));
   }
-  std::vector<Answer> answers;
-  for (const auto* entry : batch.entries) {
-    const auto found = given.find(entry->entry_id);
-    answers.push_back(found == given.end() ? Answer::retry : found->second);
-  }
-  return answers;
+  return in_order(batch, given);
 }
 
 class GrpcSink final : public Sink {

@@ -55,7 +55,7 @@ std::string batch_body(const OutgoingBatch& batch) {
 
 // By entry id; what is missing, empty or unknown is a retry.
 std::vector<Answer> batch_verdicts(const OutgoingBatch& batch, const std::string& body) {
-  std::map<std::string, Answer, std::less<>> given;
+  AnswersById given;
   const auto parsed = json::parse(body);
   const auto* statuses = parsed ? parsed->find_nocase("statuses") : nullptr;
   if (statuses != nullptr && statuses->is_array()) {
@@ -67,12 +67,7 @@ std::vector<Answer> batch_verdicts(const OutgoingBatch& batch, const std::string
       given[id->as_string()] = word == "SUCCESS" ? Answer::success : word == "DROP" ? Answer::drop : Answer::retry;
     }
   }
-  std::vector<Answer> answers;
-  for (const auto* entry : batch.entries) {
-    const auto found = given.find(entry->entry_id);
-    answers.push_back(found == given.end() ? Answer::retry : found->second);
-  }
-  return answers;
+  return in_order(batch, given);
 }
 
 class HttpSink final : public Sink {

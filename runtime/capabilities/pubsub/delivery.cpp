@@ -12,10 +12,6 @@ namespace {
 
 constexpr auto kDeadLetterLimit = std::chrono::seconds(30);
 
-double milliseconds_since(std::chrono::steady_clock::time_point begun) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
-}
-
 }  // namespace
 
 struct Delivery::Single {

@@ -111,7 +111,7 @@ asio::awaitable<void> Delivery::send_route(Bulk& work, std::string path) {
   }
   auto* metrics = app_.metrics.get();
   if (metrics == nullptr) co_return;
-  const auto time = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+  const auto time = milliseconds_since(begun);
   const std::string_view process = failed == 0 ? "success" : "retry";
   const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, spec_.topic};
   metrics->count(Metric::component_pubsub_ingress_bulk_count, labels);

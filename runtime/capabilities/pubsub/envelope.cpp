@@ -28,7 +28,7 @@ std::string local_time(std::chrono::system_clock::time_point now) {
 }
 
 void put_data(json::Object& event, const EnvelopeInput& input) {
-  const auto media = media_type(input.content_type);
+  const auto media = text::media_type(input.content_type);
   const bool binary = media == "application/octet-stream" || media == "application/cloudevents+protobuf" ||
                       (media == "application/x-protobuf" && is_cloud_event_protobuf(input.data));
   if (binary) {
@@ -119,10 +119,6 @@ Result<std::string> complete(const EnvelopeInput& input) {
 
 }  // namespace
 
-std::string media_type(std::string_view content_type) {
-  return text::lower(content_type.substr(0, content_type.find(';')));
-}
-
 const std::string* find_nocase(const Metadata& metadata, std::string_view name) {
   if (const auto exact = metadata.find(name); exact != metadata.end()) return &exact->second;
   for (const auto& [key, value] : metadata) {
@@ -164,7 +160,7 @@ bool is_cloud_event_protobuf(std::string_view bytes) {
 }
 
 Result<std::string> make_envelope(const EnvelopeInput& input) {
-  if (media_type(input.content_type) == "application/cloudevents+json") return complete(input);
+  if (text::media_type(input.content_type) == "application/cloudevents+json") return complete(input);
   return wrap(input);
 }
 

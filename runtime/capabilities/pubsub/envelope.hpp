@@ -26,8 +26,6 @@ struct EnvelopeInput {
 // cause alone.
 Result<std::string> make_envelope(const EnvelopeInput& input);
 
-// The media type: lower case, without parameters.
-std::string media_type(std::string_view content_type);
 // `ttl`, else `ttlInSeconds`, any case; empty if absent or unusable.
 std::optional<std::chrono::nanoseconds> time_to_live(const Metadata& metadata);
 // Value by name without case, an exact match first; nullptr if absent.

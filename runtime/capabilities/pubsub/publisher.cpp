@@ -43,10 +43,6 @@ Error with_outcome(Error error, Face face) {
   return error;
 }
 
-double milliseconds_since(RequestScope::Clock::time_point begun) {
-  return std::chrono::duration<double, std::milli>(RequestScope::Clock::now() - begun).count();
-}
-
 void record(RequestScope& scope, Metric count, Metric latency, std::string_view pubsub, std::string_view topic, bool ok,
             RequestScope::Clock::time_point begun) {
   if (scope.app.metrics == nullptr) return;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,17 @@ struct OutgoingBatch {
   const std::string& path;
   bool raw = false;
 };
+
+// One answer per entry, in order, from what the application said by entry id; an entry it left out is tried again.
+using AnswersById = std::map<std::string, Answer, std::less<>>;
+inline std::vector<Answer> in_order(const OutgoingBatch& batch, const AnswersById& given) {
+  std::vector<Answer> answers;
+  for (const auto* entry : batch.entries) {
+    const auto found = given.find(entry->entry_id);
+    answers.push_back(found == given.end() ? Answer::retry : found->second);
+  }
+  return answers;
+}
 
 class Sink {
  public:

@@ -29,12 +29,12 @@ class Meter {
       : scope_(scope), store_(store), operation_(operation), begun_(RequestScope::Clock::now()) {}
 
   void done(bool success) const {
-    const std::chrono::duration<double, std::milli> time = RequestScope::Clock::now() - begun_;
+    const auto time = milliseconds_since(begun_);
     const std::string_view outcome = success ? "true" : "false";
     auto& metrics = *scope_.app.metrics;
     const std::string_view space = scope_.app.info.name_space;
     metrics.count(Metric::component_secret_count, {store_, space, operation_, outcome});
-    metrics.observe(Metric::component_secret_latencies, {store_, space, operation_, outcome}, time.count());
+    metrics.observe(Metric::component_secret_latencies, {store_, space, operation_, outcome}, time);
   }
 
  private:

@@ -53,11 +53,11 @@ Error no_such_store(const RequestScope& scope, std::string_view name, bool query
 void Count::record(bool success) {
   auto* metrics = scope_.app.metrics.get();
   if (metrics == nullptr) return;
-  const std::chrono::duration<double, std::milli> took = RequestScope::Clock::now() - begun_;
+  const auto took = milliseconds_since(begun_);
   const auto& name_space = scope_.app.info.name_space;
   const Metrics::Labels labels{target_.spec->name, name_space, operation_, success ? "true" : "false"};
   metrics->count(Metric::component_state_count, labels);
-  metrics->observe(Metric::component_state_latencies, labels, took.count());
+  metrics->observe(Metric::component_state_latencies, labels, took);
 }
 
 Result<Target> StateCapability::target(RequestScope& scope, std::string_view store, bool query) const {
