@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "components/bindings/binding.hpp"
-#include "components/bindings/http_client.hpp"
+#include "components/http/client.hpp"
 #include "components/catalog.hpp"
 #include "runtime/async/bridge.hpp"
 #include "runtime/base/text.hpp"
@@ -159,8 +159,8 @@ class HttpBinding final : public Binding, public OutputBinding {
     return url;
   }
 
-  Result<HttpCall> make_call(InvokeRequest request) const {
-    HttpCall call;
+  Result<http::HttpCall> make_call(InvokeRequest request) const {
+    http::HttpCall call;
     MECHA_TRY(call.url, url_of(request.metadata));
     call.method = request.operation == "create" ? "POST" : text::upper(request.operation);
     call.has_body = call.method == "POST" || call.method == "PUT" || call.method == "PATCH";
@@ -181,7 +181,7 @@ class HttpBinding final : public Binding, public OutputBinding {
     return call;
   }
 
-  static InvokeOutcome judged(HttpAnswer got, bool strict) {
+  static InvokeOutcome judged(http::HttpAnswer got, bool strict) {
     if (!strict || got.status / 100 == 2)
       return answer(std::move(got.body), std::move(got.metadata));
     Error error{.code = code_of_http_status(got.status), .outcome = static_cast<int>(got.status)};
@@ -192,7 +192,7 @@ class HttpBinding final : public Binding, public OutputBinding {
   Settings settings_;
   Shards& shards_;
   std::uint64_t body_max_ = 0;  // 0: none; set by start(), as is the client
-  std::optional<HttpClient> client_;
+  std::optional<http::HttpClient> client_;
 };
 
 }  // namespace

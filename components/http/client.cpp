@@ -1,4 +1,4 @@
-#include "components/bindings/http_client.hpp"
+#include "components/http/client.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
 
-namespace mecha::bindings {
+namespace mecha::http {
 namespace {
 
 constexpr int kRedirectsMax = 10;
@@ -155,4 +155,4 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
   }
 }
 
-}  // namespace mecha::bindings
+}  // namespace mecha::http

@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 
-#include "components/bindings/url.hpp"
+#include "components/http/url.hpp"
 #include "components/component.hpp"
 #include "runtime/net/client.hpp"
 
-namespace mecha::bindings {
+namespace mecha::http {
 
 struct HttpCall {
   std::string method, url;
@@ -54,4 +54,4 @@ class HttpClient {
   std::map<std::string, std::shared_ptr<net::Client>> clients_;  // by origin
 };
 
-}  // namespace mecha::bindings
+}  // namespace mecha::http

@@ -1,8 +1,8 @@
-#include "components/bindings/url.hpp"
+#include "components/http/url.hpp"
 
 #include "tests/catch.hpp"
 
-using namespace mecha::bindings;
+using namespace mecha::http;
 
 namespace {
 
