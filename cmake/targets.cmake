@@ -11,13 +11,18 @@ function(mecha_library name)
   endif()
 endfunction()
 
+# Servers that cases can need: one tagged [needs-<server>] runs where the variable MECHA_TEST_<SERVER> names one.
+set(MECHA_TEST_SERVERS redis kafka rabbitmq mosquitto nats)
+list(TRANSFORM MECHA_TEST_SERVERS REPLACE "(.+)" "~[needs-\\1]" OUTPUT_VARIABLE MECHA_NO_SERVERS)
+list(JOIN MECHA_NO_SERVERS "" MECHA_NO_SERVERS)
+
 # mecha_test(name SOURCES ... DEPENDS ...): a Catch2 program; cases tagged [needs-...] run only where asked for.
 function(mecha_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;VENDOR" ${ARGN})
   add_executable(mecha_${name} ${ARG_SOURCES})
   target_link_libraries(mecha_${name} PRIVATE mecha_flags mecha_catch ${ARG_DEPENDS} ${ARG_VENDOR})
   set_target_properties(mecha_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND mecha_${name} "~[needs-redis]~[needs-kafka]~[.slow]")
+  add_test(NAME ${name} COMMAND mecha_${name} "${MECHA_NO_SERVERS}~[.slow]")
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts real Redis and Kafka on free loopback ports for demos, tests and benchmarks, and stops them.
+"""Starts real Redis, Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
 
     servers.py start --dir DIR redis kafka    prints `export NAME=value` lines; the servers stay
     servers.py stop --dir DIR                 stops what `start` left in DIR
@@ -46,6 +46,36 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=true
+"""
+
+
+RABBITMQ_CONF = """listeners.tcp.1 = 127.0.0.1:{port}
+listeners.ssl.1 = 127.0.0.1:{tls}
+ssl_options.cacertfile = {certificates}/ca.crt
+ssl_options.certfile = {certificates}/server.crt
+ssl_options.keyfile = {certificates}/server.key
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+log.console = true
+log.console.level = warning
+log.file = false
+vm_memory_high_watermark.absolute = 512MB
+disk_free_limit.absolute = 16MB
+"""
+
+MOSQUITTO_CONF = """per_listener_settings true
+listener {port} 127.0.0.1
+allow_anonymous true
+listener {tls} 127.0.0.1
+allow_anonymous true
+cafile {certificates}/ca.crt
+certfile {certificates}/server.crt
+keyfile {certificates}/server.key
+persistence true
+persistence_location {data}/
+autosave_interval 1
+autosave_on_changes true
+max_queued_messages 100000
 """
 
 
@@ -106,6 +136,33 @@ def kafka_answers(port):
         return len(answer) >= 12 and struct.unpack(">i", answer[8:12])[0] > 0
 
 
+def amqp_answers(port):
+    """RabbitMQ speaks first once it has seen the header of the protocol."""
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(b"AMQP\0\0\x09\x01")
+        return s.recv(64).startswith(b"\x01\0\0")
+
+
+def mqtt_answers(port):
+    """CONNECT of MQTT 3.1.1 with an empty client id."""
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(b"\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0")
+        return s.recv(4) == b"\x20\x02\0\0"
+
+
+def nats_answers(port):
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        return s.recv(4096).startswith(b"INFO ")
+
+
+def accepts(port):
+    with socket.create_connection(("127.0.0.1", port), 1):
+        return True
+
+
 class Servers:
     """Owns every process that it starts; `stop` ends them in reverse order. `keep` leaves them to a later `stop`."""
 
@@ -139,15 +196,24 @@ class Servers:
         tail = (self.folder / f"{name}.log").read_text(errors="replace")[-800:]
         raise RuntimeError(f"{name} did not become ready (exit {process.poll()}): {tail}")
 
+    def certificates(self):
+        folder = self.folder / "certificates"
+        if not (folder / "client.crt").exists():
+            folder.mkdir(exist_ok=True)
+            make_certificates(folder)
+        self.environment["MECHA_TEST_TLS_DIR"] = str(folder)
+        return folder
+
+    def data_of(self, name):
+        folder = self.folder / f"{name}-data"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def redis(self, name="redis", persist=False, port=None):
         """Plain and TLS port, an ACL user beside the default one; `persist` writes every command to disk."""
         if not shutil.which("redis-server"):
             raise Unavailable("redis-server is not installed")
-        certificates, data = self.folder / "certificates", self.folder / f"{name}-data"
-        if not (certificates / "client.crt").exists():
-            certificates.mkdir(exist_ok=True)
-            make_certificates(certificates)
-        data.mkdir(exist_ok=True)
+        certificates, data = self.certificates(), self.data_of(name)
         port, tls = port or free_port(), free_port()
         self.start(name, ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--tls-port", str(tls), "--dir", str(data),
                           "--save", "", "--appendonly", "yes" if persist else "no", "--appendfsync", "always",
@@ -157,7 +223,7 @@ class Servers:
         self.environment.update({
             "MECHA_TEST_REDIS": f"127.0.0.1:{port}", "MECHA_TEST_REDIS_TLS": f"127.0.0.1:{tls}",
             "MECHA_TEST_REDIS_USER": REDIS_USER, "MECHA_TEST_REDIS_PASSWORD": REDIS_PASSWORD,
-            "MECHA_TEST_TLS_DIR": str(certificates), "VECTORS_REDIS": f"127.0.0.1:{port}"})
+            "VECTORS_REDIS": f"127.0.0.1:{port}"})
         return f"127.0.0.1:{port}"
 
     def kafka(self, name="kafka"):
@@ -176,6 +242,56 @@ class Servers:
         self.start(name, [*java, "kafka.Kafka", str(properties)], kafka_answers, port, 90)
         self.environment.update({"MECHA_TEST_KAFKA": f"127.0.0.1:{port}", "VECTORS_KAFKA": f"127.0.0.1:{port}"})
         return f"127.0.0.1:{port}"
+
+    def rabbitmq(self, name="rabbitmq", port=None):
+        """One node with a name, data and port mapper of its own; plain and TLS port, user guest. `port` starts it again."""
+        program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        if not program.exists() or not shutil.which("epmd"):
+            raise Unavailable("rabbitmq-server is not installed")
+        data, certificates = self.data_of(name), self.certificates()
+        port, tls, mapper, peers = port or free_port(), free_port(), free_port(), free_port()
+        (data / "rabbitmq.conf").write_text(RABBITMQ_CONF.format(port=port, tls=tls, certificates=certificates))
+        (data / "enabled_plugins").write_text("[].\n")
+        environment = {"HOME": str(data), "ERL_EPMD_PORT": str(mapper), "ERL_EPMD_ADDRESS": "127.0.0.1",
+                       "RABBITMQ_NODENAME": f"mecha-{name}@localhost", "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+                       "RABBITMQ_LOG_BASE": str(data / "log"), "RABBITMQ_CONFIG_FILE": str(data / "rabbitmq.conf"),
+                       "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"), "RABBITMQ_DIST_PORT": str(peers),
+                       "RABBITMQ_CONF_ENV_FILE": str(data / "absent"), "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "absent"),
+                       "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
+                       "NOTIFY_SOCKET": "/dev/null"}  # makes the script give its place to the broker, so that the pid is the broker's
+        if not any(n == f"{name}-mapper" and p.poll() is None for n, p in self.processes):
+            self.start(f"{name}-mapper", ["epmd", "-port", str(mapper), "-address", "127.0.0.1"], accepts, mapper, 10, environment)
+            self.mapper = mapper
+        environment["ERL_EPMD_PORT"] = str(self.mapper)
+        self.start(name, [str(program)], amqp_answers, port, 90, environment)
+        self.environment.update({"MECHA_TEST_RABBITMQ": f"amqp://guest:guest@127.0.0.1:{port}",
+                                 "MECHA_TEST_RABBITMQ_TLS": f"amqps://guest:guest@127.0.0.1:{tls}"})
+        return self.environment["MECHA_TEST_RABBITMQ"]
+
+    def mosquitto(self, name="mosquitto", port=None):
+        """Plain and TLS port, sessions kept on disk. `port` starts it again."""
+        program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not program:
+            raise Unavailable("mosquitto is not installed")
+        data, certificates = self.data_of(name), self.certificates()
+        port, tls = port or free_port(), free_port()
+        data.chmod(0o777)  # started by root, the broker becomes another user
+        for folder in (self.folder, certificates):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        (certificates / "server.key").chmod(0o644)
+        (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, certificates=certificates, data=data))
+        self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port, 20)
+        self.environment.update({"MECHA_TEST_MOSQUITTO": f"tcp://127.0.0.1:{port}", "MECHA_TEST_MOSQUITTO_TLS": f"ssl://127.0.0.1:{tls}"})
+        return self.environment["MECHA_TEST_MOSQUITTO"]
+
+    def nats(self, name="nats", port=None):
+        """One NATS server with JetStream on disk. `port` starts it again."""
+        if not shutil.which("nats-server"):
+            raise Unavailable("nats-server is not installed")
+        port = port or free_port()
+        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self.data_of(name))], nats_answers, port, 20)
+        self.environment["MECHA_TEST_NATS"] = f"nats://127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_NATS"]
 
     def stop(self):
         for name, process in reversed(self.processes):
@@ -217,7 +333,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka")
+    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

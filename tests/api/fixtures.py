@@ -93,5 +93,11 @@ def redis_address():
 
 
 @pytest.fixture(scope="session")
+def server_address():
+    """The address of a server by its name in scripts/servers.py."""
+    return lambda name: _server(f"MECHA_TEST_{name.upper()}")
+
+
+@pytest.fixture(scope="session")
 def kafka_address():
     return _server("MECHA_TEST_KAFKA")

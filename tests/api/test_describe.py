@@ -6,7 +6,7 @@ import pytest
 from sidecar import DAEMON, ROOT, run_daemon
 
 TYPES = {
-    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.redis", "secretstores.local.env", "secretstores.local.file",
+    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.rabbitmq", "pubsub.redis", "secretstores.local.env", "secretstores.local.file",
     "state.in-memory", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}

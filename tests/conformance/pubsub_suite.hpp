@@ -15,6 +15,8 @@ struct PubSubSubject {
   std::function<std::shared_ptr<pubsub::PubSub>(Shards&)> make;
   bool persistent = true;        // keeps what nobody has read, and what was read but not acknowledged
   bool redelivers_failed = false; // a failed message comes again by itself
+  bool metadata = true;           // those of a publish call arrive with the message
+  bool parallel = true;           // several messages are handled at once
   bool wildcards = false;
   std::chrono::seconds patience{20};
 };
