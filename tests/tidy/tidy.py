@@ -22,7 +22,7 @@ LAYERS = {
     "runtime/daemon": 8,
 }
 COMPONENT_TYPES = {"state", "pubsub", "bindings", "secretstores", "secrets", "configuration", "lock", "crypto", "middleware", "nameresolution"}
-SEEN_BY_BACKENDS = ("runtime/base/", "runtime/async/", "runtime/net/", "runtime/resources/fields", "api/errors/")
+SEEN_BY_BACKENDS = ("runtime/base/", "runtime/async/", "runtime/net/", "runtime/resources/fields", "runtime/resources/yaml", "api/errors/")
 
 VENDOR = re.compile(r"^(boost/beast|boost/asio/ssl|nghttp2/|openssl/|google/|hiredis/|librdkafka/|sqlite3\.h|yaml-cpp/|re2/|zlib\.h|CLI/)|\.pb\.h$")
 BANNED = [
