@@ -63,7 +63,8 @@ vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 16MB
 """
 
-MOSQUITTO_CONF = """per_listener_settings true
+MOSQUITTO_CONF = """user root
+per_listener_settings true
 listener {port} 127.0.0.1
 allow_anonymous true
 listener {tls} 127.0.0.1
@@ -275,10 +276,6 @@ class Servers:
             raise Unavailable("mosquitto is not installed")
         data, certificates = self.data_of(name), self.certificates()
         port, tls = port or free_port(), free_port()
-        data.chmod(0o777)  # started by root, the broker becomes another user
-        for folder in (self.folder, certificates):
-            folder.chmod(folder.stat().st_mode | 0o055)
-        (certificates / "server.key").chmod(0o644)
         (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, certificates=certificates, data=data))
         self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port, 20)
         self.environment.update({"MECHA_TEST_MOSQUITTO": f"tcp://127.0.0.1:{port}", "MECHA_TEST_MOSQUITTO_TLS": f"ssl://127.0.0.1:{tls}"})

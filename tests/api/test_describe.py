@@ -6,7 +6,7 @@ import pytest
 from sidecar import DAEMON, ROOT, run_daemon
 
 TYPES = {
-    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.rabbitmq", "pubsub.redis", "secretstores.local.env", "secretstores.local.file",
+    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.local.env", "secretstores.local.file",
     "state.in-memory", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}
@@ -60,7 +60,7 @@ def test_the_pages_are_those_of_this_build():
 def test_the_index_names_what_is_there():
     index = (ROOT / "docs/components/README.md").read_text()
     here = index[: index.index("## What the reference has")]
-    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores)\.[a-z.-]+)`", here)) == TYPES
+    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores)\.[a-z0-9.-]+)`", here)) == TYPES
     for page in ("state", "pubsub", "bindings", "secretstores"):
         assert f"({page}.md)" in index
 
