@@ -92,6 +92,13 @@ Result<const Catalog::Entry*> Catalog::find(const ComponentSpec& spec) {
     if (const auto loaded = load_module(module->second); !loaded) why = ": " + loaded.error().message;
   }
   if (const Entry* entry = look_up(type, spec.version)) return entry;
+  if (category->name == "middleware") {
+    return fail(
+        Code::not_found,
+        "HTTP middleware " + spec.type + "/" + spec.version + " has not been registered" + why + "; there are " +
+            text::join(types("middleware"), ", ")
+    );
+  }
   const std::string what = category->name == "bindings" ? spec.title() : spelled(spec);
   return fail(Code::not_found, "couldn't find " + std::string(category->thing) + " " + what + why);
 }
@@ -124,6 +131,14 @@ Result<void> Catalog::load_module(const std::string& module) {
     return fail(Code::failed_precondition, reason);
   };
   return loaded_.emplace(module, attempt()).first->second;
+}
+
+std::vector<std::string> Catalog::types(std::string_view category) const {
+  std::set<std::string> names;
+  for (const auto& [type, entry] : entries_) {
+    if (entry->info.type.substr(0, entry->info.type.find('.')) == category) names.emplace(entry->info.type);
+  }
+  return {names.begin(), names.end()};
 }
 
 std::vector<const Catalog::Entry*> Catalog::sorted() {

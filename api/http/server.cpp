@@ -2,6 +2,7 @@
 
 #include "api/errors/common.hpp"
 #include "api/http/answer.hpp"
+#include "api/http/piped_exchange.hpp"
 #include "api/http/served.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/base/text.hpp"
@@ -109,29 +110,48 @@ asio::awaitable<void> HttpServer::guarded(Served& served) {
     }
     served.answer.mutable_request().headers.erase("dapr-api-token");
   }
-  co_await route(served);
+  const auto* pipeline = options_.public_port ? nullptr : served.scope.snapshot->http_pipeline.get();
+  bool routed = true;
+  if (pipeline == nullptr) {
+    co_await route(served, served.answer);
+  } else {
+    routed = co_await pass(served, *pipeline);
+  }
   trace::finish(served.span, served.answer.status());
-  if (options_.api_logging && !options_.public_port) log(served);
+  if (routed && options_.api_logging && !options_.public_port) log(served);
 }
 
-asio::awaitable<void> HttpServer::route(Served& served) {
+asio::awaitable<bool> HttpServer::pass(Served& served, const middleware::Pipeline& pipeline) {
+  middleware::Walk walk;
+  PipedExchange exchange(served.answer, walk);
+  auto& request = served.answer.mutable_request();
+  auto reply = co_await walk.enter(pipeline, request, served.answer.peer().address);
+  if (reply) {
+    (void)co_await exchange.respond({.status = reply->status, .headers = std::move(reply->headers)}, std::move(reply->body));
+    co_return false;
+  }
+  co_await route(served, exchange);
+  co_return true;
+}
+
+asio::awaitable<void> HttpServer::route(Served& served, net::Exchange& exchange) {
   const auto path = clean_escaped_path(served.path, served.cleaned);
   const auto match = router_.match(served.answer.request().method, path);
   served.matched = match.route;
   if (match.route == nullptr && !fallback_.handler) {
     if (match.allowed.empty()) {
-      co_await respond_plain(served.answer, 404, "404 page not found\n");
+      co_await respond_plain(exchange, 404, "404 page not found\n");
     } else {
-      (void)co_await served.answer.respond({.status = 405, .headers = {{"Allow", match.allowed}}}, {});
+      (void)co_await exchange.respond({.status = 405, .headers = {{"Allow", match.allowed}}}, {});
     }
     co_return;
   }
-  HttpRequest request{served.scope, served.answer, {}};
+  HttpRequest request{served.scope, exchange, {}};
   for (const auto parameter : match.parameters) {
     auto plain = text::unescape_query(parameter);
     if (!plain) {
       co_await respond_plain(
-          served.answer, 400, "failed to unescape request parameter " + text::quote(parameter) + ".\n"
+          exchange, 400, "failed to unescape request parameter " + text::quote(parameter) + ".\n"
       );
       co_return;
     }

@@ -13,7 +13,10 @@
 
 namespace mecha {
 class Application;
+namespace middleware {
+struct Pipeline;
 }
+}  // namespace mecha
 
 namespace mecha::api {
 
@@ -42,7 +45,10 @@ class HttpServer {
   // What is known of a request while it is served.
   struct Served;
   asio::awaitable<void> guarded(Served& served);
-  asio::awaitable<void> route(Served& served);
+  // `exchange`: the served one, or what the pipeline has put around it.
+  asio::awaitable<void> route(Served& served, net::Exchange& exchange);
+  // Through httpPipeline; false if a middleware answered.
+  asio::awaitable<bool> pass(Served& served, const middleware::Pipeline& pipeline);
   bool begin_trace(Served& served);
   void log(const Served& served) const;
   void measure(const Served& served) const;

@@ -6,6 +6,7 @@
 #include <boost/asio/dispatch.hpp>
 
 #include "runtime/app/application.hpp"
+#include "runtime/app/piped_call.hpp"
 #include "runtime/async/event.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/telemetry/path_labels.hpp"
@@ -102,7 +103,7 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     prepare(scope, head);
-    MECHA_CO_TRY(auto call, co_await client_.open(std::move(head)));
+    MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
     co_return std::make_unique<StreamedCall>(std::move(slot), std::move(call));
   }
 
@@ -148,6 +149,12 @@ class Channel final : public AppChannel {
     }
   }
 
+  Async<std::unique_ptr<net::ClientCall>> dial(RequestScope& scope, net::RequestHead head) {
+    const auto* pipeline = scope.snapshot->app_http_pipeline.get();
+    if (pipeline == nullptr) return client_.open(std::move(head));
+    return open_piped(*pipeline, client_, std::move(head));
+  }
+
   Async<AppAnswer> whole(RequestScope& scope, AppRequest request) {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
@@ -160,7 +167,7 @@ class Channel final : public AppChannel {
     head.content_length = request.body.size();
     head.has_body = !request.body.empty();
     prepare(scope, head);
-    MECHA_CO_TRY(auto call, co_await client_.open(std::move(head)));
+    MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
     if (!request.body.empty()) {
       // An application may answer before it has read all: what it says counts, not that it stopped reading.
       const auto written = co_await call->write(request.body);

@@ -28,6 +28,9 @@ class OutputBinding;
 namespace secrets {
 class SecretStore;
 }
+namespace middleware {
+struct Pipeline;
+}
 namespace resilience {
 class Policies;
 }
@@ -62,6 +65,9 @@ struct Snapshot {
   std::vector<std::string> resiliency_names;
   std::shared_ptr<const security::AccessControl> access;  // null: everyone is admitted
   std::shared_ptr<resilience::Policies> resiliency;  // never null; breakers inside are shared and thread safe
+
+  // What requests to the API, and to the application and endpoints, pass through; null: nothing.
+  std::shared_ptr<const middleware::Pipeline> http_pipeline, app_http_pipeline;
 
   std::vector<ComponentEntry> components;  // those that are ready
   // Components that are not: by name, "pending" or "failed: <why>". The API tells it beside its errors.

@@ -4,6 +4,7 @@
 
 #include "components/bindings/binding.hpp"
 #include "components/loader.hpp"
+#include "components/middleware/pipeline.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/state/state_store.hpp"
 #include "runtime/capabilities/bindings/input.hpp"
@@ -72,6 +73,22 @@ void place_component(Snapshot& snapshot, const LoadedComponent& component) {
   snapshot.components.push_back(std::move(entry));
 }
 
+// `coming`: what is still to be loaded; requests wait for middleware among it rather than slip past.
+void place_pipelines(Snapshot& snapshot, const ComponentLoader& loader, const std::vector<ComponentSpec>& coming) {
+  std::vector<middleware::Candidate> candidates;
+  for (const auto* component : loader.ready()) {
+    if (auto instance = std::dynamic_pointer_cast<middleware::Middleware>(component->instance)) {
+      candidates.push_back({.spec = component->spec, .instance = std::move(instance)});
+    }
+  }
+  for (const auto& spec : coming) {
+    if (spec.category() == "middleware") candidates.push_back({.spec = std::make_shared<const ComponentSpec>(spec)});
+  }
+  const auto& configuration = snapshot.configuration;
+  snapshot.http_pipeline = middleware::make_pipeline(configuration.http_pipeline, candidates);
+  snapshot.app_http_pipeline = middleware::make_pipeline(configuration.app_http_pipeline, candidates);
+}
+
 // Fit for a header.
 std::string one_line(std::string text) {
   for (auto& c : text) {
@@ -109,6 +126,7 @@ void Host::publish_snapshot() {
     }
   }
   for (const auto* component : loader_->ready()) place_component(*next, *component);
+  place_pipelines(*next, *loader_, loading_ ? resources_.components : std::vector<ComponentSpec>{});
   application_->publish(std::move(next));
 }
 

@@ -99,7 +99,7 @@ def component_breach(name, target):
         return None
     if not own or is_test(name) or target.startswith(SEEN_BY_BACKENDS):
         return None
-    return f"a backend sees base, async, net, resources/fields and its contract, not {target}"
+    return f"a backend sees base, async, net, resources/fields, resources/yaml and its contract, not {target}"
 
 
 def check_layers(tree):

@@ -1,6 +1,7 @@
 #include "runtime/capabilities/invocation/external.hpp"
 
 #include "runtime/app/application.hpp"
+#include "runtime/app/piped_call.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha {
@@ -22,6 +23,12 @@ std::string follow(std::string_view url, std::string_view location) {
   if (location.starts_with('/')) return std::string(origin_of(url)).append(location);
   const auto path = url.substr(0, url.find('?'));
   return std::string(path.substr(0, path.rfind('/') + 1)).append(location);
+}
+
+// appHttpPipeline, which stands only before applications that speak HTTP.
+const middleware::Pipeline* app_pipeline(const RequestScope& scope) {
+  const auto* channel = scope.app.channel.get();
+  return channel != nullptr && channel->is_grpc() ? nullptr : scope.snapshot->app_http_pipeline.get();
 }
 
 class Body final : public net::BodyReader {
@@ -110,11 +117,22 @@ Async<InvokeAnswer> External::send(
 ) {
   MECHA_CO_TRY(auto head, http_request_head(scope, request, target.url, extra));
   if (scope.span.valid()) head.headers.set("traceparent", scope.span.traceparent());
+  // One walk for all hops: redirects are followed behind the middleware.
+  std::shared_ptr<middleware::Walk> walk;
+  if (const auto* pipeline = app_pipeline(scope)) {
+    walk = std::make_shared<middleware::Walk>();
+    if (auto reply = co_await walk->enter(*pipeline, head, {})) {
+      auto body = std::make_unique<Body>(scope, nullptr, replied_call(*walk, *std::move(reply)));
+      MECHA_CO_TRY(auto* response, co_await body->call().head());
+      co_return http_answer(*response, std::move(body));
+    }
+  }
   auto url = std::string(origin_of(target.url)) + head.target;
   for (int redirects = 0;; ++redirects) {
     MECHA_CO_TRY(const auto pool, client(target));
     const MarkTimer timer(scope, Mark::app);
     MECHA_CO_TRY(auto opened, co_await pool->open(net::RequestHead(head)));
+    if (walk) opened = piped_call(walk, std::move(opened), head.content_length);
     auto body = std::make_unique<Body>(scope, pool, std::move(opened));
     if (redirects == 0) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
     MECHA_CO_TRY(auto* response, co_await body->call().head());
