@@ -8,7 +8,7 @@ from sidecar import DAEMON, ROOT, run_daemon
 MIDDLEWARE = "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
-    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.local.env", "secretstores.local.file",
+    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
     "state.in-memory", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}
