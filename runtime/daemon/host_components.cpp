@@ -9,6 +9,7 @@
 #include "components/state/state_store.hpp"
 #include "runtime/capabilities/bindings/input.hpp"
 #include "runtime/capabilities/pubsub/rules.hpp"
+#include "runtime/capabilities/state/encryption.hpp"
 #include "runtime/capabilities/state/key.hpp"
 #include "runtime/daemon/host.hpp"
 #include "runtime/resilience/policies.hpp"
@@ -28,6 +29,16 @@ Result<void> check_actor_store(const ComponentSpec& spec, bool actors, std::stri
     );
   }
   actor_store = spec.name;
+  return {};
+}
+
+// A store that was meant to encrypt and does not is told of.
+Result<void> check_encryption(const ComponentSpec& spec, const Log& log) {
+  if (spec.category() != "state") return {};
+  MECHA_TRY(const auto encryption, state::Encryption::of(spec));
+  if (!encryption && spec.value("primaryEncryptionKey").value_or("").size() > 0) {
+    log.warn("Component " + spec.name + " has an encryption key but no secret store: it stores without encryption");
+  }
   return {};
 }
 
@@ -173,6 +184,7 @@ void Host::make_loader() {
   settings.hooks.check_init = [this, actors = !options_.placement_host_address.empty()](const ComponentSpec& spec) {
     return check_actor_store(spec, actors, actor_store_);
   };
+  settings.hooks.check_creation = [this](const ComponentSpec& spec) { return check_encryption(spec, log_); };
   settings.hooks.check_spec = [](const ComponentSpec& spec) -> Result<void> {
     return spec.category() == "state" ? state::check_store_spec(spec) : Result<void>{};
   };

@@ -41,16 +41,6 @@ Result<void> check_store_spec(const ComponentSpec& store) {
     message.append("input key/keyPrefix '").append(text::lower(*prefix)).append("' can't contain '||'");
     return fail(Code::invalid_argument, std::move(message));
   }
-  for (const auto& item : store.metadata) {
-    // Exact case, as the contract has it.
-    if (item.name == "primaryEncryptionKey" && !item.value.empty()) {
-      return fail(
-          Code::unimplemented,
-          "primaryEncryptionKey is set, but encryption at rest is not built yet: the store is refused "
-          "so that nothing is stored in the clear; remove the key to store without encryption"
-      );
-    }
-  }
   return {};
 }
 

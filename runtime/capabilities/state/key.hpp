@@ -21,7 +21,7 @@ inline bool legal_key(std::string_view key) { return key.find(kSeparator) == std
 std::string_view original_key(std::string_view full_key);
 
 // What the runtime itself asks of a store's metadata; to be called when a store is initialised. Fails with the cause that
-// the contract gives, or because the store wants encryption, which this version would silently not do.
+// the contract gives.
 Result<void> check_store_spec(const ComponentSpec& store);
 
 // Whether transactions on the store are to go through the outbox.

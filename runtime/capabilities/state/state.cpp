@@ -4,6 +4,7 @@
 
 #include "api/errors/state.hpp"
 #include "runtime/app/snapshot.hpp"
+#include "runtime/capabilities/state/encryption.hpp"
 #include "runtime/capabilities/state/key.hpp"
 #include "runtime/capabilities/state/outbound.hpp"
 #include "runtime/capabilities/state/query.hpp"
@@ -31,6 +32,40 @@ Result<void> prefix_all(const RequestScope& scope, Target target, std::vector<R>
     if (!legal_key(request.key)) return fail(illegal_key(scope, target, request.key));
     request.key.insert(0, prefix);
   }
+  return {};
+}
+
+// What is sealed of a value: bytes and texts as they are, other documents as JSON (contract 02, 1.14).
+std::string plain_of(Value value) {
+  auto* document = std::get_if<json::Value>(&value);
+  if (document != nullptr && document->is_string()) return std::move(document->as_string());
+  return to_bytes(std::move(value));
+}
+
+Result<void> seal(const Encryption& encryption, SetRequest& request) {
+  MECHA_TRY(request.value, encryption.seal(plain_of(std::move(request.value))));
+  return {};
+}
+
+// Replaces the values of writes by sealed ones where the store encrypts.
+Result<void> seal_all(Target target, std::vector<SetRequest>& requests) {
+  MECHA_TRY(const auto encryption, Encryption::of(*target.spec));
+  if (!encryption) return {};
+  for (auto& request : requests) MECHA_TRY_VOID(seal(*encryption, request));
+  return {};
+}
+
+Result<void> seal_all(Target target, std::vector<Operation>& operations) {
+  MECHA_TRY(const auto encryption, Encryption::of(*target.spec));
+  if (!encryption) return {};
+  for (auto& operation : operations) {
+    if (auto* set = std::get_if<SetRequest>(&operation)) MECHA_TRY_VOID(seal(*encryption, *set));
+  }
+  return {};
+}
+
+Result<void> open_item(const Encryption& encryption, Item& item) {
+  MECHA_TRY(item.data, encryption.open(item.data));
   return {};
 }
 
@@ -74,6 +109,11 @@ Async<std::optional<Item>> StateCapability::get(RequestScope& scope, Target targ
   Count count(scope, target, "get");
   auto item = count.done(co_await outbound(scope, target, &StateStore::get, std::move(request)));
   if (!item) co_return fail(errors::state_get(original_key(key), target.spec->name, item.error()));
+  MECHA_CO_TRY(const auto encryption, Encryption::of(*target.spec));
+  if (encryption && *item) {
+    const auto opened = open_item(*encryption, **item);
+    if (!opened) co_return fail(errors::state_get(original_key(key), target.spec->name, opened.error()));
+  }
   co_return item;
 }
 
@@ -95,6 +135,9 @@ Async<void> StateCapability::save(RequestScope& scope, Target target, std::vecto
   }
   MECHA_CO_TRY_VOID(prefix_all(scope, target, items));
   if (items.empty()) co_return Result<void>{};
+  if (auto sealed = seal_all(target, items); !sealed) {
+    co_return fail(errors::state_save(target.spec->name, sealed.error()));
+  }
   Count count(scope, target, "set");
   auto done = count.done(
       items.size() == 1
@@ -130,7 +173,15 @@ Async<std::vector<BulkItem>> StateCapability::bulk_get(
       co_await outbound(scope, target, &StateStore::bulk_get, std::move(requests), parallelism)
   );
   if (!items) co_return fail(errors::state_bulk_get(items.error()));
-  for (auto& item : *items) item.key = std::string(original_key(item.key));
+  MECHA_CO_TRY(const auto encryption, Encryption::of(*target.spec));
+  for (auto& item : *items) {
+    item.key = std::string(original_key(item.key));
+    if (!encryption || !item.item) continue;
+    if (auto opened = open_item(*encryption, *item.item); !opened) {
+      item.item->data.clear();
+      item.error = std::move(opened).error();
+    }
+  }
   co_return items;
 }
 
@@ -154,6 +205,7 @@ Async<void> StateCapability::transact(RequestScope& scope, Target target, Transa
   if (const auto most = target.store->operations_max(); most > 0 && size > most) {
     co_return fail(errors::state_too_many_operations(target.spec->name, size, most));
   }
+  if (auto sealed = seal_all(target, request.operations); !sealed) co_return fail(errors::state_transaction(sealed.error()));
   MECHA_CO_TRY_VOID(outbox(scope, target, request));
   Count count(scope, target, "transaction");
   auto done = count.done(co_await outbound(scope, target, &StateStore::transact, std::move(request)));
@@ -177,6 +229,8 @@ Async<QueryResult> StateCapability::query(
 ) {
   const auto& name = target.spec->name;
   if (!target.store->queries()) co_return fail(errors::state_not_queryable(name));
+  MECHA_CO_TRY(const auto encryption, Encryption::of(*target.spec));
+  if (encryption) co_return fail(errors::state_query(name, "cannot query encrypted store"));
   auto checked = parse_query(query);
   if (!checked) co_return fail(errors::state_query(name, checked.error().message));
   Count count(scope, target, "query");

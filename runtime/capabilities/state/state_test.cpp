@@ -54,8 +54,6 @@ TEST_CASE("a store whose metadata the runtime cannot honour is refused", "[state
       check_store_spec(store("keyPrefix", "A||b")).error().message ==
       "failed to save lock keyprefix: api error: code = InvalidArgument desc = input key/keyPrefix 'a||b' can't contain '||'"
   );
-  CHECK_FALSE(check_store_spec(store("primaryEncryptionKey", "00")).has_value());
-  CHECK(check_store_spec(store("primaryEncryptionKey", "")).has_value());
 }
 
 TEST_CASE("the form of a query is checked in the contract's words", "[state][query]") {

@@ -1,0 +1,44 @@
+// OutboxRelay: the side of the outbox that comes after the commit (contract 03, section 6.4). Hears the internal topics of
+// the application's stores, waits for the marker of each event, publishes the event and deletes the marker.
+//
+// Methods on shard 0, one at a time; subscriptions are spread over the shards. Needs no application to be there. An event is
+// published at least once if its transaction was committed: it stays with the broker until it is out.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "components/pubsub/pubsub.hpp"
+#include "runtime/app/application.hpp"
+#include "runtime/async/gate.hpp"
+
+namespace mecha::state {
+
+class OutboxRelay {
+ public:
+  explicit OutboxRelay(Application& app);
+  ~OutboxRelay();  // stop() comes first
+  OutboxRelay(const OutboxRelay&) = delete;
+  OutboxRelay& operator=(const OutboxRelay&) = delete;
+
+  // Subscribes to what the current snapshot asks for and ends what it does not; again after each new snapshot. A
+  // subscription that fails is tried again in the background.
+  asio::awaitable<void> apply();
+  // Events under way go back to their broker.
+  asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);
+
+ private:
+  struct Live;
+  asio::awaitable<void> open(std::shared_ptr<Live> live);
+  asio::awaitable<void> end(std::shared_ptr<Live> live, std::chrono::steady_clock::duration grace);
+
+  Application& app_;
+  Gate gate_;
+  std::vector<std::shared_ptr<Live>> live_;
+  std::size_t next_shard_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace mecha::state
