@@ -62,8 +62,8 @@ def test_the_pages_are_those_of_this_build():
 def test_the_index_names_what_is_there():
     index = (ROOT / "docs/components/README.md").read_text()
     here = index[: index.index("## What the reference has")]
-    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores)\.[a-z0-9.-]+)`", here)) == TYPES
-    for page in ("state", "pubsub", "bindings", "secretstores"):
+    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores|middleware)\.[a-z0-9.-]+)`", here)) == TYPES
+    for page in ("state", "pubsub", "bindings", "secretstores", "middleware"):
         assert f"({page}.md)" in index
 
 
