@@ -9,6 +9,7 @@
 //   };
 //   void register_redis(Catalog& catalog) { catalog.add<RedisStore>(); }
 //
+// Settings may name the words before their problems: `static constexpr std::string_view failure_context = "...";`.
 // A vendor whose library is costly is a module beside the daemon, loaded when its type is first asked for.
 // Threads: filled at start, then asked from one thread at a time.
 
@@ -73,8 +74,12 @@ class Catalog {
     add_entry(Entry{
         .info = C::info,
         .create = [](const ComponentSpec& spec, const ComponentContext& context) -> Result<std::shared_ptr<Component>> {
-          MECHA_TRY(auto settings, bind<S>(spec));
-          return std::make_shared<C>(std::move(settings), context);
+          auto settings = bind<S>(spec);
+          if constexpr (requires { S::failure_context; }) {
+            if (!settings) return fail(std::move(settings).error().context(S::failure_context));
+          }
+          if (!settings) return fail(std::move(settings).error());
+          return std::make_shared<C>(*std::move(settings), context);
         },
         .fields = [] { return describe_fields<S>(); },
         .check = [](const ComponentSpec& spec) { return check_settings<S>(spec); },

@@ -12,10 +12,6 @@ Error lock_not_configured() {
   return plain("ERR_LOCK_STORE_NOT_CONFIGURED", 500, Code::failed_precondition, "lock store is not configured");
 }
 
-Error crypto_not_configured() {
-  return plain("ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", 500, Code::internal, "crypto providers not configured");
-}
-
 Error conversation_not_found(std::string_view name) {
   return plain(
       "ERR_CONVERSATION_NOT_FOUND",

@@ -48,7 +48,6 @@ void add(std::vector<HttpRoute>& routes, Entry entry) {
 
 Error configuration(const HttpRequest&) { return errors::configuration_not_configured(); }
 Error lock(const HttpRequest&) { return errors::lock_not_configured(); }
-Error crypto(const HttpRequest&) { return errors::crypto_not_configured(); }
 Error conversation(const HttpRequest& request) { return errors::conversation_not_found(request.parameter(0)); }
 Error actors(const HttpRequest& request) {
   const auto& type = request.parameter(0);
@@ -60,14 +59,6 @@ void add_configuration(std::vector<HttpRoute>& routes, const std::string& versio
   add(routes, {{"GET"}, base, "GetConfiguration", group, Body::unread, configuration});
   add(routes, {{"GET"}, base + "/subscribe", "SubscribeConfiguration", group, Body::unread, configuration});
   add(routes, {{"GET"}, base + "/{configurationSubscribeID}/unsubscribe", "UnsubscribeConfiguration", group, Body::unread, configuration});
-}
-
-void add_crypto(std::vector<HttpRoute>& routes) {
-  const std::string base = "/v1.0-alpha1/";
-  for (const auto name : {"encrypt", "decrypt"}) {
-    const std::string route = name == std::string("encrypt") ? "Encrypt" : "Decrypt";
-    add(routes, {{"PUT"}, base + "crypto/{name}/" + name, route, "v1alpha1/crypto", Body::unread, crypto});
-  }
 }
 
 void add_actors(std::vector<HttpRoute>& routes) {
@@ -91,7 +82,6 @@ std::vector<HttpRoute> unconfigured_routes() {
   add_configuration(routes, "v1.0-alpha1", "v1alpha1/configuration");
   add(routes, {{"POST"}, "/v1.0-alpha1/lock/{storeName}", "TryLock", "v1alpha1/lock", Body::message, lock});
   add(routes, {{"POST"}, "/v1.0-alpha1/unlock/{storeName}", "Unlock", "v1alpha1/unlock", Body::message, lock});
-  add_crypto(routes);
   for (const std::string version : {"1", "2"}) {
     add(routes, {{"POST"}, "/v1.0-alpha" + version + "/conversation/{name}/converse", "Converse", "v1alpha" + version + "/conversation", Body::message, conversation});
   }

@@ -31,6 +31,9 @@ class SecretStore;
 namespace middleware {
 struct Pipeline;
 }
+namespace crypto {
+class CryptoProvider;
+}
 namespace resilience {
 class Policies;
 }
@@ -77,6 +80,7 @@ struct Snapshot {
   Named<bindings::InputBinding> input_bindings;
   Named<bindings::OutputBinding> output_bindings;
   Named<secrets::SecretStore> secret_stores;
+  Named<crypto::CryptoProvider> cryptos;
 };
 
 template <class C>

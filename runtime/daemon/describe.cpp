@@ -16,7 +16,7 @@ int describe(const std::string& form) {
     return 0;
   }
   if (form == "markdown") {
-    for (const auto category : {"state", "pubsub", "bindings", "secretstores"}) {
+    for (const auto category : {"state", "pubsub", "bindings", "secretstores", "crypto"}) {
       std::printf("%s\n", catalog.describe_markdown(category).c_str());
     }
     return 0;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "components/bindings/binding.hpp"
+#include "components/crypto/crypto_provider.hpp"
 #include "components/loader.hpp"
 #include "components/middleware/pipeline.hpp"
 #include "components/pubsub/pubsub.hpp"
@@ -78,6 +79,8 @@ void place_component(Snapshot& snapshot, const LoadedComponent& component) {
     place(snapshot.pubsubs, component, std::move(broker));
   } else if (auto secrets = std::dynamic_pointer_cast<secrets::SecretStore>(component.instance)) {
     place(snapshot.secret_stores, component, std::move(secrets));
+  } else if (auto provider = std::dynamic_pointer_cast<crypto::CryptoProvider>(component.instance)) {
+    place(snapshot.cryptos, component, std::move(provider));
   } else {
     place_binding(snapshot, component, entry.capabilities);
   }
@@ -125,6 +128,7 @@ void Host::publish_snapshot() {
   next->input_bindings.clear();
   next->output_bindings.clear();
   next->secret_stores.clear();
+  next->cryptos.clear();
   next->waiting.clear();
   if (loading_) {
     for (const auto& spec : resources_.components) next->waiting[spec.name] = "pending";

@@ -5,6 +5,7 @@
 #include "api/http/server.hpp"
 #include "runtime/capabilities/bindings/input.hpp"
 #include "runtime/capabilities/bindings/output.hpp"
+#include "runtime/capabilities/crypto/crypto.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
 #include "runtime/capabilities/pubsub/publisher.hpp"
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
@@ -32,6 +33,7 @@ struct Host::Parts {
   mesh::PeerServer peer_server;
   state::StateCapability state;
   secrets::SecretsCapability secrets;
+  crypto::CryptoCapability crypto;
   pubsub::Publisher publisher;
   bindings::OutputBindings outputs;
   bindings::InputBindings inputs;

@@ -1,6 +1,7 @@
 // Host: the ports. gRPC API first, then HTTP, public and internal, as contract 06, 2.1 orders them.
 
 #include "api/http/bindings.hpp"
+#include "api/http/crypto.hpp"
 #include "api/http/health.hpp"
 #include "api/http/invoke.hpp"
 #include "api/http/publish.hpp"
@@ -64,6 +65,7 @@ Async<void> Host::start_servers() {
   append(offered, api::shutdown_routes([this](bool force) { ended_.asked(force); }));
   append(offered, api::state_routes(parts.state));
   append(offered, api::secrets_routes(parts.secrets));
+  append(offered, api::crypto_routes(parts.crypto));
   append(offered, api::publish_routes(parts.publisher));
   append(offered, api::bindings_routes(parts.outputs));
   append(offered, api::unconfigured_routes());

@@ -5,10 +5,10 @@ import pytest
 
 from sidecar import DAEMON, ROOT, run_daemon
 
-MIDDLEWARE = "bearer", "oauth2", "oauth2clientcredentials", "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
+MIDDLEWARE = "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
-    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
+    "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "crypto.dapr.jwks", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
     "state.in-memory", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}
@@ -62,8 +62,8 @@ def test_the_pages_are_those_of_this_build():
 def test_the_index_names_what_is_there():
     index = (ROOT / "docs/components/README.md").read_text()
     here = index[: index.index("## What the reference has")]
-    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores|middleware)\.[a-z0-9.-]+)`", here)) == TYPES
-    for page in ("state", "pubsub", "bindings", "secretstores", "middleware"):
+    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores|crypto|middleware)\.[a-z0-9.-]+)`", here)) == TYPES
+    for page in ("state", "pubsub", "bindings", "secretstores", "crypto", "middleware"):
         assert f"({page}.md)" in index
 
 

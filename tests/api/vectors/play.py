@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).resolve().parent
-FILES = "http invocation state secrets loading pubsub delivery bindings operations resiliency telemetry reload".split()
+FILES = "http invocation state secrets loading pubsub delivery bindings operations resiliency telemetry reload crypto".split()
 NO_GRPC = "the gRPC face is not built: every step of the scenario is a gRPC call"
 
 

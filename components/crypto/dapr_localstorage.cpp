@@ -1,0 +1,109 @@
+// Keys of files below a folder, each read at every use, so that a changed key counts at once.
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include <sys/stat.h>
+
+#include "components/catalog.hpp"
+#include "components/crypto/local_provider.hpp"
+#include "runtime/async/bridge.hpp"
+#include "runtime/base/text.hpp"
+
+namespace mecha::crypto {
+namespace {
+
+struct LocalStorageSettings {
+  std::string path;
+
+  static constexpr std::string_view failure_context = "failed to load metadata";
+  static constexpr auto fields() {
+    using S = LocalStorageSettings;
+    return std::tuple{
+        field("path", &S::path, "Folder of the key files; relative to the working directory.")
+            .required("metadata property 'path' is required"),
+    };
+  }
+};
+
+// In the words of the system, lower case at the start.
+std::string why(int number) {
+  auto text = std::generic_category().message(number);
+  if (!text.empty()) text[0] = text::lower(text.substr(0, 1))[0];
+  return text;
+}
+
+// More is no key.
+constexpr std::size_t kKeyFileBytesMax = 1 << 20;
+
+Result<std::string> read_key_file(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Code::not_found, "open " + path + ": " + why(errno));
+  std::string bytes;
+  char piece[4096];
+  while (in.read(piece, sizeof piece), in.gcount() > 0) {
+    bytes.append(piece, static_cast<std::size_t>(in.gcount()));
+    if (bytes.size() > kKeyFileBytesMax) return fail(Code::invalid_argument, "read " + path + ": file is too large");
+  }
+  return bytes;
+}
+
+KeyForm form_of(const std::string& path) {
+  const auto extension = text::lower(std::filesystem::path(path).extension().string());
+  if (extension == ".json") return KeyForm::jwk;
+  return extension == ".pem" ? KeyForm::pem : KeyForm::guess;
+}
+
+Result<bool> check_folder(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return fail(Code::not_found, "could not stat path '" + path + "': stat " + path + ": " + why(errno));
+  }
+  if (!S_ISDIR(status.st_mode)) return fail(Code::invalid_argument, "path '" + path + "' is not a directory");
+  return true;
+}
+
+class LocalStorage final : public LocalProvider {
+ public:
+  using Settings = LocalStorageSettings;
+  static constexpr ComponentInfo info{"crypto.dapr.localstorage", "v1", "Keys of files below a folder, read at every use."};
+
+  LocalStorage(Settings settings, const ComponentContext&) : settings_(std::move(settings)), bridge_("crypto-keys") {}
+
+  Async<void> start() override {
+    std::function<Result<bool>()> check = [path = settings_.path] { return check_folder(path); };
+    const auto checked = co_await bridge_.call<bool>(std::move(check));
+    if (!checked) co_return fail(Error(checked.error()).context("failed to load metadata"));
+    co_return Result<void>{};
+  }
+
+ private:
+  Async<Key> load(std::string name) override {
+    if (name.find("..") != std::string::npos) co_return fail(Code::invalid_argument, "invalid key path: cannot contain '..'");
+    auto path = text::clean_path(settings_.path + "/" + name);
+    std::function<Result<std::string>()> read = [path] { return read_key_file(path); };
+    const auto bytes = co_await bridge_.call<std::string>(std::move(read));
+    if (!bytes) co_return fail(Error(bytes.error()).context("failed to load key '" + name + "'"));
+    auto key = parse_key(*bytes, form_of(path));
+    if (!key) co_return fail(std::move(key).error().context("failed to parse key from secret"));
+    if (key->id.empty()) key->id = name;
+    co_return std::move(key);
+  }
+
+  Settings settings_;
+  Bridge bridge_;
+};
+
+}  // namespace
+
+void register_dapr_localstorage(Catalog& catalog) { catalog.add<LocalStorage>(); }
+
+}  // namespace mecha::crypto
