@@ -18,6 +18,7 @@ struct Self {
   std::string host;              // address that others dial; IPv6 without brackets
   std::uint16_t internal_port = 0;
   std::uint16_t http_port = 0;
+  std::uint16_t app_port = 0;    // of the application; 0: none
 };
 
 struct ResolveRequest {
@@ -40,7 +41,8 @@ using Factory = Result<std::unique_ptr<Resolver>> (*)(
     const json::Value& configuration, const Self& self, const ComponentContext& context
 );
 
-// Makes the resolver of that type ("sqlite", "nameformat", "registry"); empty type: "registry".
+// Makes the resolver of that type. An empty type is what serves without configuration: the registry of this host, and mDNS
+// beside it, unless the environment's MECHA_REGISTRY_DIR keeps the sidecars of one registry to themselves.
 Result<std::unique_ptr<Resolver>> make_resolver(
     std::string_view type,
     std::string_view version,
@@ -51,6 +53,10 @@ Result<std::unique_ptr<Resolver>> make_resolver(
 
 Result<std::unique_ptr<Resolver>> make_registry(const json::Value&, const Self&, const ComponentContext&);
 Result<std::unique_ptr<Resolver>> make_name_format(const json::Value&, const Self&, const ComponentContext&);
+Result<std::unique_ptr<Resolver>> make_consul(const json::Value&, const Self&, const ComponentContext&);
+Result<std::unique_ptr<Resolver>> make_kubernetes(const json::Value&, const Self&, const ComponentContext&);
+Result<std::unique_ptr<Resolver>> make_mdns(const json::Value&, const Self&, const ComponentContext&);
+Result<std::unique_ptr<Resolver>> make_unconfigured(const json::Value&, const Self&, const ComponentContext&);
 Result<std::unique_ptr<Resolver>> make_sqlite(const json::Value&, const Self&, const ComponentContext&);
 
 }  // namespace mecha::nameresolution

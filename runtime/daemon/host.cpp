@@ -164,10 +164,11 @@ Async<void> Host::start_name_resolution() {
       .host = application_->info.host_address,
       .internal_port = application_->info.internal_port,
       .http_port = settings_.http_port,
+      .app_port = settings_.app_port,
   };
-  const auto type = chosen.component.empty() ? std::string("registry") : chosen.component;
+  const auto type = chosen.component.empty() ? std::string("mdns") : chosen.component;
   auto made = nameresolution::make_resolver(
-      type, chosen.version, chosen.configuration, self, context(type, "nameresolution." + type)
+      chosen.component, chosen.version, chosen.configuration, self, context(type, "nameresolution." + type)
   );
   if (made) {
     if (auto started = co_await (*made)->start(); !started) {
