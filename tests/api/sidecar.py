@@ -254,6 +254,6 @@ class Sidecar:
 
 def run_daemon(*flags, env=None, folder="/", timeout=30):
     """Runs the daemon to its end: (exit code, stdout, stderr)."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAPR_", "APP_API", "NAMESPACE"))} | {"MECHA_REGISTRY_DIR": "/nonexistent"} | (env or {})
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAPR_", "APP_API", "NAMESPACE"))} | {"MECHA_REGISTRY_DIR": "/dev/null/registry"} | (env or {})
     done = subprocess.run([str(DAEMON), *map(str, flags)], capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout, preexec_fn=_dies_with_parent)
     return done.returncode, done.stdout, done.stderr
