@@ -169,7 +169,7 @@ void note_unknown(const Findings& findings, const std::string& file, std::string
 
 Result<std::string> read_text(const std::string& path) {
   std::error_code unknown;
-  if (fs::is_directory(path, unknown)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
+  if (std::filesystem::is_directory(path, unknown)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(Code::not_found, "open " + path + ": no such file or directory");
   return std::string(std::istreambuf_iterator<char>(in), {});
