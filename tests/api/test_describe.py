@@ -5,7 +5,7 @@ import pytest
 
 from sidecar import DAEMON, ROOT, run_daemon
 
-MIDDLEWARE = "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
+MIDDLEWARE = "bearer", "oauth2", "oauth2clientcredentials", "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
     "bindings.cron", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.redis", "crypto.dapr.jwks", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",

@@ -141,3 +141,23 @@ def test_a_type_that_is_not_here_is_refused_with_the_list_of_what_is(kind, tmp_p
     text = f"HTTP middleware middleware.http.{kind}/v1 has not been registered; there are middleware.http."
     assert text in out + err
     assert "middleware.http.uppercase" in (out + err).split(text, 1)[1]
+
+
+def test_a_login_ends_in_requests_with_a_token(launch):
+    server = launch.app()
+    server.on("/token", reply(200, json_body={"access_token": "tok", "token_type": "bearer"}))
+    app = launch.app()
+    app.on("/x", reply(200, b"ok"))
+    login = middleware("o", "oauth2", clientID="id", clientSecret="s", scopes="a", authURL="http://login/auth", tokenURL=f"http://127.0.0.1:{server.port}/token",
+                       redirectURL="http://here/back", authHeaderName="x-auth", pathFilter="/x")
+    one = launch.sidecar(app=app, resources=[login], config=pipeline([("o", "oauth2")]))
+    path = "/v1.0/invoke/app/method/x"
+    sent = one.get(path + "?a=b")
+    state, cookie = sent.header("location").split("state=")[1], sent.header("set-cookie").split(";")[0]
+    assert (sent.status, sent.header("location").split("?")[0]) == (302, "http://login/auth")
+    back = one.get(f"{path}?state={state}&code=c", [("Cookie", cookie)])
+    assert (back.status, back.header("location"), back.body) == (302, path + "?a=b", b"")
+    assert app.calls("/x") == []
+    assert one.get(path, [("Cookie", cookie)]).body == b"ok"
+    assert app.calls("/x")[0].header("x-auth") == "Bearer tok"
+    assert server.calls("/token")[0].header("authorization") == "Basic aWQ6cw=="
