@@ -205,8 +205,10 @@ class Servers:
         self.environment["MECHA_TEST_TLS_DIR"] = str(folder)
         return folder
 
-    def data_of(self, name):
+    def data_of(self, name, fresh=False):
         folder = self.folder / f"{name}-data"
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
         return folder
 
@@ -249,7 +251,7 @@ class Servers:
         program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
         if not program.exists() or not shutil.which("epmd"):
             raise Unavailable("rabbitmq-server is not installed")
-        data, certificates = self.data_of(name), self.certificates()
+        data, certificates = self.data_of(name, fresh=not port), self.certificates()
         port, tls, mapper, peers = port or free_port(), free_port(), free_port(), free_port()
         (data / "rabbitmq.conf").write_text(RABBITMQ_CONF.format(port=port, tls=tls, certificates=certificates))
         (data / "enabled_plugins").write_text("[].\n")
@@ -274,7 +276,7 @@ class Servers:
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
         if not program:
             raise Unavailable("mosquitto is not installed")
-        data, certificates = self.data_of(name), self.certificates()
+        data, certificates = self.data_of(name, fresh=not port), self.certificates()
         port, tls = port or free_port(), free_port()
         (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, certificates=certificates, data=data))
         self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port, 20)
@@ -285,8 +287,8 @@ class Servers:
         """One NATS server with JetStream on disk. `port` starts it again."""
         if not shutil.which("nats-server"):
             raise Unavailable("nats-server is not installed")
-        port = port or free_port()
-        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(self.data_of(name))], nats_answers, port, 20)
+        data, port = self.data_of(name, fresh=not port), port or free_port()
+        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(data)], nats_answers, port, 20)
         self.environment["MECHA_TEST_NATS"] = f"nats://127.0.0.1:{port}"
         return self.environment["MECHA_TEST_NATS"]
 

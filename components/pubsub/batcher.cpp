@@ -26,7 +26,7 @@ asio::awaitable<void> Batcher::wait_and_flush(std::shared_ptr<Batch> batch) {
   if (open_ == batch) send(batch);
 }
 
-void Batcher::send(const std::shared_ptr<Batch>& batch) {
+void Batcher::send(std::shared_ptr<Batch> batch) {
   open_ = nullptr;
   if (!spawn(gate_, executor_, handle(batch))) batch->done.set();
 }

@@ -33,7 +33,7 @@ class Batcher {
 
   asio::awaitable<void> wait_and_flush(std::shared_ptr<Batch> batch);
   asio::awaitable<void> handle(std::shared_ptr<Batch> batch);
-  void send(const std::shared_ptr<Batch>& batch);
+  void send(std::shared_ptr<Batch> batch);
 
   Executor executor_;
   Gate gate_;

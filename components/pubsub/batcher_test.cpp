@@ -57,3 +57,25 @@ TEST_CASE("a batch that is not full goes out after the wait", "[pubsub]") {
   CHECK(seen.batches == std::vector<std::size_t>{3, 1});
   CHECK(seen.verdicts.size() == 4);
 }
+
+namespace {
+
+asio::awaitable<void> send_and_flush(Batcher& batcher, Seen& seen) {
+  Gate gate(co_await asio::this_coro::executor);
+  spawn(gate, co_await asio::this_coro::executor, send(batcher, seen, "a"));
+  co_await sleep_for(1ms);
+  batcher.flush();
+  co_await gate.close(5s);
+  co_await batcher.close();
+}
+
+}  // namespace
+
+TEST_CASE("a batch that is open goes out when the subscription stops", "[pubsub]") {
+  asio::io_context context;
+  Seen seen;
+  Batcher batcher(context.get_executor(), {3, 10s}, [&seen](auto batch) { return judge(seen, std::move(batch)); });
+  testing::run(context, send_and_flush(batcher, seen));
+  CHECK(seen.batches == std::vector<std::size_t>{1});
+  CHECK(seen.verdicts == std::map<std::string, Verdict>{{"a", Verdict::done}});
+}

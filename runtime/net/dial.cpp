@@ -137,6 +137,11 @@ Async<Stream> secure(
 
 }  // namespace
 
+Async<Stream> start_tls(Stream::Socket socket, std::string host, std::shared_ptr<TlsContext> tls, std::chrono::milliseconds limit) {
+  const ClientOptions options{.tls = std::move(tls)};
+  co_return co_await secure(std::move(socket), host, options, limit);
+}
+
 Async<Stream> dial(const Origin& origin, const ClientOptions& options) {
   const auto end = std::chrono::steady_clock::now() + options.connect_timeout;
   MECHA_CO_TRY(const auto endpoints, co_await resolve(origin, end));

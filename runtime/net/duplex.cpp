@@ -4,7 +4,7 @@
 
 namespace mecha::net {
 
-Duplex::Duplex(std::unique_ptr<Wire> wire, Executor executor)
+Duplex::Duplex(std::shared_ptr<Wire> wire, Executor executor)
     : wire_(std::move(wire)), gate_(executor), changed_(executor) {
   spawn(gate_, executor, write_loop());
 }

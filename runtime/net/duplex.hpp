@@ -18,7 +18,7 @@ namespace mecha::net {
 // Lives on one shard. close() comes before its end.
 class Duplex {
  public:
-  Duplex(std::unique_ptr<Wire> wire, Executor executor);
+  Duplex(std::shared_ptr<Wire> wire, Executor executor);
 
   // Queues bytes; nothing happens once it is broken or closed.
   void send(std::string_view bytes);
@@ -36,7 +36,7 @@ class Duplex {
  private:
   asio::awaitable<void> write_loop();
 
-  std::unique_ptr<Wire> wire_;
+  std::shared_ptr<Wire> wire_;
   Gate gate_;
   Event changed_;
   std::string out_;

@@ -21,6 +21,9 @@ class Wire {
   );
   ~Wire();
 
+  // TLS from here on, for protocols that begin in the clear. Nothing is under way; after a failure the wire is of no use.
+  Async<void> start_tls(std::shared_ptr<TlsContext> tls, std::string host, std::chrono::milliseconds limit);
+
   // Bytes read; 0 at an orderly end.
   Async<std::size_t> read_some(char* data, std::size_t size);
   // `text` outlives the write.

@@ -1,9 +1,21 @@
 """Components on brokers that keep what they have acknowledged, and the names of their servers."""
-import uuid
+import json, socket, uuid
 
 from sidecar import component
 
-SERVERS = {"rabbitmq": "rabbitmq", "mqtt": "mosquitto"}  # kind: server in scripts/servers.py
+SERVERS = {"rabbitmq": "rabbitmq", "mqtt": "mosquitto", "jetstream": "nats"}  # kind: server in scripts/servers.py
+
+
+def make_stream(address):
+    """One stream on disk for every topic; JetStream makes none by itself."""
+    host, port = address.rsplit("/", 1)[1].split(":")
+    with socket.create_connection((host, int(port)), 5) as s:
+        s.settimeout(5)
+        body = json.dumps({"name": "MECHA", "subjects": ["*", "conformance.>"], "storage": "file"})
+        s.sendall(f'CONNECT {{"verbose":false}}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.CREATE.MECHA answer {len(body)}\r\n{body}\r\n'.encode())
+        got = b""
+        while b'"type"' not in got:
+            got += s.recv(65536)
 
 
 def durable_broker(kind, address):
@@ -12,4 +24,7 @@ def durable_broker(kind, address):
                          reconnectWaitSeconds="500ms", consumerID=f"c{uuid.uuid4().hex}")
     if kind == "mqtt":
         return component("ps", "pubsub.mqtt3", url=address, consumerID=f"c{uuid.uuid4().hex}")
+    if kind == "jetstream":
+        make_stream(address)
+        return component("ps", "pubsub.jetstream", natsURL=address, durableName=f"d{uuid.uuid4().hex}", ackWait="2s", deliverPolicy="new")
     raise ValueError(kind)
