@@ -52,6 +52,7 @@ Result<R> take_request(json::Value& object, std::string_view type) {
 
 Result<state::SetRequest> take_set(json::Value& object) {
   MECHA_TRY(auto request, take_request<state::SetRequest>(object, "state.SetRequest"));
+  if (object.is_object()) MECHA_TRY_VOID(take_text(object, "contentType", request.content_type));
   json::Value value;
   if (auto* given = object.is_object() ? member(object, "value") : nullptr) {
     if (const auto* number = json::out_of_range(*given)) {

@@ -61,6 +61,7 @@ struct SetRequest {
   std::string etag;
   Metadata metadata;
   Options options;
+  std::string content_type = {};  // of the value, for who publishes it; stores go by the metadata
 };
 
 struct DeleteRequest {

@@ -10,6 +10,7 @@
 #include "runtime/capabilities/pubsub/publisher.hpp"
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
 #include "runtime/capabilities/secrets/secrets.hpp"
+#include "runtime/capabilities/state/outbox_relay.hpp"
 #include "runtime/capabilities/state/state.hpp"
 #include "runtime/daemon/host.hpp"
 #include "runtime/mesh/peer_server.hpp"
@@ -22,6 +23,7 @@ struct Host::Parts {
       : peers(application.shards, message_max(settings)),
         invocation(application, peers, resolver),
         peer_server(application, message_max(settings)),
+        outbox(application),
         inputs(application, outputs, settings.binding_options_timeout) {}
 
   static std::size_t message_max(const Settings& settings) {
@@ -32,6 +34,7 @@ struct Host::Parts {
   Invocation invocation;
   mesh::PeerServer peer_server;
   state::StateCapability state;
+  state::OutboxRelay outbox;
   secrets::SecretsCapability secrets;
   crypto::CryptoCapability crypto;
   pubsub::Publisher publisher;

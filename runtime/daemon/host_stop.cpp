@@ -83,6 +83,7 @@ asio::awaitable<void> Host::close_components() {
   const auto drain = std::min<std::chrono::steady_clock::duration>(kDrainLimit, grace());
   if (parts_ && parts_->subscriptions) co_await parts_->subscriptions->stop(drain);
   if (parts_) co_await parts_->inputs.stop(drain);
+  if (parts_) co_await parts_->outbox.stop(drain);
   co_await http_servers_.stop(std::chrono::milliseconds(kServersLimit));
   if (parts_ && !application_->snapshot()->pubsubs.empty()) co_await sleep_for(kSettle);
   if (loader_) co_await loader_->stop();

@@ -6,29 +6,6 @@ import pytest
 from sidecar import component
 
 
-def outbox_store():
-    return component("s", "state.in-memory", outboxPublishPubsub="bus", outboxPublishTopic="orders")
-
-
-def upsert(key):
-    return {"operation": "upsert", "request": {"key": key, "value": 1}}
-
-
-def test_a_transaction_that_wants_the_outbox_is_refused_and_writes_nothing(launch):
-    one = launch.sidecar(resources=[outbox_store(), component("bus", "pubsub.in-memory")])
-    got = one.post("/v1.0/state/s/transaction", {"operations": [upsert("a")]})
-    assert got.status == 500 and got.json["errorCode"] == "ERR_PUBLISH_OUTBOX"
-    assert got.json["details"][0]["reason"] == "DAPR_PUBSUB_OUTBOX"
-    assert one.get("/v1.0/state/s/a").status == 204
-
-
-def test_a_transaction_of_deletes_publishes_nothing_and_goes_through(launch):
-    one = launch.sidecar(resources=[outbox_store()])
-    assert one.post("/v1.0/state/s", [{"key": "a", "value": 1}]).status == 204
-    assert one.post("/v1.0/state/s/transaction", {"operations": [{"operation": "delete", "request": {"key": "a"}}]}).status == 204
-    assert one.get("/v1.0/state/s/a").status == 204
-
-
 def test_sighup_is_told_and_survived(launch):
     one = launch.sidecar()
     one.process.send_signal(signal.SIGHUP)

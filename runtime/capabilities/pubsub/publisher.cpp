@@ -92,7 +92,7 @@ Result<bool> Publisher::check_raw(const std::string& pubsub, const Metadata& met
   return *raw;
 }
 
-Async<void> Publisher::send(RequestScope& scope, std::string pubsub, PublishRequest request) const {
+Async<void> Publisher::hand_over(RequestScope& scope, std::string pubsub, PublishRequest request) const {
   const auto begun = RequestScope::Clock::now();
   MECHA_CO_TRY(const auto* component, look_up(scope, pubsub, {}));
   const std::string topic = request.topic;
@@ -104,10 +104,17 @@ Async<void> Publisher::send(RequestScope& scope, std::string pubsub, PublishRequ
     sent = co_await guard_outbound(scope, pubsub, [broker = component->instance, &request, face = scope.face]() {
       return attempt(broker, request, face);
     });
-    if (!sent) sent = fail(errors::pubsub_publish(pubsub, topic, sent.error().message));
   }
   record(scope, Metric::component_pubsub_egress_count, Metric::component_pubsub_egress_latencies, pubsub, topic,
          sent.has_value(), begun);
+  co_return sent;
+}
+
+Async<void> Publisher::send(RequestScope& scope, std::string pubsub, PublishRequest request) const {
+  const auto topic = request.topic;
+  auto sent = co_await hand_over(scope, pubsub, std::move(request));
+  // What has a tag is an error of the API already.
+  if (!sent && sent.error().tag.empty()) co_return fail(errors::pubsub_publish(pubsub, topic, sent.error().message));
   co_return sent;
 }
 

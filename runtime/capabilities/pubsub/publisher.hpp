@@ -45,9 +45,12 @@ class Publisher {
   // Fails for requests that are wrong as a whole; failures of entries are in the outcome.
   Async<BulkOutcome> bulk_publish(RequestScope& scope, BulkPublishEvents events) const;
 
-  // Bytes as they are, without envelope, for dead letters and the outbox: scopes, prefix, policy and metrics apply.
+  // Bytes as they are, without envelope, for dead letters: scopes, prefix, policy and metrics apply.
   Async<void> forward(RequestScope& scope, std::string pubsub, PublishRequest request) const;
   asio::awaitable<BulkOutcome> forward_bulk(RequestScope& scope, std::string pubsub, BulkPublishRequest request) const;
+
+  // The same for the outbox: a failure of the broker keeps the broker's words.
+  Async<void> hand_over(RequestScope& scope, std::string pubsub, PublishRequest request) const;
 
  private:
   Async<void> send(RequestScope& scope, std::string pubsub, PublishRequest request) const;

@@ -44,9 +44,4 @@ Result<void> check_store_spec(const ComponentSpec& store) {
   return {};
 }
 
-bool wants_outbox(const ComponentSpec& store) {
-  const auto topic = store.value("outboxPublishTopic");
-  return topic && !topic->empty();
-}
-
 }  // namespace mecha::state

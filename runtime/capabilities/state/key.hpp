@@ -24,7 +24,4 @@ std::string_view original_key(std::string_view full_key);
 // the contract gives.
 Result<void> check_store_spec(const ComponentSpec& store);
 
-// Whether transactions on the store are to go through the outbox.
-bool wants_outbox(const ComponentSpec& store);
-
 }  // namespace mecha::state

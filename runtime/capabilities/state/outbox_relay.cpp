@@ -8,6 +8,7 @@
 
 #include "runtime/async/within.hpp"
 #include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/capabilities/pubsub/publisher.hpp"
 #include "runtime/capabilities/pubsub/topics.hpp"
 #include "runtime/capabilities/state/outbox.hpp"
@@ -18,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using pubsub::Verdict;
 
-constexpr auto kFirstWait = 1s;      // for the commit
+constexpr auto kFirstWait = std::chrono::milliseconds(1000);  // for the commit
 constexpr auto kGiveUp = 10s;
 constexpr auto kPauseMost = std::chrono::milliseconds(3000);
 constexpr auto kCallLimit = 5s;      // of one call of a store
@@ -51,6 +52,14 @@ struct Relayed {
   std::string marker;
   json::Value event;
 };
+
+// What is left of the first wait of an event, which has its time in whole seconds: an event that waited for its turn has none.
+std::chrono::milliseconds first_wait(const json::Value& event) {
+  const auto time = text::parse_rfc3339(event.text("time"));
+  if (!time) return kFirstWait;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*time + 1s + kFirstWait - std::chrono::system_clock::now());
+  return std::clamp(left, std::chrono::milliseconds(0), kFirstWait);
+}
 
 // Whether another attempt may help.
 bool may_pass(const Error& error) {
@@ -132,7 +141,7 @@ asio::awaitable<Verdict> OutboxRelay::Live::handle(pubsub::Message message) {
     log.error("an event of the internal topic of an outbox is none of its events", {{"topic", topic}});
     co_return Verdict::failed;
   }
-  if (!co_await pause(kFirstWait)) co_return Verdict::abandoned;
+  if (!co_await pause(first_wait(work.event))) co_return Verdict::abandoned;
   auto place = co_await find_marker(work.marker);
   if (ended) co_return Verdict::abandoned;
   if (!place) co_return co_await missing(work.marker);

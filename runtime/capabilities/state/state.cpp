@@ -7,6 +7,7 @@
 #include "runtime/capabilities/state/encryption.hpp"
 #include "runtime/capabilities/state/key.hpp"
 #include "runtime/capabilities/state/outbound.hpp"
+#include "runtime/capabilities/state/outbox.hpp"
 #include "runtime/capabilities/state/query.hpp"
 
 namespace mecha::state {
@@ -206,22 +207,16 @@ Async<void> StateCapability::transact(RequestScope& scope, Target target, Transa
     co_return fail(errors::state_too_many_operations(target.spec->name, size, most));
   }
   if (auto sealed = seal_all(target, request.operations); !sealed) co_return fail(errors::state_transaction(sealed.error()));
-  MECHA_CO_TRY_VOID(outbox(scope, target, request));
+  if (auto config = outbox_config(*target.spec)) {
+    auto published = co_await publish_internal(scope, *std::move(config), std::move(request.operations));
+    if (!published) co_return fail(errors::state_outbox(scope.app.info.id, published.error().message));
+    request.operations = *std::move(published);
+    if (request.operations.empty()) co_return Result<void>{};
+  }
   Count count(scope, target, "transaction");
   auto done = count.done(co_await outbound(scope, target, &StateStore::transact, std::move(request)));
   if (!done) co_return fail(errors::state_transaction(done.error()));
   co_return done;
-}
-
-// A transaction that the store wants published, and that cannot be, is refused: committed without its messages it could not
-// be put right later.
-Result<void> StateCapability::outbox(RequestScope& scope, Target target, const TransactRequest& request) const {
-  if (!wants_outbox(*target.spec)) return {};
-  const bool publishes = std::ranges::any_of(request.operations, [](const auto& operation) {
-    return std::holds_alternative<SetRequest>(operation);
-  });
-  if (!publishes) return {};
-  return fail(errors::state_outbox(scope.app.info.id, "the transactional outbox is not in this build"));
 }
 
 Async<QueryResult> StateCapability::query(

@@ -45,9 +45,6 @@ class StateCapability {
   // `query` is the text of the body.
   Async<QueryResult> query(RequestScope& scope, Target target, std::string query, Metadata metadata);
 
- private:
-  // The place where the outbox will rewrite the operations; until then such transactions are refused.
-  Result<void> outbox(RequestScope& scope, Target target, const TransactRequest& request) const;
 };
 
 }  // namespace mecha::state
