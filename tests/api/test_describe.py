@@ -8,7 +8,7 @@ from sidecar import DAEMON, ROOT, run_daemon
 MIDDLEWARE = "bearer", "oauth2", "oauth2clientcredentials", "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
-    "bindings.cron", "bindings.graphql", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.mqtt3", "bindings.rabbitmq", "bindings.redis", "crypto.dapr.jwks", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.jetstream", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
+    "bindings.cron", "bindings.graphql", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.mqtt3", "bindings.rabbitmq", "bindings.redis", "bindings.smtp", "crypto.dapr.jwks", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.jetstream", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
     "state.in-memory", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}
