@@ -271,6 +271,18 @@ class Servers:
                                  "MECHA_TEST_RABBITMQ_TLS": f"amqps://guest:guest@127.0.0.1:{tls}"})
         return self.environment["MECHA_TEST_RABBITMQ"]
 
+    def etcd(self, name="etcd"):
+        """One node, in the clear."""
+        if not shutil.which("etcd"):
+            raise Unavailable("etcd is not installed (Debian package etcd-server)")
+        port, peers = free_port(), free_port()
+        url, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
+        self.start(name, ["etcd", "--name", "mecha", "--data-dir", str(self.data_of(name)), "--listen-client-urls", url, "--advertise-client-urls", url,
+                          "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"mecha={peer}",
+                          "--max-txn-ops", "1024"], accepts, port, 30)
+        self.environment["MECHA_TEST_ETCD"] = f"127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_ETCD"]
+
     def mosquitto(self, name="mosquitto", port=None):
         """Plain and TLS port, sessions kept on disk. `port` starts it again."""
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -332,7 +344,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats")
+    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

@@ -21,11 +21,11 @@ struct StoreBench::Parts {
   Result<std::shared_ptr<Component>> made = fail(Code::unknown, "");
 };
 
-StoreBench::StoreBench(Register add, std::string type, Settings settings)
+StoreBench::StoreBench(Register add, std::string type, Settings settings, std::string version)
     : parts_(std::make_unique<Parts>()) {
   Catalog catalog;
   add(catalog);
-  parts_->spec = {.name = "store", .type = type, .version = "v1"};
+  parts_->spec = {.name = "store", .type = type, .version = std::move(version)};
   for (auto& [name, value] : settings) parts_->spec.metadata.push_back({.name = name, .value = value});
   const ComponentContext context{
       .shards = parts_->shards, .name = "store", .type = type, .app_id = "app", .name_space = {}, .log = {}};

@@ -39,7 +39,7 @@ class StoreBench {
   using Register = std::function<void(Catalog&)>;
   using Settings = std::map<std::string, std::string>;
 
-  StoreBench(Register add, std::string type, Settings settings);
+  StoreBench(Register add, std::string type, Settings settings, std::string version = "v1");
   ~StoreBench();
 
   // Fails the test unless the store starts; start_error() is for those that must not.
