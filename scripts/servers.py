@@ -159,6 +159,13 @@ def nats_answers(port):
         return s.recv(4096).startswith(b"INFO ")
 
 
+def memcached_answers(port):
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(b"version\r\n")
+        return s.recv(64).startswith(b"VERSION ")
+
+
 def accepts(port):
     with socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -283,6 +290,16 @@ class Servers:
         self.environment["MECHA_TEST_ETCD"] = f"127.0.0.1:{port}"
         return self.environment["MECHA_TEST_ETCD"]
 
+    def memcached(self, name="memcached"):
+        """One server of 64 MB."""
+        if not shutil.which("memcached"):
+            raise Unavailable("memcached is not installed")
+        port = free_port()
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        self.start(name, ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", *user], memcached_answers, port, 20)
+        self.environment.update({"MECHA_TEST_MEMCACHED": f"127.0.0.1:{port}", "VECTORS_MEMCACHED": f"127.0.0.1:{port}"})
+        return self.environment["MECHA_TEST_MEMCACHED"]
+
     def mosquitto(self, name="mosquitto", port=None):
         """Plain and TLS port, sessions kept on disk. `port` starts it again."""
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -344,7 +361,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd")
+    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

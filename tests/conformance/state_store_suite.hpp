@@ -18,6 +18,7 @@ namespace mecha::conformance {
 
 // The columns of the matrix in contract 02, section 1.10, and what else a client can see.
 struct StoreTraits {
+  bool etags = true;                        // else etags and options are ignored, and nothing is listed
   bool set_with_etag_creates = false;       // on a missing key; else a mismatch
   bool first_write_is_sticky = false;       // redis: the first succeeds and then guards the key
   bool last_write_ignores_etag = false;
@@ -27,6 +28,7 @@ struct StoreTraits {
   bool shows_expiry = true;
   bool keeps_ttl_on_overwrite = false;
   bool bulk_get_sorts = false;              // found rows by key, then the missing; else the order of the request
+  bool transactional = true;
   bool atomic_transactions = true;
   bool checks_options_in_transactions = true;
   bool empty_has_no_data = false;
