@@ -16,23 +16,11 @@ constexpr std::string_view kCreate = "[CREATE_COMPONENT_FAILURE]: initialization
 
 bool is_secret_store(const ComponentSpec& spec) { return spec.type.starts_with("secretstores."); }
 
-// Secret stores first, else as they stand.
-std::vector<ComponentSpec> in_order(std::vector<ComponentSpec> specs) {
-  std::vector<ComponentSpec> list;
-  list.reserve(specs.size());
-  for (const bool stores : {true, false}) {
-    for (auto& spec : specs) {
-      if (is_secret_store(spec) == stores) list.push_back(stores ? spec : std::move(spec));
-    }
-  }
-  return list;
-}
-
 }  // namespace
 
-// How one attempt ended: ready with an instance, parked, or failed.
+// How one attempt ended: ready with an instance, parked, or failed. `resolved` is `spec` before templates.
 struct ComponentLoader::Attempt {
-  ComponentSpec spec;
+  ComponentSpec spec, resolved;
   std::shared_ptr<Component> instance;
   bool parked = false;
   Failure failure;
@@ -48,16 +36,29 @@ ComponentLoader::ComponentLoader(Shards& shards, Catalog& catalog, LoaderSetting
 
 ComponentLoader::~ComponentLoader() = default;
 
+std::vector<ComponentSpec> ComponentLoader::in_order(std::vector<ComponentSpec> specs) {
+  std::vector<ComponentSpec> list;
+  list.reserve(specs.size());
+  for (const bool stores : {true, false}) {
+    for (auto& spec : specs) {
+      if (is_secret_store(spec) == stores) list.push_back(stores ? spec : std::move(spec));
+    }
+  }
+  return list;
+}
+
 // Exactly as the manifest spells it; with a list, what lacks a version is dropped without a word.
-bool ComponentLoader::denied(const ComponentSpec& spec) const {
+bool ComponentLoader::denied(const ComponentSpec& spec) {
   if (settings_.denied.empty()) return false;
   if (spec.type.empty() || spec.version.empty()) return true;
   const auto full = spec.type + "/" + spec.version;
   const auto match = [&](const std::string& entry) { return entry == spec.type || entry == full; };
   if (std::ranges::none_of(settings_.denied, match)) return false;
-  settings_.log.warn(
-      "component '" + spec.name + "' cannot be loaded because components of type '" + spec.title() + "' are not allowed"
-  );
+  if (denied_told_.insert(spec.title()).second) {
+    settings_.log.warn(
+        "component '" + spec.name + "' cannot be loaded because components of type '" + spec.title() + "' are not allowed"
+    );
+  }
   return true;
 }
 
@@ -65,47 +66,58 @@ Async<void> ComponentLoader::load(std::vector<ComponentSpec> specs) {
   std::erase_if(specs, [this](const ComponentSpec& spec) { return denied(spec); });
   check_ahead(specs);
   for (auto& spec : in_order(std::move(specs))) {
-    manifests_.push_back(std::move(spec));
-    components_.push_back({.spec = std::make_shared<const ComponentSpec>(manifests_.back())});
-    MECHA_CO_TRY_VOID(co_await try_one(components_.size() - 1));
+    const auto entry = std::make_shared<Entry>(Entry{.manifest = std::move(spec)});
+    entry->loaded.spec = std::make_shared<const ComponentSpec>(entry->manifest);
+    entries_.push_back(entry);
+    MECHA_CO_TRY_VOID(co_await try_one(entry));
   }
   co_return Result<void>{};
 }
 
-Async<void> ComponentLoader::try_one(std::size_t index) {
-  auto result = co_await attempt(manifests_[index], true);
+Async<void> ComponentLoader::try_one(std::shared_ptr<Entry> entry) {
+  entry->trying = true;
+  auto result = co_await attempt(entry->manifest, true);
+  entry->trying = false;
+  if (entry->gone) {
+    if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
+    co_return Result<void>{};
+  }
   if (result.instance) {
     const bool is_store = is_secret_store(result.spec);
-    became_ready(components_[index], std::move(result));
+    became_ready(entry, std::move(result));
     if (is_store) MECHA_CO_TRY_VOID(co_await load_waiting());
     co_return Result<void>{};
   }
-  components_[index].spec = std::make_shared<const ComponentSpec>(std::move(result.spec));
-  if (result.parked) {
-    tell(components_[index]);
-    co_return Result<void>{};
-  }
-  const auto& spec = manifests_[index];
-  report(spec, result.failure);
-  const auto text = "process component " + spec.name + " error: " + result.failure.text;
-  components_[index].state = ComponentState::failed;
-  components_[index].error = Error{.code = Code::unavailable, .message = text};
-  tell(components_[index]);
-  if (!spec.ignore_errors) {
-    settings_.log.warn("Error processing component, daprd will exit gracefully: " + text);
-    co_return fail(components_[index].error);
-  }
-  settings_.log.error("Ignoring error processing component: " + text);
-  if (result.failure.may_pass) spawn(gate_, shards_.executor(0), retry(index));
+  entry->loaded.spec = std::make_shared<const ComponentSpec>(std::move(result.spec));
+  if (!result.parked) co_return co_await failed(entry, result.failure);
+  tell(entry->loaded);
   co_return Result<void>{};
 }
 
-void ComponentLoader::became_ready(LoadedComponent& component, Attempt attempt) {
+Async<void> ComponentLoader::failed(std::shared_ptr<Entry> entry, const Failure& failure) {
+  const auto& spec = entry->manifest;
+  report(spec, failure);
+  const auto text = "process component " + spec.name + " error: " + failure.text;
+  entry->loaded.state = ComponentState::failed;
+  entry->loaded.error = Error{.code = Code::unavailable, .message = text};
+  tell(entry->loaded);
+  if (!spec.ignore_errors) {
+    settings_.log.warn("Error processing component, daprd will exit gracefully: " + text);
+    co_return fail(entry->loaded.error);
+  }
+  settings_.log.error("Ignoring error processing component: " + text);
+  if (failure.may_pass) spawn(gate_, shards_.executor(0), retry(entry));
+  co_return Result<void>{};
+}
+
+void ComponentLoader::became_ready(const std::shared_ptr<Entry>& entry, Attempt attempt) {
+  auto& component = entry->loaded;
   component.spec = std::make_shared<const ComponentSpec>(std::move(attempt.spec));
   component.instance = std::move(attempt.instance);
   component.state = ComponentState::ready;
   component.error = {};
-  ready_.push_back(static_cast<std::size_t>(&component - components_.data()));
+  entry->resolved = std::move(attempt.resolved);
+  ready_.push_back(entry);
   settings_.log.info("Component loaded: " + component.spec->title());
   if (settings_.metrics != nullptr) {
     settings_.metrics->count(Metric::runtime_component_loaded, {});
@@ -136,6 +148,7 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
     out.parked = true;
     co_return out;
   }
+  out.resolved = out.spec;
   auto made = make(out.spec, out.failure, first);
   if (!made) co_return out;
   const auto limit = out.spec.init_timeout;
@@ -203,54 +216,65 @@ void ComponentLoader::warn_unknown(const Catalog::Entry& entry, const ComponentS
 
 // Those that wait for a secret store are tried again, in their order.
 Async<void> ComponentLoader::load_waiting() {
-  for (std::size_t i = 0; i < components_.size(); ++i) {
-    if (components_[i].state != ComponentState::pending) continue;
-    if (store(manifests_[i].secret_store) == nullptr) continue;
-    MECHA_CO_TRY_VOID(co_await try_one(i));
+  for (const auto& entry : Entries(entries_)) {
+    if (entry->loaded.state != ComponentState::pending || entry->trying || entry->gone) continue;
+    if (store(entry->manifest.secret_store) == nullptr) continue;
+    MECHA_CO_TRY_VOID(co_await try_one(entry));
   }
   co_return Result<void>{};
 }
 
-// Tries a failed component until it is there or the loader stops; each pause is twice the last.
-asio::awaitable<void> ComponentLoader::retry(std::size_t index) {
+// Tries a failed component until it is there, taken out, or the loader stops; each pause is twice the last.
+asio::awaitable<void> ComponentLoader::retry(std::shared_ptr<Entry> entry) {
   auto pause = settings_.retry_first;
   while (co_await sleep_for(pause)) {
-    auto result = co_await attempt(manifests_[index], false);
-    if (gate_.closed()) {
+    if (entry->gone) co_return;
+    auto result = co_await attempt(entry->manifest, false);
+    if (gate_.closed() || entry->gone) {
       if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
       co_return;
     }
     if (result.instance) {
       const bool is_store = is_secret_store(result.spec);
-      became_ready(components_[index], std::move(result));
+      became_ready(entry, std::move(result));
       if (!is_store) co_return;
       if (auto waiting = co_await load_waiting(); !waiting && settings_.fatal) settings_.fatal(std::move(waiting).error());
       co_return;
     }
-    settings_.log.debug("Component " + manifests_[index].title() + " is still not ready: " + result.failure.inner);
+    settings_.log.debug("Component " + entry->manifest.title() + " is still not ready: " + result.failure.inner);
     pause = std::min(pause * 2, settings_.retry_longest);
   }
 }
 
+std::vector<const LoadedComponent*> ComponentLoader::components() const {
+  std::vector<const LoadedComponent*> list;
+  for (const auto& entry : entries_) list.push_back(&entry->loaded);
+  return list;
+}
+
 std::vector<const LoadedComponent*> ComponentLoader::ready() const {
   std::vector<const LoadedComponent*> list;
-  for (const auto index : ready_) list.push_back(&components_[index]);
+  for (const auto& entry : ready_) list.push_back(&entry->loaded);
   return list;
 }
 
 asio::awaitable<void> ComponentLoader::stop(std::chrono::seconds limit) {
   co_await gate_.close(std::chrono::seconds(0));
+  while (!leaving_.empty()) co_await retire(leaving_.back().instance, limit);
   while (!ready_.empty()) {
-    auto& component = components_[ready_.back()];
+    const auto entry = ready_.back();
     ready_.pop_back();
-    settings_.log.info("Shutting down component " + component.spec->title());
-    const auto instance = std::exchange(component.instance, nullptr);
-    component.state = ComponentState::pending;
-    if (const auto stopped = co_await within(limit, instance->stop()); !stopped) {
-      settings_.log.warn(
-          "failed to close component " + component.spec->title() + ": " + stopped.error().message
-      );
-    }
+    auto component = entry->loaded;
+    entry->loaded.instance = nullptr;
+    entry->loaded.state = ComponentState::pending;
+    co_await stop_one(std::move(component), limit);
+  }
+}
+
+asio::awaitable<void> ComponentLoader::stop_one(LoadedComponent component, std::chrono::seconds limit) {
+  settings_.log.info("Shutting down component " + component.spec->title());
+  if (const auto stopped = co_await within(limit, component.instance->stop()); !stopped) {
+    settings_.log.warn("failed to close component " + component.spec->title() + ": " + stopped.error().message);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,21 @@ class ComponentLoader {
   // The values of an endpoint's secret references. What cannot be resolved stays empty and is logged.
   Async<HttpEndpointSpec> resolve(HttpEndpointSpec endpoint);
 
+  // Brings what runs to what `specs` say (contract 06, 3.8), after load(): removals first, then changes, then additions,
+  // secret stores before others. A new instance is ready before the old one leaves; what leaves is handed to `applied`,
+  // which is called after each step, when components() and ready() show it, and must see to it that retire() is called
+  // with it once nobody needs it. Fails with what ends the process, as load() does.
+  using Applied = std::function<asio::awaitable<void>(std::vector<LoadedComponent> left)>;
+  Async<void> change(std::vector<ComponentSpec> specs, Applied applied);
+
+  // Stops a component that change() took out; stop() does so for those that nobody retired.
+  asio::awaitable<void> retire(std::shared_ptr<Component> instance, std::chrono::seconds limit = std::chrono::seconds(35));
+
+  // What components.deny says from now on; counts for change().
+  void deny(std::vector<std::string> denied) { settings_.denied = std::move(denied); }
+
   // In the order in which they were tried; those that are parked at the place of their first try.
-  const std::vector<LoadedComponent>& components() const { return components_; }
+  std::vector<const LoadedComponent*> components() const;
 
   // Those that are ready, in the order in which they became so: what the metadata API lists.
   std::vector<const LoadedComponent*> ready() const;
@@ -91,25 +105,41 @@ class ComponentLoader {
     bool may_pass = false;
   };
   struct Attempt;
+  // One component with its manifest as written; `resolved` has the references filled in, but no templates.
+  struct Entry {
+    ComponentSpec manifest, resolved;
+    LoadedComponent loaded;
+    bool gone = false;    // taken out: whoever still works on it gives up
+    bool trying = false;  // an attempt is under way
+  };
+  using Entries = std::vector<std::shared_ptr<Entry>>;
 
-  bool denied(const ComponentSpec& spec) const;
+  // Secret stores first, else as they stand.
+  static std::vector<ComponentSpec> in_order(std::vector<ComponentSpec> specs);
+  bool denied(const ComponentSpec& spec);
   // Logs what can be said against the manifests before anything starts, a line for each problem.
   void check_ahead(const std::vector<ComponentSpec>& specs) const;
   std::vector<SettingProblem> problems(ComponentSpec spec) const;
   secrets::SecretStore* store(std::string_view name) const;
-  Async<void> try_one(std::size_t index);
+  Async<void> try_one(std::shared_ptr<Entry> entry);
+  Async<void> failed(std::shared_ptr<Entry> entry, const Failure& failure);
+  std::shared_ptr<Entry> entry_of(const std::string& name) const;
+  Async<void> put(ComponentSpec spec, std::shared_ptr<Entry> old, Applied applied);
+  asio::awaitable<bool> differs(std::shared_ptr<Entry> entry, ComponentSpec spec);
+  LoadedComponent take_out(const std::shared_ptr<Entry>& entry);
+  asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit);
   // `first`: what is odd about the manifest is told once only.
   asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
   std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why, bool first);
   static Failure failure(const ComponentSpec& spec, std::string_view kind, const Error& cause);
   std::optional<std::string> variable(const std::string& name) const;  // empty: it may not be read
-  asio::awaitable<bool> resolve_values(ComponentSpec& spec, bool first);
+  asio::awaitable<bool> resolve_values(ComponentSpec& spec, bool first, bool* failed = nullptr);
   asio::awaitable<std::optional<std::string>> read_secret(
       std::string store_name, SecretRef ref, std::string name_space, std::map<std::string, secrets::SecretMap>& known
   );
-  asio::awaitable<void> retry(std::size_t index);
+  asio::awaitable<void> retry(std::shared_ptr<Entry> entry);
   Async<void> load_waiting();
-  void became_ready(LoadedComponent& component, Attempt attempt);
+  void became_ready(const std::shared_ptr<Entry>& entry, Attempt attempt);
   void warn_unknown(const Catalog::Entry& entry, const ComponentSpec& spec) const;
   void report(const ComponentSpec& spec, const Failure& failure) const;
   void tell(const LoadedComponent& component);
@@ -120,9 +150,10 @@ class ComponentLoader {
   Listener listener_;
   Templates templates_;
   Gate gate_;
-  std::vector<LoadedComponent> components_;
-  std::vector<ComponentSpec> manifests_;  // as written, beside components_
-  std::vector<std::size_t> ready_;        // in the order of starting
+  Entries entries_;
+  Entries ready_;                            // in the order of starting
+  std::vector<LoadedComponent> leaving_;     // taken out, not stopped yet
+  std::set<std::string> denied_told_;        // titles that were refused in the log
 };
 
 }  // namespace mecha

@@ -1,5 +1,6 @@
 // ComponentLoader: references to secrets and to the environment (contract 02, section 7.5).
 
+#include <ranges>
 #include <utility>
 
 #include "components/loader.hpp"
@@ -7,8 +8,8 @@
 namespace mecha {
 
 secrets::SecretStore* ComponentLoader::store(std::string_view name) const {
-  for (const auto index : ready_) {
-    const auto& component = components_[index];
+  for (const auto& entry : std::views::reverse(ready_)) {
+    const auto& component = entry->loaded;
     if (component.spec->name == name) return dynamic_cast<secrets::SecretStore*>(component.instance.get());
   }
   return nullptr;
@@ -19,8 +20,8 @@ std::optional<std::string> ComponentLoader::variable(const std::string& name) co
   return unquote(settings_.environment(name).value_or(""));
 }
 
-// Item by item, in order. False: the component waits for its secret store.
-asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec, bool first) {
+// Item by item, in order. False: the component waits for its secret store. `failed`: a secret could not be had.
+asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec, bool first, bool* failed) {
   std::map<std::string, secrets::SecretMap> known;
   for (auto& item : spec.metadata) {
     if (!item.has_value && !item.env.empty()) {
@@ -41,6 +42,7 @@ asio::awaitable<bool> ComponentLoader::resolve_values(ComponentSpec& spec, bool 
     }
     auto value = co_await read_secret(spec.secret_store, *item.secret, spec.name_space, known);
     if (value && !value->empty()) item.value = unquote(*std::move(value));
+    if (!value && failed != nullptr) *failed = true;
   }
   co_return true;
 }

@@ -1,153 +1,10 @@
 // The component loader: order, references, the exact texts of failures, retries (contract 06, 2.4; 02, 7.3 and 7.5).
 
-#include "components/loader.hpp"
-
-#include <algorithm>
-
-#include "runtime/async/within.hpp"
-#include "runtime/base/text.hpp"
-#include "tests/catch.hpp"
-#include "tests/run.hpp"
+#include "components/loader_bench.hpp"
 
 using namespace mecha;
+using namespace mecha::loader_testing;
 using namespace std::chrono_literals;
-
-namespace {
-
-// What the fakes are told, by the name of the component.
-struct Script {
-  std::map<std::string, int> failures;  // start() fails so many times
-  std::map<std::string, std::chrono::milliseconds> slow;
-  std::vector<std::string> events;      // "start a", "stop a"
-  std::map<std::string, std::map<std::string, std::string>> secrets{{"word", {{"word", "w0rd"}}},
-    {"quoted", {{"quoted", "\"in quotes\""}}}, {"templ", {{"templ", "{appID}"}}}, {"empty", {{"empty", ""}}},
-    {"many", {{"one", "1"}, {"two", "2"}}}};
-  std::map<std::string, std::string> values;  // value of `word` that the component got
-  std::vector<std::string> spaces;            // metadata namespace of each fetch
-};
-Script* script = nullptr;
-
-struct Settings {
-  std::string word = "default";
-  int pool = 1;
-  static constexpr auto fields() {
-    return std::tuple{field("word", &Settings::word, "Word."), field("pool", &Settings::pool, "Pool.").between(1, 9)};
-  }
-};
-
-Async<void> start_fake(std::string name) {
-  script->events.push_back("start " + name);
-  if (const auto slow = script->slow.find(name); slow != script->slow.end()) co_await sleep_for(slow->second);
-  if (script->failures[name]-- > 0) co_return fail(Code::unavailable, "no server");
-  co_return Result<void>{};
-}
-
-struct Store : Component {
-  using Settings = ::Settings;
-  static constexpr ComponentInfo info{"state.fake", "v1", "Fake."};
-  Store(Settings s, const ComponentContext& context) : name(context.name) { script->values[name] = s.word; }
-  Async<void> start() override { return start_fake(name); }
-  Async<void> stop() override {
-    script->events.push_back("stop " + name);
-    co_return Result<void>{};
-  }
-  std::string name;
-};
-
-struct Vault : secrets::SecretStore {
-  using Settings = ::Settings;
-  static constexpr ComponentInfo info{"secretstores.fake", "v1", "Fake."};
-  Vault(Settings s, const ComponentContext& context) : name(context.name) { script->values[name] = s.word; }
-  Async<void> start() override { return start_fake(name); }
-  Async<std::optional<secrets::SecretMap>> get(std::string key, Metadata metadata) override {
-    script->spaces.push_back(metadata["namespace"]);
-    const auto found = script->secrets.find(key);
-    if (found == script->secrets.end()) co_return fail(Code::not_found, "secret " + key + " not found");
-    co_return secrets::SecretMap(found->second.begin(), found->second.end());
-  }
-  Async<secrets::SecretMaps> bulk_get(Metadata) override { co_return secrets::SecretMaps{}; }
-  std::string name;
-};
-
-NameValue plain(std::string value) { return {.name = "word", .value = std::move(value)}; }
-NameValue secret(std::string name, std::string key = "", std::string value = "") {
-  NameValue item{.name = "word", .value = value, .has_value = !value.empty()};
-  item.secret = SecretRef{name, key.empty() ? name : key};
-  return item;
-}
-NameValue variable(std::string name) { return {.name = "word", .has_value = false, .env = std::move(name)}; }
-
-ComponentSpec component(std::string name, std::vector<NameValue> metadata = {}, std::string store = "", std::string type = "state.fake") {
-  return {.name = std::move(name), .type = std::move(type), .version = "v1", .metadata = std::move(metadata), .secret_store = std::move(store)};
-}
-ComponentSpec vault(std::string name, std::vector<NameValue> metadata = {}, std::string store = "") {
-  return component(std::move(name), std::move(metadata), std::move(store), "secretstores.fake");
-}
-
-class Bench {
- public:
-  Bench() {
-    script = &play;
-    catalog.add<Store>();
-    catalog.add<Vault>();
-    settings.app_id = "app";
-    settings.environment = [](const std::string& name) -> std::optional<std::string> {
-      if (name == "PLAIN") return "from env";
-      if (name == "QUOTED") return "\"q\"";
-      if (name == "TEMPLATE") return "{appID}";
-      return std::nullopt;
-    };
-    settings.log = Log(make_memory_sink(lines), "dapr.runtime");
-    settings.context = [this](const ComponentSpec& spec) {
-      return ComponentContext{.shards = shards, .name = spec.name, .type = spec.type, .app_id = "app"};
-    };
-    settings.retry_first = 1ms;
-  }
-  ~Bench() {
-    if (loader) testing::run(shards.context(0), loader->stop());
-  }
-
-  Result<void> load(std::vector<ComponentSpec> specs) {
-    loader = std::make_unique<ComponentLoader>(shards, catalog, settings, [this](const LoadedComponent& c) {
-      static constexpr std::array states{"pending", "ready", "failed"};
-      heard.push_back(c.spec->name + " " + states[static_cast<std::size_t>(c.state)]);
-    });
-    return testing::run(shards.context(0), loader->load(std::move(specs)));
-  }
-  std::string fatal(std::vector<ComponentSpec> specs) {
-    const auto result = load(std::move(specs));
-    REQUIRE(!result);
-    return result.error().message;
-  }
-  // Lets the background go on until `done`.
-  template <class F>
-  void wait(F done) {
-    const auto end = std::chrono::steady_clock::now() + 5s;
-    while (!done() && std::chrono::steady_clock::now() < end) {
-      shards.context(0).restart();
-      shards.context(0).run_for(1ms);
-    }
-    REQUIRE(done());
-  }
-  std::vector<std::string> ready() const {
-    std::vector<std::string> names;
-    for (const auto* c : loader->ready()) names.push_back(c->spec->name);
-    return names;
-  }
-  bool logged(std::string_view text) const {
-    const auto wanted = text::replace_all(text, "\"", "\\\"");
-    return std::ranges::any_of(lines, [&](const auto& line) { return line.find(wanted) != std::string::npos; });
-  }
-
-  Script play;
-  Shards shards{1};
-  Catalog catalog;
-  std::vector<std::string> lines, heard;
-  LoaderSettings settings;
-  std::unique_ptr<ComponentLoader> loader;
-};
-
-}  // namespace
 
 TEST_CASE("secret stores come first, else the order of the manifests; stopping goes backwards", "[components][loader]") {
   Bench bench;
@@ -192,7 +49,7 @@ TEST_CASE("a failing start has the tag twice, and may be ignored", "[components]
   spec.ignore_errors = true;
   REQUIRE(other.load({spec, component("after")}));
   CHECK(other.logged("Ignoring error processing component: process component c error: " + init + init + "no server"));
-  CHECK(other.loader->components()[0].state == ComponentState::failed);
+  CHECK(other.loader->components()[0]->state == ComponentState::failed);
   CHECK(other.ready() == std::vector<std::string>{"after"});
 }
 
@@ -201,7 +58,7 @@ TEST_CASE("settings that do not bind are an init failure that is not tried again
   auto spec = component("c", {{.name = "pool", .value = "0", .location = {.file = "f.yaml", .line = 3}}});
   spec.ignore_errors = true;
   REQUIRE(bench.load({spec}));
-  CHECK(bench.loader->components()[0].error.message.ends_with("pool must be between 1 and 9, got 0 (f.yaml:3)"));
+  CHECK(bench.loader->components()[0]->error.message.ends_with("pool must be between 1 and 9, got 0 (f.yaml:3)"));
   CHECK(bench.play.events.empty());
 }
 

@@ -118,7 +118,8 @@ asio::awaitable<void> HttpServer::guarded(Served& served) {
     routed = co_await pass(served, *pipeline);
   }
   trace::finish(served.span, served.answer.status());
-  if (routed && options_.api_logging && !options_.public_port) log(served);
+  const auto& logging = served.scope.snapshot->configuration.api_logging;
+  if (routed && options_.api_logging.value_or(logging.enabled.value_or(false)) && !options_.public_port) log(served);
 }
 
 asio::awaitable<bool> HttpServer::pass(Served& served, const middleware::Pipeline& pipeline) {
@@ -168,10 +169,11 @@ asio::awaitable<void> HttpServer::route(Served& served, net::Exchange& exchange)
 
 void HttpServer::log(const Served& served) const {
   const bool health = served.matched != nullptr && served.matched->always_allowed;
-  if (health && options_.omit_health_checks) return;
+  const auto& logging = served.scope.snapshot->configuration.api_logging;
+  if (health && logging.omit_health_checks) return;
   const auto& head = served.answer.request();
   std::string method;
-  if (options_.obfuscate_urls) {
+  if (logging.obfuscate_urls) {
     method = served.matched != nullptr ? served.matched->name : "InvokeService";
     if (!served.scope.target.empty()) method += "/" + served.scope.target;
   } else {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,7 @@ namespace mecha::api {
 
 struct HttpServerOptions {
   std::string allowed_origins;          // empty: no CORS
-  bool api_logging = false;
-  bool obfuscate_urls = false;
-  bool omit_health_checks = false;
+  std::optional<bool> api_logging;      // as the flag says; else, with the rest of it, as the configuration says
   bool timing_always = false;           // Server-Timing on every answer
   // The public port: health and metadata only, no token, no CORS, no pipeline.
   bool public_port = false;

@@ -80,6 +80,7 @@ Host::Host(
       log_(sink_, "dapr.runtime"),
       begun_(std::chrono::steady_clock::now()),
       gate_(std::make_unique<Gate>(shards.executor(0))),
+      turn_(shards.executor(0), 1),
       http_servers_(shards),
       grpc_servers_(shards),
       metrics_servers_(shards) {}
@@ -228,6 +229,7 @@ Async<void> Host::start() {
   MECHA_CO_TRY_VOID(co_await start_servers());
   MECHA_CO_TRY_VOID(co_await load_components());
   health.outbound_ready = true;
+  if (watcher_) spawn(*gate_, shards_.executor(0), watch_resources());
   spawn(*gate_, shards_.executor(0), watch_application());
   co_return Result<void>{};
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,14 @@
 #include "components/loader.hpp"
 #include "components/nameresolution/resolver.hpp"
 #include "runtime/app/application.hpp"
+#include "runtime/async/bridge.hpp"
+#include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/daemon/listeners.hpp"
 #include "runtime/daemon/options.hpp"
 #include "runtime/daemon/settings.hpp"
 #include "runtime/resources/loader.hpp"
+#include "runtime/resources/watcher.hpp"
 
 namespace mecha {
 
@@ -35,6 +39,8 @@ class Host {
   Async<void> start();
   // `signalled`: a block phase comes first if one is configured. False if the limit struck.
   asio::awaitable<bool> stop(bool signalled);
+  // SIGHUP: configuration and resources are read again; what differs is taken over without a break. Shard 0.
+  void hang_up();
 
  private:
   struct Parts;  // capabilities and faces, behind a wall so that no one includes them all
@@ -42,7 +48,27 @@ class Host {
   Async<void> read_resources();
   void make_loader();
   Async<void> load_components();
-  void publish_snapshot();
+  std::shared_ptr<const Snapshot> make_snapshot() const;
+  void publish(std::shared_ptr<const Snapshot> next);
+  void component_changed();
+  void set_policies();
+  Async<void> set_configuration(ConfigurationSpec configuration);
+  Async<void> resolve_endpoints();
+  asio::awaitable<void> follow();
+  // Reloading, in host_reload.cpp.
+  enum class Cause : std::uint8_t { files, signal };
+  void start_watch();
+  asio::awaitable<void> watch_resources();
+  asio::awaitable<void> reload(Cause cause);
+  Async<void> take_over(LoadedResources next, Cause cause);
+  Async<LoadedResources> read_settled();
+  LoadOptions load_options() const;
+  asio::awaitable<void> read_configuration_again();
+  void say_new(const LoadedResources& next);
+  void keep_rules(LoadedResources& next);
+  void keep_one_actor_store(LoadedResources& next);
+  asio::awaitable<void> swap(std::vector<LoadedComponent> left);
+  asio::awaitable<void> retire(LoadedComponent component, std::vector<std::weak_ptr<const Snapshot>> holders);
   Async<void> start_name_resolution();
   Async<void> start_servers();
   void make_channel();
@@ -67,15 +93,22 @@ class Host {
 
   ConfigurationSpec configuration_;
   LoadedResources resources_;
+  Snapshot base_;  // everything but components
+  std::vector<std::weak_ptr<const Snapshot>> published_;  // those that someone may still hold
   std::unique_ptr<Application> application_;
   std::unique_ptr<ComponentLoader> loader_;
   std::string actor_store_;  // the component that is marked as such
   std::unique_ptr<nameresolution::Resolver> resolver_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<Bridge> files_;  // reads resources while the application runs
+  Semaphore turn_;                 // one change at a time: of resources, of the application's health
+  std::set<std::string> said_;     // notices of the last reading
   std::unique_ptr<net::Listener> internal_listener_;
   Servers http_servers_, grpc_servers_, metrics_servers_;
   bool loading_ = true;  // until every component was tried once
+  bool changing_ = false;  // a change is under way that publishes by itself
   bool asked_ = false;  // the application has been asked for its configuration
 };
 

@@ -6,13 +6,17 @@
 #include "runtime/daemon/host.hpp"
 #include "runtime/daemon/host_parts.hpp"
 #include "runtime/daemon/trim.hpp"
+#include "runtime/daemon/turn.hpp"
 
 namespace mecha {
 
 asio::awaitable<void> Host::watch_application() {
   AppWatch watch(*application_);
   if (application_->channel != nullptr && !co_await watch.wait_for_port()) co_return;
-  if (application_->channel == nullptr || !settings_.probe.enabled) co_await first_healthy();
+  if (application_->channel == nullptr || !settings_.probe.enabled) {
+    const auto turn = co_await take_turn(turn_);
+    if (turn) co_await first_healthy();
+  }
   const auto spent = std::chrono::steady_clock::now() - begun_;
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(spent).count();
   log_.info("dapr initialized. Status: Running. Init Elapsed " + std::to_string(milliseconds) + "ms");
@@ -24,6 +28,9 @@ asio::awaitable<void> Host::watch_application() {
 }
 
 asio::awaitable<void> Host::became_healthy(bool healthy) {
+  if (!healthy) application_->channel->set_healthy(false);  // at once, whatever is under way
+  const auto turn = co_await take_turn(turn_);
+  if (!turn) co_return;
   application_->channel->set_healthy(healthy);
   log_.info(healthy ? "App entered healthy status" : "App entered un-healthy status");
   if (healthy) {

@@ -13,6 +13,7 @@
 #include "runtime/capabilities/state/encryption.hpp"
 #include "runtime/capabilities/state/key.hpp"
 #include "runtime/daemon/host.hpp"
+#include "runtime/daemon/turn.hpp"
 #include "runtime/resilience/policies.hpp"
 #include "runtime/security/access_control.hpp"
 
@@ -120,58 +121,79 @@ std::map<std::string, bool, std::less<>> effective_features(const ConfigurationS
 
 }  // namespace
 
-void Host::publish_snapshot() {
-  auto next = std::make_shared<Snapshot>(*application_->snapshot());
-  next->components.clear();
-  next->state_stores.clear();
-  next->pubsubs.clear();
-  next->input_bindings.clear();
-  next->output_bindings.clear();
-  next->secret_stores.clear();
-  next->cryptos.clear();
-  next->waiting.clear();
+// Components as the loader has them now, and everything else as it was last taken over.
+std::shared_ptr<const Snapshot> Host::make_snapshot() const {
+  auto next = std::make_shared<Snapshot>(base_);
   if (loading_) {
     for (const auto& spec : resources_.components) next->waiting[spec.name] = "pending";
   }
-  for (const auto& component : loader_->components()) {
-    if (component.state == ComponentState::ready) next->waiting.erase(component.spec->name);
-    if (component.state == ComponentState::pending) next->waiting[component.spec->name] = "pending: its secret store is not there";
-    if (component.state == ComponentState::failed) {
-      next->waiting[component.spec->name] = "failed: " + one_line(component.error.message);
+  for (const auto* component : loader_->components()) {
+    if (component->state == ComponentState::ready) next->waiting.erase(component->spec->name);
+    if (component->state == ComponentState::pending) next->waiting[component->spec->name] = "pending: its secret store is not there";
+    if (component->state == ComponentState::failed) {
+      next->waiting[component->spec->name] = "failed: " + one_line(component->error.message);
     }
   }
   for (const auto* component : loader_->ready()) place_component(*next, *component);
   place_pipelines(*next, *loader_, loading_ ? resources_.components : std::vector<ComponentSpec>{});
+  return next;
+}
+
+void Host::publish(std::shared_ptr<const Snapshot> next) {
+  std::erase_if(published_, [](const auto& snapshot) { return snapshot.expired(); });
+  published_.push_back(next);
   application_->publish(std::move(next));
 }
 
-Async<void> Host::read_resources() {
+// By itself, at the start or in the background.
+void Host::component_changed() {
+  if (changing_) return;
+  publish(make_snapshot());
+  if (!loading_) spawn(*gate_, shards_.executor(0), follow());
+}
+
+LoadOptions Host::load_options() const {
   LoadOptions load;
   load.directories = settings_.resources;
   load.app_id = options_.app_id;
   load.name_space = settings_.name_space;
-  MECHA_CO_TRY(resources_, load_resources(load));
-  say(resources_.notices);
-  for (const auto& subscription : resources_.subscriptions) {
-    if (auto rules = pubsub::Rules::compile(subscription.rules); !rules) co_return fail(std::move(rules).error());
-  }
+  return load;
+}
 
-  auto first = std::make_shared<Snapshot>();
-  first->configuration = configuration_;
-  first->configuration.features = effective_features(configuration_);
-  first->subscriptions = resources_.subscriptions;
-  MECHA_CO_TRY(first->access, security::AccessControl::make(configuration_.access_control, application_->metrics.get()));
+// Breakers of policies that stay go on where they are.
+void Host::set_policies() {
   resilience::Surroundings around;
   around.log = log_;
   around.metrics = application_->metrics.get();
-  first->resiliency = std::make_shared<resilience::Policies>(std::move(around), resources_.resiliencies);
+  const auto before = base_.resiliency;
+  base_.resiliency = std::make_shared<resilience::Policies>(std::move(around), resources_.resiliencies, before.get());
+  base_.resiliency_names.clear();
   std::set<std::string> named;
   for (const auto& resiliency : resources_.resiliencies) {
-    if (named.insert(resiliency.name).second) first->resiliency_names.push_back(resiliency.name);
+    if (named.insert(resiliency.name).second) base_.resiliency_names.push_back(resiliency.name);
   }
-  application_->publish(std::move(first));
+}
+
+Async<void> Host::set_configuration(ConfigurationSpec configuration) {
+  MECHA_CO_TRY(base_.access, security::AccessControl::make(configuration.access_control, application_->metrics.get()));
+  base_.configuration = configuration;
+  base_.configuration.features = effective_features(configuration);
+  configuration_ = std::move(configuration);
+  co_return Result<void>{};
+}
+
+Async<void> Host::read_resources() {
+  start_watch();  // before the first reading, so that no change falls between
+  MECHA_CO_TRY(resources_, load_resources(load_options()));
+  say_new(resources_);
+  for (const auto& subscription : resources_.subscriptions) {
+    if (auto rules = pubsub::Rules::compile(subscription.rules); !rules) co_return fail(std::move(rules).error());
+  }
+  MECHA_CO_TRY_VOID(co_await set_configuration(configuration_));
+  base_.subscriptions = resources_.subscriptions;
+  set_policies();
   make_loader();
-  publish_snapshot();
+  publish(make_snapshot());
   co_return Result<void>{};
 }
 
@@ -193,21 +215,27 @@ void Host::make_loader() {
     return spec.category() == "state" ? state::check_store_spec(spec) : Result<void>{};
   };
   loader_ = std::make_unique<ComponentLoader>(
-      shards_, catalog_, std::move(settings), [this](const LoadedComponent&) { publish_snapshot(); }
+      shards_, catalog_, std::move(settings), [this](const LoadedComponent&) { component_changed(); }
   );
 }
 
 Async<void> Host::load_components() {
+  const auto turn = co_await take_turn(turn_);
   const auto loaded = co_await loader_->load(resources_.components);
   if (!loaded) co_return fail(loaded.error());
   loading_ = false;
-  publish_snapshot();
-  auto next = std::make_shared<Snapshot>(*application_->snapshot());
+  MECHA_CO_TRY_VOID(co_await resolve_endpoints());
+  publish(make_snapshot());
+  co_return Result<void>{};
+}
+
+Async<void> Host::resolve_endpoints() {
+  std::map<std::string, HttpEndpointSpec, std::less<>> endpoints;
   for (const auto& endpoint : resources_.endpoints) {
     MECHA_CO_TRY(auto resolved, co_await loader_->resolve(endpoint));
-    next->endpoints[resolved.name] = std::move(resolved);
+    endpoints[resolved.name] = std::move(resolved);
   }
-  application_->publish(std::move(next));
+  base_.endpoints = std::move(endpoints);
   co_return Result<void>{};
 }
 

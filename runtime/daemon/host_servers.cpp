@@ -21,12 +21,10 @@ void append(std::vector<api::HttpRoute>& to, std::vector<api::HttpRoute> routes)
   for (auto& route : routes) to.push_back(std::move(route));
 }
 
-api::HttpServerOptions http_options(const Options& options, const ConfigurationSpec& configuration) {
+api::HttpServerOptions http_options(const Options& options) {
   api::HttpServerOptions http;
   http.allowed_origins = options.allowed_origins;
-  http.api_logging = options.enable_api_logging.value_or(configuration.api_logging.enabled.value_or(false));
-  http.obfuscate_urls = configuration.api_logging.obfuscate_urls;
-  http.omit_health_checks = configuration.api_logging.omit_health_checks;
+  http.api_logging = options.enable_api_logging;
   http.timing_always = options.server_timing;
   return http;
 }
@@ -78,7 +76,7 @@ Async<void> Host::start_servers() {
     routes.push_back(std::move(route));
   }
   parts.http = std::make_unique<api::HttpServer>(
-      *application_, http_options(options_, configuration), std::move(routes),
+      *application_, http_options(options_), std::move(routes),
       invoke ? api::invoke_handler(parts.invocation) : api::HttpHandler()
   );
 

@@ -115,7 +115,8 @@ int Runtime::run() {
 void Runtime::stop(int signal) {
   asio::post(shards_->executor(0), [this, signal] {
     if (signal == SIGHUP) {
-      log_.warn("Received signal 'hangup': reloading is not in this build; restart the process to read its files again");
+      log_.info("Received signal 'hangup'; reading configuration and resources again");
+      for (auto& host : hosts_) host->hang_up();
       return;
     }
     if (stopping_ || signalled_) {

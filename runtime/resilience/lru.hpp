@@ -31,6 +31,11 @@ class Lru {
     }
     return items_.front().second;
   }
+  // Every value, the one that was not used for longest first.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (auto it = items_.rbegin(); it != items_.rend(); ++it) visit(it->first, it->second);
+  }
   std::size_t size() const { return items_.size(); }
 
  private:

@@ -56,7 +56,7 @@ void Policy::breaker_changed() const {
 
 Policies::Policies() : Policies(Surroundings{}, {}) {}
 
-Policies::Policies(Surroundings around, std::span<const ResiliencySpec> specs)
+Policies::Policies(Surroundings around, std::span<const ResiliencySpec> specs, const Policies* previous)
     : state_(std::make_unique<State>()) {
   if (!specs.empty()) {
     around.name = specs.back().name;
@@ -64,9 +64,45 @@ Policies::Policies(Surroundings around, std::span<const ResiliencySpec> specs)
   }
   state_->around = std::make_shared<const Surroundings>(std::move(around));
   state_->load(specs);
+  if (previous != nullptr) state_->adopt(*previous->state_);
 }
 
 Policies::~Policies() = default;
+
+namespace {
+
+template <class Template>
+bool same(const Template& a, const Template& b) {
+  return a != nullptr && b != nullptr && a->name == b->name && a->spec == b->spec;
+}
+
+}  // namespace
+
+const Policies::State::App& Policies::State::app(std::string_view target) const {
+  const auto it = apps.find(target);
+  return it == apps.end() ? app_default : it->second;
+}
+
+void Policies::State::adopt(State& previous) {
+  const std::lock_guard lock(previous.mutex);
+  previous.app_breakers.for_each([&](std::string_view target, const std::shared_ptr<Breakers>& old) {
+    const App& now = app(target);
+    if (!same(now.parts.breaker, previous.app(target).parts.breaker)) return;
+    const auto kept = app_breakers.get(target, [&now] { return std::make_shared<Breakers>(now.breaker_cache); });
+    old->for_each([&kept](std::string_view endpoint, const auto& breaker) {
+      kept->get(endpoint, [&breaker] { return breaker; });
+    });
+  });
+  const auto parts_of = [](const State& state, const std::string& name, std::size_t side) {
+    const auto it = state.components.find(name);
+    return it == state.components.end() ? nullptr : it->second.parts[side].breaker;
+  };
+  for (const auto& [name, breaker] : previous.component_breakers) {
+    const bool stays = same(parts_of(*this, name, 0), parts_of(previous, name, 0)) ||
+                       same(parts_of(*this, name, 1), parts_of(previous, name, 1));
+    if (stays) component_breakers.emplace(name, breaker);
+  }
+}
 
 std::shared_ptr<Breaker> Policies::State::app_breaker(
     const App& app, std::string_view target, std::string_view endpoint
@@ -107,8 +143,7 @@ Policy Policies::make(const Parts& parts) const {
 }
 
 Policy Policies::app_policy(std::string_view target, std::string_view endpoint) const {
-  const auto it = state_->apps.find(target);
-  const State::App& app = it == state_->apps.end() ? state_->app_default : it->second;
+  const State::App& app = state_->app(target);
   if (app.parts.empty()) return {};
   Policy policy = make(app.parts);
   if (app.parts.breaker) policy.breaker = state_->app_breaker(app, target, endpoint);

@@ -91,7 +91,8 @@ class Policies {
   Policies();  // none but the built-in ones
   // Merges in order: of one name the later wins. Logs what is loaded and what cannot be read, and
   // counts it.
-  Policies(Surroundings around, std::span<const ResiliencySpec> specs);
+  // Breakers of `previous` go on with their state where the policy is still the same.
+  Policies(Surroundings around, std::span<const ResiliencySpec> specs, const Policies* previous = nullptr);
   ~Policies();
   Policies(const Policies&) = delete;
   Policies& operator=(const Policies&) = delete;

@@ -101,7 +101,8 @@ std::optional<Error> merge(Merged& merged, const ResiliencySpec& spec, const Log
         {.requests_max = std::max(breaker.requests_max, 1U),
          .interval = breaker.interval,
          .timeout = breaker.timeout.count() > 0 ? breaker.timeout : std::chrono::nanoseconds(60s),
-         .trip = *std::move(trip)}
+         .trip = *std::move(trip)},
+        breaker
     });
   }
   for (const auto& [name, target] : spec.apps) merged.apps[name] = target;

@@ -110,6 +110,36 @@ TEST_CASE("defaults go by name, each part by itself, the most specific first", "
   CHECK(times("none", ComponentKind::binding, Direction::inbound) == 9);
 }
 
+TEST_CASE("breakers go on in the next policies where theirs is the same", "[resilience]") {
+  ResiliencySpec spec = named("r");
+  spec.breakers["kept"] = {};
+  spec.breakers["changed"] = {.timeout = 1s};
+  spec.apps["a"].names.breaker = "kept";
+  spec.apps["b"].names.breaker = "changed";
+  spec.components["s"].outbound.breaker = "kept";
+  spec.components["t"].inbound.breaker = "changed";
+  const Policies before = build(spec);
+  const auto breakers_of = [](const Policies& policies) {
+    return std::array{
+        policies.app_policy("a", "a:x").breaker,
+        policies.component_policy("s", ComponentKind::statestore, Direction::outbound).breaker,
+        policies.app_policy("b", "b:x").breaker,
+        policies.component_policy("t", ComponentKind::pubsub, Direction::inbound).breaker
+    };
+  };
+  const auto old = breakers_of(before);
+  spec.breakers["changed"] = {.timeout = 2s};
+  spec.retries["new"] = retry(1);
+  spec.apps["a"].names.retry = "new";
+  const Policies after(Surroundings{}, std::array{spec}, &before);
+  const auto now = breakers_of(after);
+  CHECK(now[0] == old[0]);
+  CHECK(now[1] == old[1]);
+  CHECK(now[2] != old[2]);
+  CHECK(now[3] != old[3]);
+  CHECK(after.app_policy("a", "a:x").retry->retries_max == 1);
+}
+
 TEST_CASE("a component has one breaker for both directions", "[resilience]") {
   std::vector<std::string> lines;
   ResiliencySpec spec = named("r");

@@ -11,6 +11,7 @@ namespace mecha::resilience {
 struct BreakerTemplate {
   std::string name;
   BreakerSettings settings;
+  BreakerSpec spec;  // as written; tells whether two are the same
 };
 
 struct Policies::Parts {
@@ -41,6 +42,9 @@ struct Policies::State {
   Lru<std::shared_ptr<Breakers>> app_breakers{1000};
   std::map<std::string, std::shared_ptr<Breaker>, std::less<>> component_breakers;
 
+  const App& app(std::string_view target) const;
+  // Takes over the breakers whose policy is the same here and there.
+  void adopt(State& previous);
   // Reads the documents; see Policies.
   void load(std::span<const ResiliencySpec> specs);
   std::shared_ptr<Breaker> app_breaker(

@@ -22,6 +22,7 @@ void warn(Batch& batch, const std::string& file, std::string_view what) {
   batch.notices.push_back(
       {.text = "error when parsing manifests yaml resource in " + file + ": " + std::string(what)}
   );
+  batch.unreadable.push_back(file);
 }
 
 // Why the text cannot be a segment of a path; empty if it can.
@@ -193,6 +194,7 @@ void read_file(std::string_view text, const std::string& file, Batch& into) {
 Result<LoadedResources> settle(Batch batch, const LoadOptions& options) {
   LoadedResources out;
   out.notices = std::move(batch.notices);
+  out.unreadable = std::move(batch.unreadable);
   std::vector<std::string> duplicates;
   out.components = filter(std::move(batch.components), "Component", options, duplicates);
   if (!duplicates.empty()) {

@@ -36,6 +36,7 @@ struct LoadedResources {
   std::vector<HttpEndpointSpec> endpoints;
   std::vector<ResiliencySpec> resiliencies;     // names may repeat; see ResiliencySpec::problem
   std::vector<Notice> notices;                  // in the order in which they are to be logged
+  std::vector<std::string> unreadable;          // files of which something could not be read
 };
 
 // Fails with what ends the process: a directory that is missing, two components of one name.
@@ -59,6 +60,7 @@ struct Batch {
   std::vector<HttpEndpointSpec> endpoints;
   std::vector<ResiliencySpec> resiliencies;
   std::vector<Notice> notices;
+  std::vector<std::string> unreadable;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
 Result<std::string> read_text(const std::string& path);

@@ -49,6 +49,7 @@ struct PolicyNames {
 struct AppTargetSpec {
   PolicyNames names;
   int breaker_cache = 0;  // circuitBreakerCacheSize; 0: the default
+  bool operator==(const AppTargetSpec&) const = default;
 };
 
 struct ActorTargetSpec {
@@ -56,10 +57,12 @@ struct ActorTargetSpec {
   PolicyNames names;
   Scope scope = Scope::type;
   int breaker_cache = 0;
+  bool operator==(const ActorTargetSpec&) const = default;
 };
 
 struct ComponentTargetSpec {
   PolicyNames outbound, inbound;
+  bool operator==(const ComponentTargetSpec&) const = default;
 };
 
 struct ResiliencySpec {
@@ -77,6 +80,7 @@ struct ResiliencySpec {
   Location location;
   // Why decoding stopped, as it is logged behind "Could not read resiliency policy <name>: ".
   std::optional<Error> problem;
+  bool operator==(const ResiliencySpec& other) const;  // location is not compared
 };
 
 }  // namespace mecha

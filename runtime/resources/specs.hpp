@@ -25,6 +25,7 @@ struct Location {
 struct SecretRef {
   std::string name;
   std::string key;  // defaults to name
+  bool operator==(const SecretRef&) const = default;
 };
 
 // A `metadata` item of a Component, or a header of an HTTPEndpoint.
@@ -35,6 +36,7 @@ struct NameValue {
   std::optional<SecretRef> secret;
   std::string env;
   Location location;
+  bool operator==(const NameValue& other) const;  // location is not compared, here and below
 };
 
 struct ComponentSpec {
@@ -52,7 +54,7 @@ struct ComponentSpec {
   std::optional<std::string_view> value(std::string_view item) const;
   // "name (type/version)", "(type)" without a version: as log lines and errors name a component.
   std::string title() const;
-  bool operator==(const ComponentSpec& other) const;  // location is not compared
+  bool operator==(const ComponentSpec& other) const;
 };
 
 struct RouteRule {
@@ -77,11 +79,13 @@ struct SubscriptionSpec {
   SubscriptionKind kind = SubscriptionKind::declarative;
   std::vector<std::string> scopes;
   Location location;
+  bool operator==(const SubscriptionSpec& other) const;
 };
 
 struct PemSource {
   std::string value;
   std::optional<SecretRef> secret;
+  bool operator==(const PemSource&) const = default;
 };
 
 struct HttpEndpointSpec {
@@ -91,6 +95,7 @@ struct HttpEndpointSpec {
   std::string renegotiation;
   std::vector<std::string> scopes;
   Location location;
+  bool operator==(const HttpEndpointSpec& other) const;
 };
 
 struct HandlerSpec {  // httpPipeline, appHttpPipeline

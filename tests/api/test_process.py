@@ -56,7 +56,7 @@ START = [
     ("protocol", ["--app-protocol", "ftp"], "app", FATAL + "invalid value for 'app-protocol': ftp"), ("mode", ["--mode", "other"], "app", FATAL + "invalid mode: other"),
     ("init endpoint", ["--disable-init-endpoints", "else"], "app", FATAL + "invalid value for 'disable-init-endpoints': else"),
     ("probe timeout", ["--app-health-probe-timeout", "6000"], "app", FATAL + "value for 'health-probe-timeout' must be smaller than 'health-probe-interval'"),
-    ("missing resources", ["--resources-path", "/nonexistent"], "app", FATAL + "failed to create watcher: "), ("missing configuration", ["--config", "/nonexistent"], "app", FATAL + "error loading configuration: "),
+    ("missing resources", ["--resources-path", "/dev/null/missing"], "app", FATAL + "failed to create watcher: "), ("missing configuration", ["--config", "/dev/null/missing"], "app", FATAL + "error loading configuration: "),
     ("body size", ["--max-body-size", "many"], "app", "Failed to parse flags: invalid value for 'max-body-size' option: "), ("buffer size", ["--read-buffer-size", "1.5"], "app", "Failed to parse flags: invalid value for 'read-buffer-size' option: "),
     ("disseminate timeout", ["--actors-disseminate-timeout", "0s"], "app", "Failed to parse flags: invalid value for 'actors-disseminate-timeout' option: must be positive, got 0s"), ("log level", ["--log-level", "loud"], "app", "invalid value for --log-level: loud"),
 ]

@@ -1,16 +1,10 @@
 """What this build cannot do is refused, never half done (docs/compatibility.md, "Not in this build")."""
-import signal
 
 import pytest
 
 from sidecar import component
 
 
-def test_sighup_is_told_and_survived(launch):
-    one = launch.sidecar()
-    one.process.send_signal(signal.SIGHUP)
-    one.says("reloading is not in this build")
-    assert one.get("/v1.0/healthz").status == 204
 
 
 @pytest.mark.parametrize("path,status,code", [

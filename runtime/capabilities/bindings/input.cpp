@@ -14,6 +14,8 @@ namespace {
 
 // Bindings that one answer of the application may invoke at the same time.
 constexpr std::size_t kPassedAtOnce = 32;
+// For events under way at a binding that is replaced or goes.
+constexpr auto kReplaceGrace = std::chrono::seconds(5);
 constexpr std::string_view kCallback = "/dapr.proto.runtime.v1.AppCallback/";
 
 std::string route_of(const ComponentSpec& spec) {
@@ -68,6 +70,7 @@ InputBindings::InputBindings(
 
 asio::awaitable<void> InputBindings::start() {
   if (application_.channel == nullptr) co_return;
+  started_ = true;
   const auto snapshot = application_.snapshot();
   RequestScope scope(application_, snapshot, Face::internal);
   const auto stops = stops_;
@@ -110,8 +113,23 @@ asio::awaitable<void> InputBindings::start_one(
   }
 }
 
+asio::awaitable<void> InputBindings::reload() {
+  if (!started_) co_return;
+  const auto snapshot = application_.snapshot();
+  std::vector<std::shared_ptr<InputBinding>> ending;
+  std::erase_if(running_, [&](const auto& item) {
+    const auto* loaded = find<InputBinding>(snapshot->input_bindings, item.first);
+    const bool stays = loaded != nullptr && loaded->instance == item.second;
+    if (!stays) ending.push_back(item.second);
+    return !stays;
+  });
+  for (const auto& binding : ending) co_await binding->stop_reading(kReplaceGrace);
+  if (started_) co_await start();
+}
+
 asio::awaitable<void> InputBindings::stop(std::chrono::steady_clock::duration grace) {
   ++stops_;
+  started_ = false;
   const auto end = std::chrono::steady_clock::now() + grace;
   auto running = std::exchange(running_, {});
   for (auto& [name, binding] : running) {

@@ -24,6 +24,9 @@ class InputBindings {
   // Asks the application which it wants (bindings whose direction is stated are not asked about),
   // and starts those that are not running. What fails is logged.
   asio::awaitable<void> start();
+  // A new snapshot: ends those that are not in it any more, or with another instance, and starts what is new. Nothing
+  // before start().
+  asio::awaitable<void> reload();
   // Stops all; events under way may end within `grace`.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration grace = std::chrono::seconds(1));
 
@@ -54,6 +57,7 @@ class InputBindings {
   OutputBindings& outputs_;
   std::chrono::nanoseconds discovery_limit_;
   std::map<std::string, std::shared_ptr<InputBinding>> running_;
+  bool started_ = false;
   unsigned stops_ = 0;  // how often stop() was called: a start under way then ends
   std::optional<std::set<std::string>> listed_;  // what a gRPC application named, asked once
 };

@@ -31,10 +31,23 @@ struct Subscriptions::Live {
   std::string broker_topic;
   Executor executor;
   std::unique_ptr<Sink> sink;
-  std::shared_ptr<Delivery> delivery;
+  std::shared_ptr<std::shared_ptr<Delivery>> delivery;  // another one takes over when the routes change
   std::unique_ptr<Subscription> subscription;
   bool settled = false;  // the first attempt to subscribe has ended
+  bool opened = false;   // and one was successful
   bool ended = false;
+
+  // What is under way keeps the delivery that it began with.
+  static asio::awaitable<Verdict> deliver(std::shared_ptr<Delivery> delivery, Message message) {
+    co_return co_await delivery->deliver(std::move(message));
+  }
+  static asio::awaitable<std::vector<Verdict>> deliver_bulk(std::shared_ptr<Delivery> delivery, std::vector<BulkMessage> batch) {
+    co_return co_await delivery->deliver_bulk(std::move(batch));
+  }
+  static asio::awaitable<void> reroute_here(std::shared_ptr<Live> live, std::shared_ptr<Delivery> next) {
+    *live->delivery = std::move(next);
+    co_return;
+  }
 
   static Async<void> subscribe_here(std::shared_ptr<Live> live) {
     SubscribeRequest request{live->broker_topic, {live->spec.metadata.begin(), live->spec.metadata.end()}};
@@ -43,11 +56,11 @@ struct Subscriptions::Live {
     if (live->spec.bulk.enabled) {
       const BulkLimits limits{live->spec.bulk.messages_max, std::chrono::milliseconds(live->spec.bulk.await_ms_max)};
       made = co_await live->broker->subscribe_bulk(std::move(request), limits, [delivery](std::vector<BulkMessage> batch) {
-        return delivery->deliver_bulk(std::move(batch));
+        return deliver_bulk(*delivery, std::move(batch));
       });
     } else {
       made = co_await live->broker->subscribe(std::move(request), [delivery](Message message) {
-        return delivery->deliver(std::move(message));
+        return deliver(*delivery, std::move(message));
       });
     }
     if (!made) co_return fail(std::move(made).error());
@@ -56,7 +69,7 @@ struct Subscriptions::Live {
   }
 
   static asio::awaitable<void> stop_here(std::shared_ptr<Live> live, std::chrono::steady_clock::duration grace) {
-    live->delivery->stopping();
+    (*live->delivery)->stopping();
     if (live->subscription == nullptr) co_return;
     const auto subscription = std::move(live->subscription);
     co_await subscription->stop(grace);
@@ -87,8 +100,40 @@ asio::awaitable<void> Subscriptions::start() {
   co_await reload();
 }
 
-asio::awaitable<void> Subscriptions::reload() {
+asio::awaitable<void> Subscriptions::prepare(std::shared_ptr<const Snapshot> next) {
+  if (!running_ || asked_ == Asked::refused || asking_) co_return;
+  if (options_.ask_application && asked_ == Asked::no) co_return;
+  const auto now = app_.snapshot();
+  auto wanted = merge_subscriptions(next->subscriptions, programmatic_);
+  std::erase_if(wanted, [&](const SubscriptionSpec& spec) {
+    const auto* here = find<PubSub>(now->pubsubs, spec.pubsub);
+    const auto* there = find<PubSub>(next->pubsubs, spec.pubsub);
+    return there == nullptr || (here != nullptr && here->instance == there->instance);
+  });
+  co_await settle(open_missing(wanted, *next));
+}
+
+asio::awaitable<void> Subscriptions::release(std::shared_ptr<Component> broker) {
+  std::vector<std::shared_ptr<Live>> ending;
+  std::erase_if(live_, [&](const std::shared_ptr<Live>& live) {
+    const bool gone = static_cast<Component*>(live->broker.get()) == broker.get();
+    if (gone) ending.push_back(live);
+    return gone;
+  });
+  co_await end(std::move(ending), kPauseGrace);
+}
+
+asio::awaitable<void> Subscriptions::reload(bool ask_again_now) {
   if (!running_) co_return;
+  if (ask_again_now && options_.ask_application && asked_ != Asked::no && !asking_) {
+    if (auto answer = co_await ask_once()) {
+      programmatic_ = *std::move(answer);
+      asked_ = Asked::yes;
+    } else {
+      log_.warn("failed to ask the application for subscriptions again", {{"error", answer.error().message}});
+    }
+    if (!running_) co_return;
+  }
   const bool to_ask = options_.ask_application && asked_ == Asked::no && !app_.snapshot()->pubsubs.empty();
   if (to_ask && !asking_) {
     asking_ = true;
@@ -186,20 +231,51 @@ asio::awaitable<void> Subscriptions::apply() {
   auto wanted = merge_subscriptions(snapshot->subscriptions, programmatic_);
   app_.set_subscriptions(wanted);
 
+  co_await reroute(wanted);
   std::vector<std::shared_ptr<Live>> ending;
   std::erase_if(live_, [&](const std::shared_ptr<Live>& live) {
     const auto* loaded = find<PubSub>(snapshot->pubsubs, live->spec.pubsub);
-    const bool stays = loaded != nullptr && loaded->instance == live->broker &&
+    const bool stays = loaded == nullptr || loaded->instance != live->broker ||
                        std::ranges::any_of(wanted, [&](const auto& spec) { return same_subscription(spec, live->spec); });
     if (!stays) ending.push_back(live);
     return !stays;
   });
   co_await end(std::move(ending), kPauseGrace);
+  if (running_) co_await settle(open_missing(wanted, *snapshot));
+}
 
+// Where only the way inside the application differs, the subscription at the broker stays.
+asio::awaitable<void> Subscriptions::reroute(const std::vector<SubscriptionSpec>& wanted) {
+  const auto snapshot = app_.snapshot();
+  for (const auto& live : std::vector(live_)) {
+    const auto* loaded = find<PubSub>(snapshot->pubsubs, live->spec.pubsub);
+    if (!live->opened || live->ended || loaded == nullptr || loaded->instance != live->broker) continue;
+    const auto it = std::ranges::find_if(wanted, [&](const SubscriptionSpec& spec) {
+      auto like = spec;
+      like.rules = live->spec.rules;
+      like.dead_letter_topic = live->spec.dead_letter_topic;
+      return same_subscription(like, live->spec) && !same_subscription(spec, live->spec);
+    });
+    if (it == wanted.end()) continue;
+    auto rules = Rules::compile(it->rules);
+    if (!rules) continue;
+    live->spec = *it;
+    auto next = std::make_shared<Delivery>(app_, *it, loaded->spec, *std::move(rules), *live->sink);
+    co_await asio::co_spawn(live->executor, Live::reroute_here(live, std::move(next)), asio::use_awaitable);
+  }
+}
+
+std::vector<std::shared_ptr<Subscriptions::Live>> Subscriptions::open_missing(
+    const std::vector<SubscriptionSpec>& wanted, const Snapshot& snapshot
+) {
   std::vector<std::shared_ptr<Live>> opening;
   for (const auto& spec : wanted) {
-    if (std::ranges::any_of(live_, [&](const auto& live) { return same_subscription(spec, live->spec); })) continue;
-    auto live = make(spec);
+    const auto* loaded = find<PubSub>(snapshot.pubsubs, spec.pubsub);
+    const auto is_live = [&](const auto& live) {
+      return same_subscription(spec, live->spec) && (loaded == nullptr || loaded->instance == live->broker);
+    };
+    if (std::ranges::any_of(live_, is_live)) continue;
+    auto live = make(spec, snapshot);
     if (!live) {
       log_.error("failed to start a subscription", {{"error", live.error().message}});
     } else if (*live != nullptr) {
@@ -208,17 +284,23 @@ asio::awaitable<void> Subscriptions::apply() {
       spawn(gate_, app_.shards.executor(0), open(*live));
     }
   }
+  return opening;
+}
+
+// Until each was tried once, for a while.
+asio::awaitable<void> Subscriptions::settle(std::vector<std::shared_ptr<Live>> opening) {
   const auto limit = std::chrono::steady_clock::now() + kOpenWait;
-  const auto settled = [&opening] { return std::ranges::all_of(opening, [](const auto& live) { return live->settled; }); };
+  const auto settled = [&opening] { return std::ranges::all_of(opening, [](const auto& live) { return live->settled || live->ended; }); };
   while (!settled() && std::chrono::steady_clock::now() < limit) {
     if (!co_await sleep_for(1ms)) co_return;
   }
 }
 
 // Null when the component is not there: the subscription waits for it.
-Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(const SubscriptionSpec& spec) {
-  const auto snapshot = app_.snapshot();
-  const auto* loaded = find<PubSub>(snapshot->pubsubs, spec.pubsub);
+Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(
+    const SubscriptionSpec& spec, const Snapshot& snapshot
+) {
+  const auto* loaded = find<PubSub>(snapshot.pubsubs, spec.pubsub);
   if (loaded == nullptr || loaded->instance == nullptr) return nullptr;
   if (!topic_allowed(*loaded->spec, app_.info.id, spec.topic, Direction::subscribe)) {
     return fail(
@@ -233,7 +315,9 @@ Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(const Subscript
   live->broker_topic = broker_topic(*loaded->spec, app_.info, spec.topic);
   live->executor = app_.shards.executor(next_shard_++ % app_.shards.count());
   live->sink = make_sink(*app_.channel);
-  live->delivery = std::make_shared<Delivery>(app_, spec, loaded->spec, std::move(rules), *live->sink);
+  live->delivery = std::make_shared<std::shared_ptr<Delivery>>(
+      std::make_shared<Delivery>(app_, spec, loaded->spec, std::move(rules), *live->sink)
+  );
   return live;
 }
 
@@ -242,6 +326,7 @@ asio::awaitable<void> Subscriptions::open(std::shared_ptr<Live> live) {
   while (!live->ended) {
     const auto opened = co_await asio::co_spawn(live->executor, Live::subscribe_here(live), asio::use_awaitable);
     live->settled = true;
+    live->opened = opened.has_value();
     if (opened) break;
     log_.error(
         "failed to subscribe to topic",

@@ -32,8 +32,14 @@ class Subscriptions {
   asio::awaitable<void> start();
   // The application is unhealthy: all broker subscriptions end.
   asio::awaitable<void> pause();
-  // A new snapshot: starts, replaces and ends what differs. Does nothing before start() or while paused.
-  asio::awaitable<void> reload();
+  // Before `next` is published: subscribes at the brokers that come with it, so that nothing published there is missed.
+  // Does nothing before start() or while paused; so does the next one.
+  asio::awaitable<void> prepare(std::shared_ptr<const Snapshot> next);
+  // A new snapshot: starts, replaces and ends what differs. Subscriptions at a broker that is no longer in it go on until
+  // release(), for requests that still hold it. `ask`: the application is asked again; without an answer its last counts.
+  asio::awaitable<void> reload(bool ask = false);
+  // Nobody publishes at this broker any more: its subscriptions end.
+  asio::awaitable<void> release(std::shared_ptr<Component> broker);
   // Shutdown: nothing more is fetched, what runs may end within `grace`; what fails from now on stays with the broker.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);
 
@@ -45,10 +51,13 @@ class Subscriptions {
   asio::awaitable<void> ask();
   Async<std::vector<SubscriptionSpec>> ask_once();
   asio::awaitable<void> apply();
+  std::vector<std::shared_ptr<Live>> open_missing(const std::vector<SubscriptionSpec>& wanted, const Snapshot& snapshot);
+  asio::awaitable<void> settle(std::vector<std::shared_ptr<Live>> opening);
+  asio::awaitable<void> reroute(const std::vector<SubscriptionSpec>& wanted);
   asio::awaitable<void> end(std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace);
   asio::awaitable<void> open(std::shared_ptr<Live> live);
   asio::awaitable<void> ask_again();
-  Result<std::shared_ptr<Live>> make(const SubscriptionSpec& spec);
+  Result<std::shared_ptr<Live>> make(const SubscriptionSpec& spec, const Snapshot& snapshot);
 
   Application& app_;
   const SubscriptionsOptions options_;
