@@ -1,6 +1,7 @@
 #include "components/pubsub/redis_stream.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "runtime/async/within.hpp"
 #include "runtime/base/json.hpp"
@@ -14,6 +15,20 @@ using redis::Reply;
 
 constexpr auto kReconnectFirst = 100ms;
 constexpr auto kReconnectMost = 5000ms;
+constexpr auto kFirstLook = 500ms;
+constexpr auto kEndReading = 1s;
+
+// True while it lives.
+class Mark {
+ public:
+  explicit Mark(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Mark() { flag_ = false; }
+  Mark(const Mark&) = delete;
+  Mark& operator=(const Mark&) = delete;
+
+ private:
+  bool& flag_;
+};
 
 // The stored metadata; nothing if there is none.
 std::optional<Metadata> read_metadata(const std::string& text) {
@@ -68,6 +83,16 @@ Async<void> StreamSubscription::start() {
   co_return Result<void>{};
 }
 
+// A user who may not ask for the number can read all the same.
+Async<std::unique_ptr<redis::Session>> StreamSubscription::dial() {
+  connection_ = 0;
+  MECHA_CO_TRY(auto session, co_await client_.dedicated());
+  const auto number = co_await session->call(Command("CLIENT", "ID"), 5s);
+  if (number) connection_ = number->integer;
+  if (!session->open()) co_return fail(number.error());
+  co_return session;
+}
+
 asio::awaitable<void> StreamSubscription::read_loop() {
   // What lies there from before comes first, so that keys keep their order over a restart.
   if (options_.processing_timeout > 0ms && options_.redeliver_interval > 0ms) {
@@ -79,7 +104,7 @@ asio::awaitable<void> StreamSubscription::read_loop() {
   while (!stopping_) {
     Result<void> done;
     if (session == nullptr || !session->open()) {
-      auto dialled = co_await client_.dedicated();
+      auto dialled = co_await dial();
       if (dialled) session = *std::move(dialled);
       else done = fail(std::move(dialled).error());
     }
@@ -106,6 +131,7 @@ Async<void> StreamSubscription::read_some(redis::Session& session) {
   Command command("XREADGROUP", "GROUP", options_.consumer, options_.consumer, "COUNT");
   command.add(static_cast<std::int64_t>(room)).add("BLOCK").add(static_cast<std::int64_t>(options_.block.count()));
   command.add("STREAMS").add(stream_).add(">");
+  const Mark mark(reading_);
   auto reply = co_await session.call(std::move(command), options_.block + 5s);
   if (!reply) co_return fail(std::move(reply).error());
   for (const auto& stream : reply->items) {  // [[name, [[id, [field, value, ..]], ..]]], nil when nothing came
@@ -121,6 +147,7 @@ void StreamSubscription::take(const std::vector<Reply>& entries) {
     entry->id = item.items[0].text;
     entry->message = read_message(stream_, item.items[1]);
     waiting_.insert(entry->id);
+    if (stopping_) continue;  // to be given back
     lanes_.push(key_of(entry->message.metadata), [this, entry]() { return handle(entry); });
   }
 }
@@ -144,8 +171,11 @@ asio::awaitable<void> StreamSubscription::handle(std::shared_ptr<Entry> entry) {
   }
 }
 
+// The first looks come sooner: who read here before may give back what it had not begun only after this one has started.
 asio::awaitable<void> StreamSubscription::redeliver_loop() {
-  while (co_await sleep_for(options_.redeliver_interval)) {
+  auto pause = std::min<std::chrono::milliseconds>(kFirstLook, options_.redeliver_interval);
+  while (co_await sleep_for(pause)) {
+    pause = std::min(pause * 2, options_.redeliver_interval);
     auto done = co_await redeliver();
     if (!done && !stopping_) {
       log_.warn("redelivery failed", {{"stream", stream_}, {"error", done.error().message}});
@@ -168,7 +198,9 @@ Async<void> StreamSubscription::redeliver() {
   Command claim("XCLAIM", stream_, options_.consumer, options_.consumer);
   claim.add(static_cast<std::int64_t>(options_.processing_timeout.count()));
   for (const auto& id : ids) claim.add(id);
+  auto mark = std::make_optional<Mark>(claiming_);
   auto claimed = co_await client_.call(std::move(claim));
+  mark.reset();
   if (!claimed) co_return fail(std::move(claimed).error());
   take(claimed->items);
   for (const auto& item : claimed->items) {
@@ -191,11 +223,25 @@ Async<void> StreamSubscription::acknowledge_deleted(std::vector<std::string> ids
 
 asio::awaitable<void> StreamSubscription::stop(std::chrono::steady_clock::duration grace) {
   stopping_ = true;
+  co_await end_reading();
   gate_.cancel();
   lanes_.drop_waiting();
   co_await lanes_.close(grace);
   co_await gate_.close(0s);
   co_await give_back();
+}
+
+// What the server hands out is this consumer's, also when nobody waits for the reply: so replies that are under way are
+// waited for. A read that waits for entries is ended by the server; again, as it may not have arrived there yet.
+asio::awaitable<void> StreamSubscription::end_reading() {
+  const auto end = std::chrono::steady_clock::now() + kEndReading;
+  while (((reading_ && connection_ != 0) || claiming_) && std::chrono::steady_clock::now() < end) {
+    if (reading_ && connection_ != 0) {
+      const auto ended = co_await within(kEndReading, client_.call(Command("CLIENT", "UNBLOCK", std::to_string(connection_))));
+      if (!ended && ended.error().code == Code::unknown) connection_ = 0;  // the user may not
+    }
+    if (!co_await sleep_for(1ms)) co_return;
+  }
 }
 
 // Makes what was read and not handled look old, so that the next reader takes it at once and not after the timeout.

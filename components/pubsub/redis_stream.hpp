@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -47,6 +48,7 @@ class StreamSubscription final : public Subscription {
   };
 
   Async<void> make_group();
+  Async<std::unique_ptr<redis::Session>> dial();
   asio::awaitable<void> read_loop();
   Async<void> read_some(redis::Session& session);
   asio::awaitable<void> redeliver_loop();
@@ -54,6 +56,7 @@ class StreamSubscription final : public Subscription {
   Async<void> acknowledge_deleted(std::vector<std::string> ids);
   void take(const std::vector<redis::Reply>& entries);
   asio::awaitable<void> handle(std::shared_ptr<Entry> entry);
+  asio::awaitable<void> end_reading();
   asio::awaitable<void> give_back();
 
   Executor executor_;
@@ -67,6 +70,9 @@ class StreamSubscription final : public Subscription {
   Lanes lanes_;
   std::multiset<std::string> waiting_;  // ids that were read and whose work has not begun
   std::multiset<std::string> working_;
+  std::int64_t connection_ = 0;  // the server's number of the reading connection; 0: it does not tell
+  bool reading_ = false;         // a command is under way whose reply has entries
+  bool claiming_ = false;        // the same of those that are delivered again
   bool stopping_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include "components/catalog.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/redis/client.hpp"
+#include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
 #include "tests/catch.hpp"
 #include "tests/conformance/pubsub_suite.hpp"
@@ -116,7 +117,68 @@ asio::awaitable<void> one_at_a_time(std::shared_ptr<PubSub> bus) {
   co_await bus->stop();
 }
 
+asio::awaitable<void> write_until(redis::Client& client, std::string topic, bool& enough, bool& done) {
+  while (!enough) {
+    std::vector<redis::Command> adds;
+    for (int i = 0; i < 8; ++i) adds.emplace_back("XADD", topic, "*", "data", "x");
+    const auto added = co_await client.pipeline(std::move(adds));
+    CHECK(added.has_value());
+  }
+  done = true;
+}
+
+// Under a stream of new entries: whatever the moment of the stop, nothing stays with the one that stopped.
+asio::awaitable<void> stops(std::shared_ptr<PubSub> bus, Shards& shards) {
+  REQUIRE((co_await bus->start()).has_value());
+  redis::Settings settings;
+  settings.host = server();
+  redis::Client client(shards, *redis::resolve(settings));
+  Gate gate(shards.executor(0));
+  for (int round = 0; round < 20; ++round) {
+    const auto topic = "conformance-" + text::uuid();
+    Seen seen;
+    bool enough = false, done = false;
+    auto made = co_await bus->subscribe({topic, {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+    REQUIRE(made.has_value());
+    spawn(gate, shards.executor(0), write_until(client, topic, enough, done));
+    for (int i = 0; i < 2000 && seen.count < 50; ++i) co_await sleep_for(1ms);
+    co_await (*made)->stop(1s);
+    const auto left = co_await client.call(redis::Command("XPENDING", topic, "conformance", "-", "+", "1000"));
+    enough = true;
+    REQUIRE(left.has_value());
+    for (const auto& entry : left->items) CHECK(entry.items.at(2).integer >= 1000);
+    for (int i = 0; i < 2000 && !done; ++i) co_await sleep_for(1ms);
+    const auto removed = co_await client.call(redis::Command("DEL", topic));
+    CHECK(removed.has_value());
+  }
+  co_await gate.close(1s);
+  co_await client.close();
+  co_await bus->stop();
+}
+
+asio::awaitable<void> idle_stop(std::shared_ptr<PubSub> bus) {
+  REQUIRE((co_await bus->start()).has_value());
+  Seen seen;
+  auto made = co_await bus->subscribe({"conformance-" + text::uuid(), {}}, [&seen](Message m) { return see(seen, std::move(m)); });
+  REQUIRE(made.has_value());
+  co_await sleep_for(50ms);  // it waits for entries
+  const auto begun = std::chrono::steady_clock::now();
+  co_await (*made)->stop(5s);
+  CHECK(std::chrono::steady_clock::now() - begun < 500ms);
+  co_await bus->stop();
+}
+
 }  // namespace
+
+TEST_CASE("a stop gives back whatever was read and not handled", "[pubsub][redis][needs-redis]") {
+  Shards shards(1);
+  testing::run(shards.context(0), stops(make(shards), shards), 60s);
+}
+
+TEST_CASE("a subscription that waits for entries stops at once", "[pubsub][redis][needs-redis]") {
+  Shards shards(1);
+  testing::run(shards.context(0), idle_stop(make(shards)), 30s);
+}
 
 TEST_CASE("pubsub.redis keeps the broker contract", "[pubsub][redis][needs-redis]") {
   conformance::pubsub_contract({.make = [](Shards& shards) { return make(shards); }});

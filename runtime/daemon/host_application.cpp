@@ -50,7 +50,7 @@ asio::awaitable<void> Host::first_healthy() {
   }
   application_->app_started = true;
   co_await parts_->subscriptions->start();
-  co_await parts_->outbox.apply();
+  co_await parts_->outbox.start();
   co_await parts_->inputs.start();
 }
 

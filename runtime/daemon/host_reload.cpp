@@ -110,10 +110,12 @@ Async<void> Host::take_over(LoadedResources next, Cause cause) {
 asio::awaitable<void> Host::swap(std::vector<LoadedComponent> left) {
   const auto next = make_snapshot();
   co_await parts_->subscriptions->prepare(next);
+  co_await parts_->outbox.prepare(next);
   publish(next);
   auto holders = published_;
   std::erase_if(holders, [&next](const auto& snapshot) { return snapshot.lock() == next; });
   co_await parts_->subscriptions->reload();
+  co_await parts_->outbox.apply();
   co_await parts_->inputs.reload();
   for (auto& component : left) spawn(*gate_, shards_.executor(0), retire(std::move(component), holders));
 }
@@ -129,6 +131,7 @@ asio::awaitable<void> Host::retire(LoadedComponent component, std::vector<std::w
   }
   if (held()) log_.warn("component " + component.spec->title() + " is closed although requests still use it");
   co_await parts_->subscriptions->release(component.instance);
+  co_await parts_->outbox.release(component.instance);
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() == asio::cancellation_type::none) co_await loader_->retire(component.instance);
 }
@@ -138,6 +141,7 @@ asio::awaitable<void> Host::follow() {
   const auto turn = co_await take_turn(turn_);
   if (!turn || !parts_ || application_->draining) co_return;
   co_await parts_->subscriptions->reload();
+  co_await parts_->outbox.apply();
   co_await parts_->inputs.reload();
 }
 

@@ -199,9 +199,38 @@ def test_only_the_subscription_that_changed_moves(launch, redis_address):
     assert [c.json["id"] for c in app.calls("/one") + app.calls("/two")] == ["1", "2", "3"]
 
 
+def test_an_outbox_comes_moves_to_another_broker_and_goes(launch):
+    app = launch.app().on("/.*", reply(200)).on("/dapr/subscribe", reply(json_body=[{"pubsubname": "out", "topic": "t", "route": "/in"}]))
+    plain, outbox = ({"connectionString": "o.db", **more} for more in ({}, {"outboxPublishPubsub": "out", "outboxPublishTopic": "t", "outboxPubsub": "bus"}))
+    one = launch.sidecar(app=app, resources={"out.yaml": component("out", "pubsub.in-memory"), "bus.yaml": component("bus", "pubsub.in-memory"), "s.yaml": component("s", "state.sqlite", **plain)})
+
+    def transact(key):
+        assert one.post("/v1.0/state/s/transaction", {"operations": [{"operation": "upsert", "request": {"key": key, "value": key}}]}).status == 204
+        return key
+
+    def told():
+        return [call.json["data"] for call in app.calls("/in")]
+    transact("before")
+    write(one, "s.yaml", component("s", "state.sqlite", **outbox))
+    one.says("Shutting down component s")
+    keys = [transact("first")]
+    wait_until(lambda: told() == keys, "the event of the new outbox")
+    for n in range(3):  # in memory an event that finds nobody would be lost
+        write(one, "bus.yaml", component("bus", "pubsub.in-memory", extra=f"  initTimeout: {n + 6}s\n"))
+        wait_until(lambda: keys.append(transact(f"{n}-{len(keys)}")) or one.log().count("Component loaded: bus") > n + 1, "the other broker")
+        keys += [transact(f"{n}-{len(keys)}-{i}") for i in range(20)]
+    wait_until(lambda: len(told()) >= len(keys), "all events", 30)
+    assert sorted(told()) == sorted(keys)
+    write(one, "s.yaml", component("s", "state.sqlite", **plain))
+    wait_until(lambda: one.log().count("Shutting down component s") == 2, "the outbox to go")
+    transact("after")
+    time.sleep(1.5)
+    assert len(told()) == len(keys)
+
+
 def test_sighup_takes_what_can_change_and_names_what_cannot(launch):
     app = launch.app().on("/.*", reply(200)).on("/dapr/subscribe", reply(json_body=[]))
-    one = launch.sidecar(app=app, config="spec: {}", resources={"v.yaml": component("v", "secretstores.local.env")}, env={"WORD": "w"})
+    one = launch.sidecar(app=app, config="spec: {}", resources={"v.yaml": component("v", "secretstores.local.env"), "bus.yaml": component("bus", "pubsub.in-memory")}, env={"WORD": "w"})
     assert one.get("/v1.0/secrets/v/WORD").status == 200
     (one.folder / "config.yaml").write_text("spec: {secrets: {scopes: [{storeName: v, defaultAccess: deny}]}, features: [{name: Mine, enabled: true}], tracing: {samplingRate: '1'}, accessControl: {defaultAction: deny}}")
     time.sleep(0.3)
@@ -211,7 +240,7 @@ def test_sighup_takes_what_can_change_and_names_what_cannot(launch):
     assert "Mine" in one.get("/v1.0/metadata").json["enabledFeatures"]
     one.says("the configuration changed in what is fixed until a restart of the process: tracing")
     app.wait_for("/dapr/config", 2)
-    app.wait_for("/dapr/subscribe", 0)
+    app.wait_for("/dapr/subscribe", 2)
     (one.folder / "config.yaml").write_text("{a")
     one.signal(signal.SIGHUP)
     one.says("the configuration is not reloaded, the old one stays: ")

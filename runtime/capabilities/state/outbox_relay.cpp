@@ -24,6 +24,8 @@ constexpr auto kGiveUp = 10s;
 constexpr auto kPauseMost = std::chrono::milliseconds(3000);
 constexpr auto kCallLimit = 5s;      // of one call of a store
 constexpr auto kLook = 50ms;         // how soon a stop is seen
+constexpr auto kOpenWait = 10s;
+constexpr auto kEndGrace = 5s;
 
 // Pauses between attempts: 500 ms, three times as long each time up to 3 s, 10 % to either side.
 class Pauses {
@@ -47,7 +49,8 @@ struct Place {
 
 // One event under way.
 struct Relayed {
-  explicit Relayed(Application& app) : scope(app, app.snapshot(), Face::internal) {}
+  explicit Relayed(Application& app) : begun(app.snapshot()), scope(app, begun, Face::internal) {}
+  std::shared_ptr<const Snapshot> begun;  // its broker stays until the event is out
   RequestScope scope;
   std::string marker;
   json::Value event;
@@ -81,6 +84,7 @@ struct OutboxRelay::Live : std::enable_shared_from_this<Live> {
   Executor executor;
   std::unique_ptr<pubsub::Subscription> subscription;
   std::atomic<bool> ended = false;
+  bool settled = false;  // of shard 0: the first attempt to subscribe has ended
 
   std::vector<Place> places() const;
   asio::awaitable<bool> pause(std::chrono::milliseconds time) const;
@@ -213,42 +217,85 @@ OutboxRelay::OutboxRelay(Application& app) : app_(app), gate_(app.shards.executo
 
 OutboxRelay::~OutboxRelay() = default;
 
+asio::awaitable<void> OutboxRelay::start() {
+  started_ = true;
+  co_await apply();
+}
+
+asio::awaitable<void> OutboxRelay::prepare(std::shared_ptr<const Snapshot> next) {
+  if (!started_ || stopped_) co_return;
+  const auto opening = open_missing(wanted(*next));
+  const auto settled = [&opening] { return std::ranges::all_of(opening, [](const auto& live) { return live->settled || live->ended; }); };
+  const auto limit = std::chrono::steady_clock::now() + kOpenWait;
+  while (!settled() && std::chrono::steady_clock::now() < limit) {
+    if (!co_await sleep_for(1ms)) co_return;
+  }
+}
+
 asio::awaitable<void> OutboxRelay::apply() {
-  if (stopped_) co_return;
+  if (!started_ || stopped_) co_return;
   const auto snapshot = app_.snapshot();
-  std::vector<std::shared_ptr<Live>> wanted;
-  for (const auto& [name, loaded] : snapshot->state_stores) {
+  const auto list = wanted(*snapshot);
+  Lives ending;
+  std::erase_if(live_, [&](const auto& live) {
+    const auto* broker = find<pubsub::PubSub>(snapshot->pubsubs, live->pubsub);
+    const bool left = broker == nullptr || broker->instance != live->broker;
+    if (left || holds(list, *live)) return false;
+    ending.push_back(live);
+    return true;
+  });
+  for (const auto& live : ending) co_await end(live, kEndGrace);
+  if (!stopped_) (void)open_missing(list);
+}
+
+asio::awaitable<void> OutboxRelay::release(std::shared_ptr<Component> broker) {
+  Lives ending;
+  std::erase_if(live_, [&](const auto& live) {
+    if (static_cast<Component*>(live->broker.get()) != broker.get()) return false;
+    ending.push_back(live);
+    return true;
+  });
+  for (const auto& live : ending) co_await end(live, kEndGrace);
+}
+
+// What the stores of a snapshot need, not subscribed yet.
+OutboxRelay::Lives OutboxRelay::wanted(const Snapshot& snapshot) const {
+  Lives list;
+  for (const auto& [name, loaded] : snapshot.state_stores) {
     const auto config = loaded.instance ? outbox_config(*loaded.spec) : std::nullopt;
-    const auto* broker = config ? find<pubsub::PubSub>(snapshot->pubsubs, config->internal_pubsub) : nullptr;
+    const auto* broker = config ? find<pubsub::PubSub>(snapshot.pubsubs, config->internal_pubsub) : nullptr;
     if (broker == nullptr || !broker->instance) continue;
     auto live = std::make_shared<Live>(app_, config->internal_pubsub, internal_topic(app_.info, config->topic));
     live->broker = broker->instance;
     live->broker_topic = pubsub::broker_topic(*broker->spec, app_.info, live->topic);
-    wanted.push_back(std::move(live));
+    list.push_back(std::move(live));
   }
-  const auto same = [](const auto& a, const auto& b) { return a->pubsub == b->pubsub && a->topic == b->topic && a->broker == b->broker; };
-  const auto holds = [&same](const auto& list, const auto& live) {
-    return std::ranges::any_of(list, [&](const auto& other) { return same(other, live); });
-  };
-  std::vector<std::shared_ptr<Live>> ending;
-  std::erase_if(live_, [&](const auto& live) {
-    if (holds(wanted, live)) return false;
-    ending.push_back(live);
-    return true;
+  return list;
+}
+
+bool OutboxRelay::holds(const Lives& list, const Live& live) {
+  return std::ranges::any_of(list, [&live](const auto& other) {
+    return other->pubsub == live.pubsub && other->topic == live.topic && other->broker == live.broker;
   });
-  for (const auto& live : ending) co_await end(live, 5s);
+}
+
+OutboxRelay::Lives OutboxRelay::open_missing(const Lives& wanted) {
+  Lives opening;
   for (const auto& live : wanted) {
-    if (holds(live_, live)) continue;  // also of two stores with one topic
+    if (holds(live_, *live)) continue;  // also of two stores with one topic
     live->executor = app_.shards.executor(next_shard_++ % app_.shards.count());
     live_.push_back(live);
+    opening.push_back(live);
     spawn(gate_, app_.shards.executor(0), open(live));
   }
+  return opening;
 }
 
 asio::awaitable<void> OutboxRelay::open(std::shared_ptr<Live> live) {
   Pauses pauses;
   while (!live->ended) {
     const auto opened = co_await asio::co_spawn(live->executor, Live::subscribe_here(live), asio::use_awaitable);
+    live->settled = true;
     if (opened) break;
     live->log.error("failed to subscribe to the internal topic of an outbox", {{"topic", live->topic}, {"error", opened.error().message}});
     if (!co_await sleep_for(pauses.next())) co_return;
