@@ -21,6 +21,7 @@ from pathlib import Path
 KAFKA_VERSION = "3.9.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha" / f"kafka-{KAFKA_VERSION}"
 REDIS_USER, REDIS_PASSWORD = "mecha", "a-password"
+MYSQL_TABLES = [Path("/usr/share/mysql") / name for name in ("mysql_system_tables.sql", "mysql_system_tables_data.sql")]
 
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -166,6 +167,13 @@ def memcached_answers(port):
         return s.recv(64).startswith(b"VERSION ")
 
 
+def mysql_answers(port):
+    """The server speaks first: a packet with version 10 of the protocol."""
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        return s.recv(256)[4:5] == b"\x0a"
+
+
 def accepts(port):
     with socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -300,6 +308,32 @@ class Servers:
         self.environment.update({"MECHA_TEST_MEMCACHED": f"127.0.0.1:{port}", "VECTORS_MEMCACHED": f"127.0.0.1:{port}"})
         return self.environment["MECHA_TEST_MEMCACHED"]
 
+    def mysql(self, name="mysql", port=None):
+        """MariaDB with a user of its own, plain and TLS on one port; as nobody when root starts it. `port` starts it again."""
+        program = shutil.which("mariadbd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not program or not all(f.exists() for f in MYSQL_TABLES):
+            raise Unavailable("MariaDB is not installed (Debian package mariadb-server-core)")
+        data, certificates = self.data_of(name, fresh=not port), self.certificates()
+        user = ["--user=nobody"] if os.geteuid() == 0 else []
+        common = [program, "--no-defaults", *user, f"--datadir={data}", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M"]
+        if not port:
+            for file in ("ca.crt", "server.crt", "server.key"):
+                shutil.copy(certificates / file, data / file)
+            if os.geteuid() == 0:
+                for path in (data, *data.iterdir()):
+                    shutil.chown(path, "nobody")
+            script = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n" + "".join(f.read_text() for f in MYSQL_TABLES)
+            script += "FLUSH PRIVILEGES;\nCREATE USER mecha@'%' IDENTIFIED BY 'a-password';\nGRANT ALL ON *.* TO mecha@'%';\n"
+            made = subprocess.run([*common, "--bootstrap"], input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+            if made.returncode:
+                raise RuntimeError("the system tables of MariaDB could not be made: " + made.stdout[-600:])
+        port = port or free_port()
+        self.start(name, [*common, f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={data}/s",
+                          f"--pid-file={data}/pid", f"--ssl-ca={data}/ca.crt", f"--ssl-cert={data}/server.crt", f"--ssl-key={data}/server.key"],
+                   mysql_answers, port, 60)
+        self.environment["MECHA_TEST_MYSQL"] = f"mecha:a-password@tcp(127.0.0.1:{port})/"
+        return self.environment["MECHA_TEST_MYSQL"]
+
     def mosquitto(self, name="mosquitto", port=None):
         """Plain and TLS port, sessions kept on disk. `port` starts it again."""
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -361,7 +395,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached")
+    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

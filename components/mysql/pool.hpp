@@ -1,0 +1,65 @@
+// Pool: connections to a MySQL server, each on a thread of its own behind a Bridge. Threads and connections come when they
+// are first needed; a lost connection is replaced before the next work.
+//
+// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it.
+// The destructor finishes what is queued.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "components/mysql/connection.hpp"
+#include "runtime/async/async.hpp"
+#include "runtime/async/bridge.hpp"
+
+namespace mecha::mysql {
+
+class Pool {
+ public:
+  explicit Pool(Options options) : options_(std::move(options)) {}
+
+  template <class T>
+  using Work = std::function<Result<T>(Connection&)>;
+
+  // Runs `work` with a connection. It leaves no transaction open.
+  template <class T>
+  Async<T> run(Work<T> work) {
+    Worker& worker = pick();
+    const Leave leave{worker};
+    co_return co_await worker.bridge->template call<T>([this, &worker, work = std::move(work)]() -> Result<T> {
+      MECHA_TRY(auto* const connection, open(worker));
+      auto result = work(*connection);
+      worker.used = std::chrono::steady_clock::now();
+      if (connection->lost()) worker.connection.reset();
+      return result;
+    });
+  }
+
+ private:
+  static constexpr std::size_t kWorkers = 8;
+
+  struct Worker {
+    std::atomic<std::size_t> load = 0;  // calls
+    std::unique_ptr<Connection> connection;
+    std::chrono::steady_clock::time_point used;
+    std::unique_ptr<Bridge> bridge;  // ends before the connection does
+  };
+  struct Leave {
+    Worker& worker;
+    ~Leave() { --worker.load; }
+  };
+
+  Worker& pick();
+  Result<Connection*> open(Worker& worker);
+
+  Options options_;
+  std::mutex mutex_;  // of picking
+  std::array<Worker, kWorkers> workers_;
+};
+
+}  // namespace mecha::mysql
