@@ -21,6 +21,9 @@ ErrorDetail resource_info(std::string type, std::string name, std::string descri
 ErrorDetail bad_request(std::string field, std::string description);
 ErrorDetail help(std::string description, std::string url);
 
+// The codes that are plain on HTTP and stand as the reason of an ErrorInfo on gRPC (contract 01, 2.3).
+bool has_reason(std::string_view tag);
+
 Error bad_request_error(std::string_view what);        // ERR_BAD_REQUEST
 Error unimplemented_api();                             // ERR_API_UNIMPLEMENTED
 Error body_read(std::string_view what);                // ERR_BODY_READ

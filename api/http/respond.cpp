@@ -1,10 +1,7 @@
 // Answers of the HTTP face: errors, JSON, empty ones.
 
-#include <array>
-#include <utility>
-
 #include "api/http/route.hpp"
-#include "runtime/app/application.hpp"
+#include "runtime/app/error_metric.hpp"
 #include "runtime/base/json.hpp"
 
 namespace mecha::api {
@@ -79,39 +76,8 @@ std::string error_json(const Error& error) {
   return text;
 }
 
-namespace {
-
-// The block that an error code belongs to, as the metric groups them: "ERR_STATE_GET" is state.
-std::string_view category_of(std::string_view tag) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> blocks{{
-      {"ERR_STATE", "state"},
-      {"ERR_NOT_SUPPORTED_STATE", "state"},
-      {"ERR_PUBSUB", "pubsub"},
-      {"ERR_TOPIC", "pubsub"},
-      {"ERR_PUBLISH", "pubsub"},
-      {"ERR_SECRET", "secret"},
-      {"ERR_ACTOR", "actor"},
-      {"ERR_CONFIGURATION", "configuration"},
-      {"ERR_CRYPTO", "cryptography"},
-      {"ERR_LOCK", "lock"},
-      {"ERR_DIRECT_INVOKE", "service-invocation"},
-      {"ERR_INVOKE_OUTPUT_BINDING", "binding"},
-  }};
-  for (const auto& [prefix, category] : blocks) {
-    if (tag.starts_with(prefix)) return category;
-  }
-  return "common";
-}
-
-void count_error(const HttpRequest& request, std::string_view tag) {
-  if (!request.scope.snapshot->configuration.metric.record_error_codes) return;
-  request.scope.app.metrics->count(Metric::error_code_total, {tag, category_of(tag)});
-}
-
-}  // namespace
-
 asio::awaitable<void> respond_error(HttpRequest& request, const Error& error) {
-  count_error(request, error.tag.empty() ? std::string_view("ERROR") : error.tag);
+  count_error(request.scope, error.tag.empty() ? std::string_view("ERROR") : error.tag);
   const auto status = error.tag.empty() && error.http_status == 0 ? 500 : error.status();
   return respond_json(request, status, error_json(error));
 }

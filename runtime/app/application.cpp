@@ -1,5 +1,7 @@
 #include "runtime/app/application.hpp"
 
+#include <algorithm>
+
 #include "runtime/resilience/policies.hpp"
 #include "runtime/telemetry/path_labels.hpp"
 #include "runtime/telemetry/tracer.hpp"
@@ -35,7 +37,24 @@ void Application::set_subscriptions(std::vector<SubscriptionSpec> list) {
 
 std::vector<SubscriptionSpec> Application::subscriptions() const {
   const std::lock_guard lock(mutex_);
-  return subscriptions_;
+  auto all = subscriptions_;
+  all.insert(all.end(), streaming_.begin(), streaming_.end());
+  return all;
+}
+
+void Application::add_streaming(SubscriptionSpec subscription) {
+  const std::lock_guard lock(mutex_);
+  streaming_.push_back(std::move(subscription));
+}
+
+// One of those that are alike: which one makes no difference.
+void Application::remove_streaming(const SubscriptionSpec& subscription) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(streaming_, [&](const SubscriptionSpec& other) {
+    return other.pubsub == subscription.pubsub && other.topic == subscription.topic &&
+           other.metadata == subscription.metadata && other.dead_letter_topic == subscription.dead_letter_topic;
+  });
+  if (found != streaming_.end()) streaming_.erase(found);
 }
 
 }  // namespace mecha

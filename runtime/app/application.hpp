@@ -68,6 +68,9 @@ class Application {
   // What delivers to the application now, for the metadata API (all kinds, declarative first). From any thread.
   void set_subscriptions(std::vector<SubscriptionSpec> list);
   std::vector<SubscriptionSpec> subscriptions() const;
+  // The streams among them, which come and go by themselves.
+  void add_streaming(SubscriptionSpec subscription);
+  void remove_streaming(const SubscriptionSpec& subscription);
 
   // Readiness, and whether probing of the application is on, with the values that the metadata API shows.
   Health health;
@@ -90,7 +93,7 @@ class Application {
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> attributes_;
-  std::vector<SubscriptionSpec> subscriptions_;
+  std::vector<SubscriptionSpec> subscriptions_, streaming_;
 };
 
 }  // namespace mecha

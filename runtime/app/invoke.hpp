@@ -19,6 +19,7 @@ class Application;
 
 struct InvokeRequest {
   std::string method;        // unescaped, cleaned, without a leading slash
+  bool rooted = false;       // the caller wrote a leading slash, which gRPC applications get to see
   std::string verb = "GET";  // upper case; empty: no HTTP part
   std::string query;         // as received, without '?'
   // Everything that came along, hop-by-hop fields and all; canonical names of HTTP callers, lower case of gRPC callers
@@ -26,6 +27,7 @@ struct InvokeRequest {
   net::Headers headers;
   std::string content_type;
   std::string type_url;      // of the gRPC data
+  bool data_part = false;    // the gRPC caller sent data, if only an empty one
   bool http_part = true;     // false: the gRPC caller sent no http_extension
   std::optional<std::uint64_t> length = 0;  // of the body; empty: unknown, a stream
   net::BodyReader* body = nullptr;          // null: no body
@@ -67,6 +69,9 @@ Async<void> send_body(const InvokeRequest& request, net::ClientCall& call);
 // Whether the caller asks for Server-Sent Events, and for nothing else.
 bool wants_events(const net::Headers& headers);
 
+// A registered HTTP header in its canonical spelling, which tells that it came from HTTP: between gRPC callers and applications
+// it gets `dapr-` in front (contract 01, 8.3).
+bool is_permanent_header(std::string_view name);
 bool is_hop_by_hop(std::string_view name);
 // Leaves what may pass a hop: no hop-by-hop field, nothing that Connection names, no Content-Length, no -bin.
 void keep_end_to_end(net::Headers& headers);

@@ -54,8 +54,8 @@ std::string_view verb_name(std::uint64_t number) {
 
 std::string encode_invoke_request(const InvokeRequest& request, std::string_view data, bool with_data) {
   std::string out;
-  wire::bytes(out, 1, request.method);
-  if (with_data || !request.type_url.empty()) {
+  wire::bytes(out, 1, request.rooted ? "/" + request.method : request.method);
+  if (with_data || request.data_part || !request.type_url.empty()) {
     wire::bytes_always(out, 2, any(request.type_url, with_data ? data : std::string_view()));
   }
   wire::bytes(out, 3, request.content_type);

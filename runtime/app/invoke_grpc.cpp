@@ -75,7 +75,7 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
     if (name == "destination-app-id") continue;
     // `traceparent` stays what the caller sent; the new span is in grpc-trace-bin (contract 06, 7.4).
     if (traced && (name == "tracestate" || name == "grpc-trace-bin")) continue;
-    if (contains(kPermanent, field.name) || contains(kPermanentToo, field.name)) {
+    if (is_permanent_header(field.name)) {
       out.add("dapr-" + name, field.value);
     } else if (name.ends_with("-bin")) {
       if (net::grpc::decode_bin(field.value)) out.add(name, field.value);
@@ -87,6 +87,8 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
 }
 
 }  // namespace
+
+bool is_permanent_header(std::string_view name) { return contains(kPermanent, name) || contains(kPermanentToo, name); }
 
 Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& request) {
   std::string data;

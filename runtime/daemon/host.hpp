@@ -19,10 +19,15 @@
 #include "runtime/daemon/listeners.hpp"
 #include "runtime/daemon/options.hpp"
 #include "runtime/daemon/settings.hpp"
+#include "runtime/net/exchange.hpp"
 #include "runtime/resources/loader.hpp"
 #include "runtime/resources/watcher.hpp"
 
 namespace mecha {
+
+namespace security {
+class HttpApiRules;
+}
 
 class Host {
  public:
@@ -71,6 +76,9 @@ class Host {
   asio::awaitable<void> retire(LoadedComponent component, std::vector<std::weak_ptr<const Snapshot>> holders);
   Async<void> start_name_resolution();
   Async<void> start_servers();
+  void make_http_server(const security::HttpApiRules& rules);
+  void make_grpc_server();
+  asio::awaitable<void> serve_internal(net::Exchange& exchange);
   void make_channel();
   asio::awaitable<void> watch_application();
   asio::awaitable<void> became_healthy(bool healthy);

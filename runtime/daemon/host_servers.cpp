@@ -51,11 +51,16 @@ net::ServerOptions internal_options(const Settings& settings) {
   return options;
 }
 
+// gRPC of the application: its connections may be idle as long as it likes.
+net::ServerOptions api_options(const Settings& settings) {
+  auto options = internal_options(settings);
+  options.idle_timeout = 0ms;
+  return options;
+}
+
 }  // namespace
 
-Async<void> Host::start_servers() {
-  const auto& configuration = application_->snapshot()->configuration;
-  const security::HttpApiRules rules(configuration.api_allowed, configuration.api_denied);
+void Host::make_http_server(const security::HttpApiRules& rules) {
   auto& parts = *parts_;
   std::vector<api::HttpRoute> offered;
   append(offered, api::health_routes(*application_));
@@ -79,6 +84,15 @@ Async<void> Host::start_servers() {
       *application_, http_options(options_), std::move(routes),
       invoke ? api::invoke_handler(parts.invocation) : api::HttpHandler()
   );
+}
+
+Async<void> Host::start_servers() {
+  const auto& configuration = application_->snapshot()->configuration;
+  const security::HttpApiRules rules(configuration.api_allowed, configuration.api_denied);
+  auto& parts = *parts_;
+  make_http_server(rules);
+  make_grpc_server();
+  const auto grpc_handler = [&handler = *parts.grpc](net::Exchange& exchange) { return handler.serve(exchange); };
 
   net::ServerOptions server;
   server.http2 = !text::truthy(options_.variable("DAPR_HTTP_DISABLE_H2C"));
@@ -88,14 +102,14 @@ Async<void> Host::start_servers() {
   if (!options_.unix_domain_socket.empty()) {
     const auto path = options_.unix_domain_socket + "/dapr-" + options_.app_id;
     MECHA_CO_TRY(auto grpc, net::Listener::unix_socket(path + "-grpc.socket"));
-    grpc_servers_.add(std::move(grpc), internal_options(settings_), grpc_refusal_handler());
+    grpc_servers_.add(std::move(grpc), api_options(settings_), grpc_handler);
     log_.info("API gRPC server is running on a Unix Domain Socket");
     MECHA_CO_TRY(auto listener, net::Listener::unix_socket(path + "-http.socket"));
     http_servers_.add(std::move(listener), server, http_handler);
     log_.info("HTTP server is running on a Unix Domain Socket");
   } else {
     MECHA_CO_TRY(auto grpc, co_await bind_all(log_, settings_.listen_addresses, settings_.grpc_port, "gRPC server"));
-    for (auto& listener : grpc) grpc_servers_.add(std::move(listener), internal_options(settings_), grpc_refusal_handler());
+    for (auto& listener : grpc) grpc_servers_.add(std::move(listener), api_options(settings_), grpc_handler);
     log_.info("API gRPC server is running on port " + std::to_string(settings_.grpc_port));
     MECHA_CO_TRY(auto bound, co_await bind_all(log_, settings_.listen_addresses, settings_.http_port, "HTTP server"));
     for (auto& listener : bound) http_servers_.add(std::move(listener), server, http_handler);
@@ -116,7 +130,7 @@ Async<void> Host::start_servers() {
     for (auto& listener : bound) http_servers_.add(std::move(listener), public_server, handler);
   }
   const auto port = application_->info.internal_port;
-  const auto peers = [&peer_server = parts.peer_server](net::Exchange& exchange) { return peer_server.serve(exchange); };
+  const auto peers = [this](net::Exchange& exchange) { return serve_internal(exchange); };
   grpc_servers_.add(std::move(*internal_listener_), internal_options(settings_), peers);
   internal_listener_.reset();
   log_.info("Internal gRPC server is running on " + options_.dapr_internal_grpc_listen_address + ":" + std::to_string(port));

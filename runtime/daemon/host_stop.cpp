@@ -62,6 +62,8 @@ asio::awaitable<bool> Host::stop(bool signalled) {
   application_->health.not_ready("grpc-api-server");
   application_->health.not_ready("grpc-internal-server");
   co_await metrics_servers_.stop(0ms);
+  // Streams of the application do not end by themselves.
+  if (parts_) co_await parts_->streams.stop(std::min<std::chrono::steady_clock::duration>(kDrainLimit, grace()));
   co_await grpc_servers_.stop(std::chrono::milliseconds(kServersLimit));
 
   // What does not end in time is not waited for: the process leaves.

@@ -1,7 +1,6 @@
 #include "runtime/daemon/listeners.hpp"
 
 #include "runtime/async/within.hpp"
-#include "runtime/net/grpc.hpp"
 
 namespace mecha {
 namespace {
@@ -59,19 +58,6 @@ net::Handler metrics_handler(Application& application) {
     net::ResponseHead head{.status = 200};
     head.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     (void)co_await exchange.respond(std::move(head), application.metrics->text());
-  };
-}
-
-net::Handler grpc_refusal_handler() {
-  return [](net::Exchange& exchange) -> asio::awaitable<void> {
-    if (!net::grpc::is_grpc(exchange.request())) {
-      (void)co_await exchange.respond({.status = 415}, {});
-      co_return;
-    }
-    net::grpc::ServerCall call(exchange, 0);
-    net::grpc::Status status{.code = Code::unimplemented};
-    status.message = "this build serves the HTTP API only; " + std::string(call.method()) + " is not available";
-    (void)co_await call.finish(std::move(status));
   };
 }
 

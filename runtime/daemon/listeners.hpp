@@ -33,7 +33,5 @@ class Servers {
 
 // Answers every path with the metrics of the application.
 net::Handler metrics_handler(Application& application);
-// The gRPC API port of a build without that face: every call is refused with the reason.
-net::Handler grpc_refusal_handler();
 
 }  // namespace mecha

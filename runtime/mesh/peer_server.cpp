@@ -4,6 +4,7 @@
 #include "runtime/app/method.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/mesh/peer_codec.hpp"
+#include "runtime/mesh/proxy.hpp"
 #include "runtime/mesh/request_body.hpp"
 #include "runtime/security/access_control.hpp"
 #include "runtime/telemetry/tracer.hpp"
@@ -30,21 +31,12 @@ Error unsupported_version(std::int64_t version) {
   return error;
 }
 
-// What is asked of this port besides invocation: actors, which are not placed anywhere, and calls to be proxied.
-Status refusal(const ServerCall& call, const std::string& method) {
+// Calls of actors, which are not placed anywhere.
+bool is_actor_call(std::string_view method) {
   constexpr std::string_view service = "/dapr.proto.internals.v1.ServiceInvocation/";
-  for (const auto name : {"CallActor", "CallActorReminder", "CallActorStream"}) {
-    if (method == std::string(service) + name) {
-      return {.code = Code::unavailable, .message = "placement service is not configured"};
-    }
-  }
-  const auto& metadata = call.metadata();
-  if (!metadata.has("dapr-callee-app-id") && !metadata.has("dapr-app-id")) {
-    return {
-        .code = Code::unknown,
-        .message = "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"};
-  }
-  return {.code = Code::unimplemented, .message = "this build does not proxy gRPC calls: " + method};
+  if (!method.starts_with(service)) return false;
+  method.remove_prefix(service.size());
+  return method == "CallActor" || method == "CallActorReminder" || method == "CallActorStream";
 }
 
 // Whether the application gets a body, and how long it is. A request of a verb that seldom has one is looked into first.
@@ -98,11 +90,15 @@ asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
   scope.parent = parent_of(call.metadata());
   const std::string method{call.method()};
   const bool stream = method == kCallLocalStream;
-  if (!stream && method != kCallLocal) {
-    (void)co_await call.finish(refusal(call, method));
-    co_return;
-  }
   exchange.on_disconnect([&scope] { scope.give_up(); });
+  if (is_actor_call(method)) {
+    co_return (void)co_await call.finish({.code = Code::unavailable, .message = "placement service is not configured"});
+  }
+  if (!stream && method != kCallLocal) {
+    auto span = begin_proxy_span(scope, method);
+    scope.deadline = call.deadline();
+    co_return co_await proxy_.serve(scope, call, exchange);
+  }
   const auto identity = exchange.peer().identity;
   auto done = stream ? co_await call_local_stream(scope, call, identity)
                      : co_await call_local(scope, call, identity);
@@ -123,6 +119,7 @@ Result<void> PeerServer::admit(
     RequestScope& scope, InvokeRequest& request, const std::string& identity
 ) const {
   MECHA_TRY_VOID(check_method(request.method));
+  request.rooted = request.method.starts_with('/');
   request.method = clean_method(request.method);
   if (application_.channel == nullptr) return fail(Code::internal, "app channel is not initialized");
   if (scope.snapshot->access == nullptr) return {};
@@ -143,6 +140,16 @@ trace::Span PeerServer::begin_span(RequestScope& scope, const InvokeRequest& req
     span.set("dapr.api", std::string(kCallLocalStream));
     span.set("dapr.invoke_method", request.method);
     span.set("rpc.service", "ServiceInvocation");
+  }
+  return span;
+}
+
+trace::Span PeerServer::begin_proxy_span(RequestScope& scope, std::string_view method) const {
+  auto span = application_.tracer->start(method, trace::Kind::server, scope.parent);
+  scope.span = span.context();
+  if (span.recorded()) {
+    span.set("dapr.protocol", "grpc");
+    span.set("dapr.api", std::string(method));
   }
   return span;
 }

@@ -15,11 +15,13 @@ struct InvokeRequest;
 
 namespace mesh {
 
+class Proxy;
+
 class PeerServer {
  public:
-  // `message_max`: of one message; 0: none. Lives as long as the server that calls it.
-  PeerServer(Application& application, std::size_t message_max)
-      : application_(application), message_max_(message_max) {}
+  // `message_max`: of one message; 0: none. Lives as long as the server that calls it. `proxy` takes what is not ours.
+  PeerServer(Application& application, Proxy& proxy, std::size_t message_max)
+      : application_(application), proxy_(proxy), message_max_(message_max) {}
 
   // The handler of the internal port.
   asio::awaitable<void> serve(net::Exchange& exchange);
@@ -31,8 +33,10 @@ class PeerServer {
   Result<void> admit(RequestScope& scope, InvokeRequest& request, const std::string& identity) const;
   static Error app_channel_error(Error error);
   trace::Span begin_span(RequestScope& scope, const InvokeRequest& request) const;
+  trace::Span begin_proxy_span(RequestScope& scope, std::string_view method) const;
 
   Application& application_;
+  Proxy& proxy_;
   std::size_t message_max_;
 };
 

@@ -28,6 +28,12 @@ Error transport_error(Error error) {
   return error;
 }
 
+// The deadline of the caller goes along; 0: there is none.
+std::chrono::nanoseconds time_left(const RequestScope& scope) {
+  if (!scope.deadline) return std::chrono::nanoseconds(0);
+  return std::max<std::chrono::nanoseconds>(*scope.deadline - RequestScope::Clock::now(), std::chrono::milliseconds(1));
+}
+
 // The body of an answer: payloads of the messages that follow the first one.
 class PeerBody final : public net::BodyReader {
  public:
@@ -155,7 +161,7 @@ Async<InvokeAnswer> Peers::invoke(RequestScope& scope, std::string address, Invo
   const MarkTimer timer(scope, Mark::peer);
   const auto pool = client(address);
   auto opened = co_await net::grpc::open(
-      *pool, std::string(kCallLocalStream), trace_metadata(scope), std::chrono::nanoseconds(0), message_max_
+      *pool, std::string(kCallLocalStream), trace_metadata(scope), time_left(scope), message_max_
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
   auto body = std::make_unique<PeerBody>(scope, std::move(*opened), pool);
@@ -170,7 +176,7 @@ Async<InvokeAnswer> Peers::invoke_unary(
   const MarkTimer timer(scope, Mark::peer);
   const auto pool = client(address);
   auto opened = co_await net::grpc::open(
-      *pool, std::string(kCallLocal), trace_metadata(scope), std::chrono::nanoseconds(0), message_max_
+      *pool, std::string(kCallLocal), trace_metadata(scope), time_left(scope), message_max_
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
   auto& call = **opened;

@@ -19,6 +19,12 @@ void append(Headers& to, const Headers& from) {
 
 }  // namespace
 
+Headers status_trailers(const Status& status) {
+  Headers trailers;
+  add_status(trailers, status);
+  return trailers;
+}
+
 ServerCall::ServerCall(Exchange& exchange, std::size_t message_max)
     : exchange_(exchange), deframer_(message_max) {
   const auto& headers = exchange_.request().headers;
@@ -78,9 +84,9 @@ Async<void> ServerCall::write(std::string_view message) {
 Async<void> ServerCall::finish(Status status, Headers trailers) {
   if (finished_) co_return Result<void>();
   finished_ = true;
+  status_ = status.code;
   if (headers_sent_) {
-    Headers all;
-    add_status(all, status);
+    auto all = status_trailers(status);
     append(all, trailers);
     co_return co_await exchange_.finish(std::move(all));
   }

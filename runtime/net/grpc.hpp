@@ -49,6 +49,19 @@ class Deframer {
   std::size_t taken_ = 0;
 };
 
+// Follows the messages in bytes that are passed on as they are, and keeps them to their limit.
+class FrameMeter {
+ public:
+  explicit FrameMeter(std::size_t message_max) : message_max_(message_max) {}  // 0: none
+  Result<void> feed(std::string_view piece);
+
+ private:
+  std::size_t message_max_;
+  std::uint64_t left_ = 0;  // of the message under way
+  std::array<char, 5> prefix_{};
+  std::size_t have_ = 0;    // bytes of the prefix
+};
+
 // grpc-timeout, both ways ("100m" = 100 milliseconds). Empty if malformed.
 std::optional<std::chrono::nanoseconds> parse_timeout(std::string_view text);
 std::string format_timeout(std::chrono::nanoseconds time);
@@ -62,6 +75,12 @@ std::optional<std::string> decode_bin(std::string_view text);
 inline constexpr std::string_view kType = "application/grpc";
 bool is_grpc_type(std::string_view content_type);  // kType, with or without +suffix and parameters
 bool is_grpc(const RequestHead& head);             // by its content-type
+// Names that belong to the protocol and to the transport, never metadata of a user.
+bool is_reserved(std::string_view name);
+// A status as the trailers that end a call.
+Headers status_trailers(const Status& status);
+// The number of a grpc-status; empty if there is none or it cannot be read. Numbers that do not exist are unknown.
+std::optional<Code> status_code(const Headers& headers);
 
 // The server's side of a call, on top of an Exchange.
 class ServerCall {
@@ -76,11 +95,19 @@ class ServerCall {
   Async<std::optional<std::string>> read();
   // Headers go out before the first message, or with the status if there was none. Call before the first write.
   void set_headers(Headers headers);
+  void add_header(std::string_view name, std::string_view value) { headers_.add(name, value); }
   Async<void> send_headers();
   Async<void> write(std::string_view message);
   // Ends the call. Without messages and headers it is a trailers-only answer.
   Async<void> finish(Status status, Headers trailers = {});
   bool finished() const { return finished_; }
+  // How it ended; of a call that was broken off: cancelled.
+  Code status() const { return finished_ ? status_ : Code::cancelled; }
+  // The answer was given on the exchange itself.
+  void answered(Code code) {
+    finished_ = true;
+    status_ = code;
+  }
 
  private:
   ResponseHead make_head();
@@ -89,6 +116,7 @@ class ServerCall {
   Deframer deframer_;
   Headers headers_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
+  Code status_ = Code::ok;
   bool headers_sent_ = false;
   bool finished_ = false;
 };

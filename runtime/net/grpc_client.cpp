@@ -13,16 +13,6 @@
 namespace mecha::net::grpc {
 namespace {
 
-// Fields that belong to the protocol: never metadata of a user.
-bool is_reserved(std::string_view name) {
-  constexpr std::array<std::string_view, 9> names{
-      "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding",
-      "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-message-type"};
-  return name.starts_with(':') || std::ranges::any_of(names, [&](std::string_view reserved) {
-    return text::equals_nocase(name, reserved);
-  });
-}
-
 // What an answer that is not gRPC means (doc/http-grpc-status-mapping.md of its specification).
 Code code_of_answer(unsigned status) {
   switch (status) {
@@ -146,21 +136,16 @@ Async<void> Call::finish_writing() { co_return co_await call_->finish_writing();
 
 Result<void> Call::take_status(const Headers& headers) {
   ended_ = true;
-  const auto code = headers.get("grpc-status");
-  int number = static_cast<int>(Code::unknown);
-  if (code) {
-    const auto [at, error] = std::from_chars(code->data(), code->data() + code->size(), number);
-    if (error != std::errc() || at != code->data() + code->size()) {
-      status_ = {
-          .code = Code::unknown,
-          .message = "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(*code) +
-                     ": invalid syntax"};
-      return {};
-    }
-    // Codes that are not ours yet count as unknown.
-    if (number < 0 || number > static_cast<int>(Code::unauthenticated)) number = static_cast<int>(Code::unknown);
+  const auto written = headers.get("grpc-status");
+  const auto code = status_code(headers);
+  if (written && !code) {
+    status_ = {
+        .code = Code::unknown,
+        .message = "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(*written) +
+                   ": invalid syntax"};
+    return {};
   }
-  status_.code = static_cast<Code>(number);
+  status_.code = code.value_or(Code::unknown);
   status_.message = decode_message(headers.value_or("grpc-message"));
   if (const auto details = headers.get("grpc-status-details-bin")) {
     if (auto bytes = decode_bin(*details)) status_.details = *std::move(bytes);

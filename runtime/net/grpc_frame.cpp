@@ -52,7 +52,31 @@ Result<std::string> gunzip(std::string_view packed, std::size_t message_max) {
   return out;
 }
 
+Error too_large(std::uint64_t length, std::size_t most) {
+  return {
+      .code = Code::resource_exhausted,
+      .message = "grpc: received message larger than max (" + std::to_string(length) + " vs. " + std::to_string(most) + ")"};
+}
+
 }  // namespace
+
+Result<void> FrameMeter::feed(std::string_view piece) {
+  while (!piece.empty()) {
+    if (left_ > 0) {
+      const auto taken = std::min<std::uint64_t>(left_, piece.size());
+      left_ -= taken;
+      piece.remove_prefix(taken);
+      continue;
+    }
+    prefix_[have_++] = piece.front();
+    piece.remove_prefix(1);
+    if (have_ < kPrefix) continue;
+    have_ = 0;
+    left_ = length_of({prefix_.data(), kPrefix});
+    if (message_max_ != 0 && left_ > message_max_) return fail(too_large(left_, message_max_));
+  }
+  return {};
+}
 
 std::array<char, 5> prefix_of(std::size_t size) {
   const auto length = static_cast<std::uint32_t>(size);
@@ -77,11 +101,7 @@ Result<bool> Deframer::take(std::string_view& bytes) {
   const auto flag = static_cast<unsigned char>(bytes[0]);
   const auto length = length_of(bytes);
   if (message_max_ != 0 && length > message_max_) {
-    return fail(
-        Code::resource_exhausted,
-        "grpc: received message larger than max (" + std::to_string(length) + " vs. " +
-            std::to_string(message_max_) + ")"
-    );
+    return fail(too_large(length, message_max_));
   }
   if (flag > 1) {
     return fail(Code::internal, "grpc: received unexpected payload format " + std::to_string(flag));

@@ -1,5 +1,6 @@
 // The small grammars of gRPC in header fields: time-outs, messages, binary values, content types.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -61,8 +62,11 @@ std::string encode_message(std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    if (plain(c)) {
+  // Blanks at the ends would be trimmed on the way.
+  const auto first = text.find_first_not_of(' '), last = text.find_last_not_of(' ');
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (plain(c) && (c != ' ' || (i > first && i < last))) {
       out += c;
       continue;
     }
@@ -106,6 +110,25 @@ std::optional<std::string> decode_bin(std::string_view text) {
 bool is_grpc_type(std::string_view content_type) {
   if (!content_type.starts_with(kType)) return false;
   return content_type.size() == kType.size() || content_type[kType.size()] == '+' || content_type[kType.size()] == ';';
+}
+
+bool is_reserved(std::string_view name) {
+  constexpr std::array<std::string_view, 9> names{
+      "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding",
+      "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-message-type"};
+  return name.starts_with(':') || std::ranges::any_of(names, [&](std::string_view reserved) {
+    return text::equals_nocase(name, reserved);
+  });
+}
+
+std::optional<Code> status_code(const Headers& headers) {
+  const auto text = headers.get("grpc-status");
+  int number = 0;
+  if (!text || text->empty()) return std::nullopt;
+  const auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || at != text->data() + text->size()) return std::nullopt;
+  const bool known = number >= 0 && number <= static_cast<int>(Code::unauthenticated);
+  return known ? static_cast<Code>(number) : Code::unknown;
 }
 
 bool is_grpc(const RequestHead& head) { return is_grpc_type(head.headers.value_or("content-type")); }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,18 @@ class HttpApiRules {
 
  private:
   std::vector<std::string> allowed_, denied_;  // "<version>/<name>"
+};
+
+// The same for the gRPC API: groups are "state.v1", and the protocol of a rule is written "grpc" exactly.
+class GrpcApiRules {
+ public:
+  // Rules that name none of the `known` groups are ignored.
+  GrpcApiRules(std::span<const ApiRule> allowed, std::span<const ApiRule> denied, const std::set<std::string>& known);
+
+  bool admits(std::string_view group) const;
+
+ private:
+  std::set<std::string, std::less<>> allowed_, denied_;
 };
 
 }  // namespace mecha::security

@@ -26,6 +26,16 @@ bool is_url(std::string_view target) {
 // Permanent, so that no policy tries again for a client that no longer waits.
 Error gone_away() { return {.code = Code::cancelled, .message = "context canceled", .failure = Failure::circuit_open}; }
 
+// As a header, for who gets the request in another form than HTTP.
+void state_length(InvokeRequest& request) {
+  const bool usual = request.verb == "POST" || request.verb == "PUT" || request.verb == "PATCH";
+  if (request.length && (*request.length > 0 || usual)) {
+    request.headers.set("Content-Length", std::to_string(*request.length));
+  }
+}
+
+std::string answered(int status) { return "application answered " + std::to_string(status); }
+
 bool may_repeat_hop(Code code) { return code == Code::unavailable || code == Code::unauthenticated; }
 
 }  // namespace
@@ -48,13 +58,18 @@ Async<InvokeAnswer> Invocation::invoke(RequestScope& scope, std::string target, 
   if (auto bad = check_method(call.request.method); !bad) {
     co_return fail(errors::direct_invoke(call.target, bad.error().as_rpc_text()));
   }
+  call.request.rooted = call.request.method.starts_with('/');
   call.request.method = clean_method(call.request.method);
   auto invoked = co_await under_policies(scope, call);
   if (invoked) co_return std::move(invoked);
   const auto& error = invoked.error();
   // The last failed answer is what the caller gets, unless something else ended the attempts.
-  if (call.failed && error.outcome == call.failed->status) co_return std::move(*call.failed);
-  const bool denied = call.kind == Kind::peer && error.code == Code::permission_denied;
+  if (call.failed && error.message == answered(call.failed->status)) co_return std::move(*call.failed);
+  if (scope.face == Face::grpc && error.failure == Failure::timeout) {
+    co_return fail(Code::deadline_exceeded, error.message);
+  }
+  if (scope.face == Face::grpc && error.message == "circuit breaker is open") co_return fail(Code::unknown, error.message);
+  const bool denied = scope.face == Face::http && call.kind == Kind::peer && error.code == Code::permission_denied;
   co_return fail(errors::direct_invoke(call.target, error.message, denied ? 403 : 500));
 }
 
@@ -65,6 +80,7 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
     call.breaker_key = call.target + "/" + call.request.method;
   } else {
     const auto parts = text::split(call.target, '.');
+    if (call.target.empty()) co_return fail(Code::invalid_argument, "app id is empty");
     if (parts.size() > 2) co_return fail(Code::invalid_argument, "invalid app id " + call.target);
     call.id = std::string(parts[0]);
     call.name_space = parts.size() == 2 ? std::string(parts[1]) : application_.info.identity_name_space;
@@ -77,6 +93,8 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
       const bool own = call.id == application_.info.id && call.name_space == application_.info.identity_name_space;
       call.kind = own ? Kind::own : Kind::peer;
       call.breaker_key = call.target + ":" + call.request.method;
+      const bool to_grpc = own && application_.channel != nullptr && application_.channel->is_grpc();
+      if (scope.face == Face::http && (!own || to_grpc)) state_length(call.request);
       if (!own) stamp(call.request, call);
     }
   }
@@ -107,8 +125,8 @@ Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
   call.failed.reset();
   auto called = co_await call_target(scope, call);
   if (!called) co_return std::move(called);
-  // Errors of gRPC applications count as success here (contract 01, 8.3).
-  if (called->is_grpc() || called->success()) co_return std::move(called);
+  // Errors of gRPC applications count as success for HTTP callers (contract 01, 8.3).
+  if (called->success() || (called->is_grpc() && scope.face != Face::grpc)) co_return std::move(called);
   const auto status = called->status;
   if (!call.streaming && called->body) {
     MECHA_CO_TRY(auto body, co_await net::read_all(*called->body, kFailedBodyMax));
@@ -116,7 +134,8 @@ Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
     called->body = std::make_unique<net::TextBody>(std::move(body));
   }
   call.failed = std::move(*called);
-  co_return fail(Error{.message = "application answered " + std::to_string(status), .outcome = status});
+  // Conditions of retries look at HTTP callers only.
+  co_return fail(Error{.message = answered(status), .outcome = scope.face == Face::grpc ? -1 : status});
 }
 
 Async<InvokeAnswer> Invocation::call_target(RequestScope& scope, Call& call) {
@@ -212,9 +231,6 @@ void Invocation::stamp(InvokeRequest& request, const Call& call) const {
   auto& headers = request.headers;
   for (const auto name : {"destination-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-callee-app-id"}) {
     headers.erase(name);
-  }
-  if (request.length && (*request.length > 0 || request.verb == "POST" || request.verb == "PUT" || request.verb == "PATCH")) {
-    headers.set("Content-Length", std::to_string(*request.length));
   }
   headers.add("destination-app-id", call.id);
   headers.add("dapr-caller-namespace", info.identity_name_space);

@@ -5,7 +5,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/capabilities/pubsub/envelope.hpp"
-#include "runtime/capabilities/pubsub/sink.hpp"
+#include "runtime/capabilities/pubsub/topic_event.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -115,11 +115,6 @@ Error failed_status(const net::grpc::Status& status) {
       .outcome = static_cast<int>(status.code)};
 }
 
-Answer answer_of(std::uint64_t status) {
-  if (status == 0) return Answer::success;
-  return status == 2 ? Answer::drop : Answer::retry;
-}
-
 std::uint64_t number_field(std::string_view message, std::uint32_t field) {
   std::uint64_t value = 0;
   for (wire::Reader reader(message); reader.next();) {
@@ -164,7 +159,7 @@ std::vector<Answer> batch_answers(const OutgoingBatch& batch, std::string_view m
     for (wire::Reader item(reader.bytes()); item.next();) {
       if (item.field() == 1) id = item.text();
     }
-    given[id] = answer_of(number_field(reader.bytes(), 2));
+    given[id] = topic_answer(number_field(reader.bytes(), 2));
   }
   return in_order(batch, given);
 }
@@ -174,21 +169,14 @@ class GrpcSink final : public Sink {
   explicit GrpcSink(AppChannel& channel) : channel_(channel) {}
 
   Async<Answer> send(RequestScope& scope, const Outgoing& event) override {
-    std::string message;
-    encode_attributes(message, event.envelope);
-    wire::bytes(message, 6, event.topic);
-    MECHA_CO_TRY(const auto data, data_of(event.envelope, true));
-    wire::bytes(message, 7, data);
-    wire::bytes(message, 8, event.pubsub);
-    wire::bytes(message, 9, event.path);
-    wire::bytes(message, 10, extensions_of(event.envelope));
+    MECHA_CO_TRY(auto message, topic_event(event));
     auto answer = co_await channel_.call(
         scope, std::string(kOnTopicEvent), request_metadata(event.metadata), std::move(message), false
     );
     if (!answer) co_return fail(std::move(answer).error());
     if (answer->status.code == Code::unimplemented) co_return Answer::ignored;
     if (!answer->status.ok()) co_return fail(failed_status(answer->status));
-    co_return answer_of(number_field(answer->message, 1));
+    co_return topic_answer(number_field(answer->message, 1));
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
@@ -214,6 +202,23 @@ class GrpcSink final : public Sink {
 };
 
 }  // namespace
+
+Result<std::string> topic_event(const Outgoing& event) {
+  std::string message;
+  encode_attributes(message, event.envelope);
+  wire::bytes(message, 6, event.topic);
+  MECHA_TRY(const auto data, data_of(event.envelope, true));
+  wire::bytes(message, 7, data);
+  wire::bytes(message, 8, event.pubsub);
+  wire::bytes(message, 9, event.path);
+  wire::bytes(message, 10, extensions_of(event.envelope));
+  return message;
+}
+
+Answer topic_answer(std::uint64_t status) {
+  if (status == 0) return Answer::success;
+  return status == 2 ? Answer::drop : Answer::retry;
+}
 
 std::unique_ptr<Sink> make_grpc_sink(AppChannel& channel) { return std::make_unique<GrpcSink>(channel); }
 

@@ -3,8 +3,8 @@
 
     play.py --daemon build/release/bin/mechad [--only TEXT] [--jobs 2] [--lenient] [FILE ...]
 
-`run.py` beside it is the player and stays as it was recorded; this driver leaves out the gRPC face, reads `later.yaml`, and fails
-when a scenario fails that is not listed there, and when a listed one passes (unless --lenient). FILE is a name such as `state`.
+`run.py` beside it is the player and stays as it was recorded; this driver reads `later.yaml`, and fails when a scenario fails that
+is not listed there, and when a listed one passes (unless --lenient). FILE is a name such as `state`.
 """
 import argparse
 import collections
@@ -19,12 +19,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).resolve().parent
-FILES = "http invocation state secrets loading pubsub delivery bindings operations resiliency telemetry reload crypto".split()
-NO_GRPC = "the gRPC face is not built: every step of the scenario is a gRPC call"
-
-
-def is_grpc(step):
-    return "grpc" in step or "stream" in step
+FILES = "http grpc grpc-app invocation peer state secrets configuration lock crypto loading pubsub streaming-subscriptions delivery outbox bindings operations resiliency telemetry reload".split()
 
 
 def without(step, words):
@@ -37,21 +32,14 @@ def without(step, words):
 
 
 def prepare(name, later, folder):
-    """Writes the file without the steps that are left for later; returns the scenarios that have nothing left to play."""
-    document = yaml.safe_load((HERE / f"{name}.yaml").read_text())
-    empty, kept, left_out = [], [], 0
+    """Writes the file without the steps that are left for later."""
+    document, kept = yaml.safe_load((HERE / f"{name}.yaml").read_text()), []
     for scenario in document["scenarios"]:
         entry = later.get((name, scenario["name"]), {})
         steps = [without(s, entry.get("without", [])) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
-        left_out += sum(is_grpc(s) for s in steps)
-        if scenario.get("later"):
-            continue
-        if all(is_grpc(s) for s in steps):
-            empty.append((name, scenario["name"]))
-        else:
+        if not scenario.get("later"):
             kept.append({**scenario, "steps": steps})
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"scenarios": kept}, allow_unicode=True, sort_keys=False))
-    return empty, left_out
 
 
 def read_later():
@@ -66,7 +54,7 @@ def read_later():
 def play(arguments, folder):
     """Runs run.py and shows its progress; returns its report."""
     report = folder / "report.json"
-    command = [sys.executable, str(HERE / "run.py"), "--daemon", arguments.daemon, "--http-only", "--jobs", str(arguments.jobs), "--json", str(report)]
+    command = [sys.executable, str(HERE / "run.py"), "--daemon", arguments.daemon, "--jobs", str(arguments.jobs), "--json", str(report)]
     command += ["--only", arguments.only] if arguments.only else []
     process = subprocess.Popen(command + [str(folder / f"{f}.yaml") for f in arguments.files], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     done, shown = 0, time.monotonic()
@@ -94,21 +82,16 @@ def main():
     arguments.files = [f.removesuffix(".yaml") for f in arguments.files or FILES]
     later = read_later()
     with tempfile.TemporaryDirectory(prefix="vectors") as folder:
-        empty, left_out = [], 0
         for name in arguments.files:
-            nothing, grpc_steps = prepare(name, later, Path(folder))
-            empty += [(f, n) for f, n in nothing if arguments.only in f"{f}.yaml: {n}"]
-            left_out += grpc_steps
+            prepare(name, later, Path(folder))
         report = play(arguments, Path(folder))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=1))
-    return judge(report, later, empty, left_out, arguments.lenient)
+    return judge(report, later, arguments.lenient)
 
 
-def judge(report, later, empty, left_out, lenient):
+def judge(report, later, lenient):
     reasons, failed, stale, passed, partly = collections.defaultdict(list), [], [], 0, 0
-    for file, name in empty:
-        reasons[NO_GRPC].append(f"{file}: {name}")
     for r in report:
         file = r["file"].removesuffix(".yaml")
         entry = later.get((file, r["name"]))
@@ -128,7 +111,7 @@ def judge(report, later, empty, left_out, lenient):
         print(f"  {reason} ({len(names)})")
         for name in names:
             print(f"    {name}")
-    print(f"  and {left_out} single gRPC steps; {partly} scenarios were played without further steps that need them")
+    print(f"  and {partly} scenarios were played without single steps")
     for name, why in sorted(failed):
         print(f"FAIL {name}" + "".join(f"\n     {w}" for w in why))
     for name in stale:

@@ -1,0 +1,181 @@
+#include "runtime/capabilities/pubsub/streams.hpp"
+
+#include <map>
+
+#include <boost/asio/post.hpp>
+
+#include "api/errors/pubsub.hpp"
+#include "runtime/async/within.hpp"
+#include "runtime/capabilities/pubsub/delivery.hpp"
+#include "runtime/capabilities/pubsub/topic_event.hpp"
+#include "runtime/capabilities/pubsub/topics.hpp"
+
+namespace mecha::pubsub {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kCloseGrace = 5s;
+
+// Events out, verdicts in. An event waits without a limit of its own: a policy's timeout, or the end of the stream, ends it.
+class StreamSink final : public Sink {
+ public:
+  StreamSink(Executor executor, Stream::Send send) : executor_(executor), send_(std::move(send)), turn_(executor, 1) {}
+
+  Async<Answer> send(RequestScope&, const Outgoing& event) override {
+    MECHA_CO_TRY(auto message, topic_event(event));
+    const std::string id{event.envelope.text("id")};
+    const auto waiter = std::make_shared<Waiter>(executor_);
+    waiters_[id] = waiter;
+    if (auto sent = co_await write(std::move(message)); !sent) {
+      forget(id, waiter);
+      co_return fail(std::move(sent).error());
+    }
+    while (!waiter->answer && !closed_) {
+      co_await waiter->event.wait();
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) break;
+    }
+    forget(id, waiter);
+    if (!waiter->answer) co_return fail(Code::unknown, "stream closed");
+    co_return *waiter->answer;
+  }
+
+  Async<std::vector<Answer>> send_batch(RequestScope&, const OutgoingBatch& batch) override {
+    co_return std::vector(batch.entries.size(), Answer::retry);
+  }
+
+  bool processed(const std::string& id, std::uint64_t status) {
+    const auto found = waiters_.find(id);
+    if (found == waiters_.end()) return false;
+    found->second->answer = topic_answer(status);
+    found->second->event.set();
+    return true;
+  }
+
+  void close() {
+    closed_ = true;
+    for (const auto& [id, waiter] : waiters_) waiter->event.set();
+  }
+
+ private:
+  struct Waiter {
+    explicit Waiter(Executor executor) : event(std::move(executor)) {}
+    mecha::Event event;
+    std::optional<Answer> answer;
+  };
+
+  Async<void> write(std::string message) {
+    if (!co_await turn_.acquire()) co_return fail(Code::cancelled, "context canceled");
+    auto sent = closed_ ? fail(Code::unknown, "stream closed") : co_await send_(std::move(message));
+    turn_.release();
+    co_return sent;
+  }
+
+  void forget(const std::string& id, const std::shared_ptr<Waiter>& waiter) {
+    if (const auto found = waiters_.find(id); found != waiters_.end() && found->second == waiter) waiters_.erase(found);
+  }
+
+  Executor executor_;
+  Stream::Send send_;
+  Semaphore turn_;
+  std::map<std::string, std::shared_ptr<Waiter>> waiters_;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+struct Stream::Parts {
+  Parts(Executor executor, Send send) : sink(std::move(executor), std::move(send)) {}
+
+  StreamSink sink;
+  SubscriptionSpec spec;
+  std::shared_ptr<const ComponentSpec> component;
+  std::shared_ptr<PubSub> broker;
+  std::shared_ptr<Delivery> delivery;
+  std::unique_ptr<Subscription> subscription;
+};
+
+Stream::Stream(Streams& streams, Executor executor, std::unique_ptr<Parts> parts)
+    : streams_(streams), executor_(executor), end_(std::move(executor)), parts_(std::move(parts)) {
+  streams_.add(this);
+}
+
+Stream::~Stream() { streams_.remove(this); }
+
+void Stream::processed(const std::string& id, std::uint64_t status) {
+  if (parts_->sink.processed(id, status)) return;
+  streams_.application_.log.scoped("dapr.runtime.processor.subscription")
+      .warn("a verdict on an event that nobody waits for", {{"id", id}, {"topic", parts_->spec.topic}});
+}
+
+asio::awaitable<void> Stream::close() {
+  if (ending()) parts_->delivery->stopping();
+  parts_->sink.close();
+  streams_.application_.remove_streaming(parts_->spec);
+  if (const auto subscription = std::move(parts_->subscription)) co_await subscription->stop(kCloseGrace);
+}
+
+Async<std::unique_ptr<Stream>> Streams::open(RequestScope& scope, SubscriptionSpec spec, Stream::Send send) {
+  const auto* loaded = find<PubSub>(scope.snapshot->pubsubs, spec.pubsub);
+  if (loaded == nullptr || loaded->instance == nullptr) co_return fail(errors::pubsub_not_found(spec.pubsub, {}));
+  const auto denied = "failed to create subscription for " + spec.pubsub + ": ";
+  if (!topic_allowed(*loaded->spec, application_.info.id, spec.topic, Direction::subscribe)) {
+    co_return fail(
+        Code::unknown,
+        denied + "subscription to topic '" + spec.topic + "' on pubsub '" + spec.pubsub + "' is not allowed"
+    );
+  }
+  MECHA_CO_TRY(auto rules, Rules::compile(spec.rules));
+  const auto executor = co_await asio::this_coro::executor;
+  auto parts = std::make_unique<Stream::Parts>(executor, std::move(send));
+  parts->spec = spec;
+  parts->component = loaded->spec;
+  parts->broker = loaded->instance;
+  parts->delivery = std::make_shared<Delivery>(application_, spec, loaded->spec, std::move(rules), parts->sink);
+  SubscribeRequest request{
+      broker_topic(*loaded->spec, application_.info, spec.topic), {spec.metadata.begin(), spec.metadata.end()}};
+  auto made = co_await parts->broker->subscribe(std::move(request), [delivery = parts->delivery](Message message) {
+    return delivery->deliver(std::move(message));
+  });
+  if (!made) co_return fail(Code::unknown, denied + made.error().message);
+  parts->subscription = *std::move(made);
+  application_.add_streaming(spec);
+  co_return std::unique_ptr<Stream>(new Stream(*this, executor, std::move(parts)));
+}
+
+void Streams::add(Stream* stream) {
+  const std::lock_guard lock(mutex_);
+  live_.insert(stream);
+  if (stopping_) stream->end_.set();
+}
+
+void Streams::remove(Stream* stream) {
+  const std::lock_guard lock(mutex_);
+  live_.erase(stream);
+}
+
+std::size_t Streams::open_streams() const {
+  const std::lock_guard lock(mutex_);
+  return live_.size();
+}
+
+asio::awaitable<void> Streams::stop(std::chrono::steady_clock::duration grace) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (auto* stream : live_) {
+      // It may be gone when its shard comes to it: then it is no longer in the list.
+      asio::post(stream->executor_, [this, stream] {
+        const std::lock_guard again(mutex_);
+        if (live_.contains(stream)) stream->end_.set();
+      });
+    }
+  }
+  const auto end = std::chrono::steady_clock::now() + grace;
+  while (open_streams() > 0 && std::chrono::steady_clock::now() < end) {
+    if (!co_await sleep_for(2ms)) co_return;
+  }
+}
+
+}  // namespace mecha::pubsub

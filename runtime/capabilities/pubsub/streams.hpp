@@ -1,0 +1,71 @@
+// Subscriptions that the application opens as a stream to us (contract 03, 2.4): events go out on it, verdicts come back by the
+// id of the event, in any order. No application port is needed, and its health does not matter.
+//
+// Ownership: a Stream belongs to the call that opened it and lives on that call's shard; close() comes before its end. The
+// registry outlives all of them; its stop() is called on shard 0 and ends them all.
+
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "runtime/app/application.hpp"
+#include "runtime/async/event.hpp"
+#include "runtime/capabilities/pubsub/sink.hpp"
+
+namespace mecha::pubsub {
+
+class Streams;
+
+class Stream {
+ public:
+  // Sends one serialised TopicEventRequest to the application.
+  using Send = std::function<Async<void>(std::string)>;
+  ~Stream();
+
+  // The application's verdict on an event; an id that nobody waits for is told in the log and ignored.
+  void processed(const std::string& id, std::uint64_t status);
+  // Returns when the sidecar wants the stream to end. Cancellable.
+  asio::awaitable<void> wait_for_end() { return end_.wait(); }
+  bool ending() const { return end_.is_set(); }
+  // Ends the broker's subscription; events that wait for a verdict have failed.
+  asio::awaitable<void> close();
+
+ private:
+  friend class Streams;
+  struct Parts;
+  Stream(Streams& streams, Executor executor, std::unique_ptr<Parts> parts);
+
+  Streams& streams_;
+  Executor executor_;
+  mecha::Event end_;
+  std::unique_ptr<Parts> parts_;
+};
+
+class Streams {
+ public:
+  explicit Streams(Application& application) : application_(application) {}
+
+  // The broker's subscription stands when this returns, and events may already be on their way to `send`, which waits for
+  // `opened` of the caller itself. Errors: api/errors/pubsub and contract 03, 2.4.
+  Async<std::unique_ptr<Stream>> open(RequestScope& scope, SubscriptionSpec spec, Stream::Send send);
+  // Every stream ends, the broker keeps what has no verdict; returns when none is left, or after `grace`.
+  asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);
+  std::size_t open_streams() const;
+
+ private:
+  friend class Stream;
+  void add(Stream* stream);
+  void remove(Stream* stream);
+
+  Application& application_;
+  mutable std::mutex mutex_;
+  std::set<Stream*> live_;
+  bool stopping_ = false;
+};
+
+}  // namespace mecha::pubsub

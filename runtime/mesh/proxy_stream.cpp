@@ -1,0 +1,112 @@
+#include "runtime/mesh/proxy_stream.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "runtime/async/event.hpp"
+
+namespace mecha::mesh {
+namespace {
+
+// What an answer's head and trailers may carry on: everything but what belongs to one connection.
+void keep_metadata(net::Headers& headers) {
+  for (const auto name : {"connection", "transfer-encoding", "content-length"}) headers.erase(name);
+}
+
+bool is_ok(const net::Headers& trailers) { return net::grpc::status_code(trailers) == Code::ok; }
+
+}  // namespace
+
+Async<void> ProxyStream::finish(net::Headers trailers) {
+  call_.answered(net::grpc::status_code(trailers).value_or(Code::unknown));
+  keep_metadata(trailers);
+  co_return co_await exchange_.finish(std::move(trailers));
+}
+
+Error ProxyStream::hold(net::Headers trailers) {
+  const auto code = net::grpc::status_code(trailers).value_or(Code::unknown);
+  Error error{.code = code, .message = net::grpc::decode_message(trailers.value_or("grpc-message"))};
+  error.outcome = static_cast<int>(code);
+  keep_metadata(trailers);
+  held_ = std::move(trailers);
+  return error;
+}
+
+// An answer without messages: its head is its end.
+Async<void> ProxyStream::finish_at_once(net::ResponseHead head) {
+  call_.answered(net::grpc::status_code(head.headers).value_or(Code::unknown));
+  keep_metadata(head.headers);
+  co_return co_await exchange_.respond(std::move(head), {});
+}
+
+Async<void> ProxyStream::upwards() {
+  for (;;) {
+    MECHA_CO_TRY(const auto piece, co_await exchange_.body().read());
+    if (piece.empty()) break;
+    MECHA_CO_TRY_VOID(up_.feed(piece));
+    // A target that reads no further has answered, or is about to.
+    if (!co_await target_.write(piece)) co_return Result<void>{};
+  }
+  (void)co_await target_.finish_writing();
+  co_return Result<void>{};
+}
+
+// Never ends by itself: the answer ends the call. A request that cannot be passed on ends the answer.
+asio::awaitable<void> ProxyStream::upwards_until_cancelled(std::optional<Error>& problem) {
+  if (auto sent = co_await upwards(); !sent) {
+    problem = std::move(sent).error();
+    target_.cancel();
+  }
+  Event never(co_await asio::this_coro::executor);
+  for (;;) {
+    co_await never.wait();
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+  }
+}
+
+Async<void> ProxyStream::run() {
+  using namespace asio::experimental::awaitable_operators;
+  std::optional<Error> problem;
+  auto ended = co_await (answer(false) || upwards_until_cancelled(problem));
+  if (problem && !call_.finished()) co_return fail(*std::move(problem));
+  if (ended.index() != 0) co_return fail(Code::cancelled, "context canceled");
+  co_return std::get<0>(std::move(ended));
+}
+
+Async<void> ProxyStream::answer(bool hold_failure) {
+  MECHA_CO_TRY(auto* const head, co_await target_.head());
+  if (!net::grpc::is_grpc_type(head->headers.value_or("content-type"))) {
+    co_return fail(Code::unknown, "the target does not answer as a gRPC server: HTTP status " + std::to_string(head->status));
+  }
+  if (head->headers.has("grpc-status")) {
+    if (hold_failure && !is_ok(head->headers)) co_return fail(hold(std::move(head->headers)));
+    co_return co_await finish_at_once(std::move(*head));
+  }
+  bool started = false;
+  const auto start = [&]() -> Async<void> {
+    started = true;
+    net::ResponseHead out{.status = 200, .headers = std::move(head->headers)};
+    keep_metadata(out.headers);
+    return exchange_.start(std::move(out));
+  };
+  if (!hold_failure) MECHA_CO_TRY_VOID(co_await start());
+  for (;;) {
+    MECHA_CO_TRY(const auto piece, co_await target_.read());
+    if (piece.empty()) break;
+    if (!started) MECHA_CO_TRY_VOID(co_await start());
+    if (auto fits = down_.feed(piece); !fits) {
+      target_.cancel();
+      co_return fail(std::move(fits).error());
+    }
+    MECHA_CO_TRY_VOID(co_await exchange_.write(piece));
+  }
+  auto trailers = target_.trailers();
+  if (trailers.empty()) co_return fail(Code::internal, "server closed the stream without sending trailers");
+  if (!started) {
+    if (!is_ok(trailers)) co_return fail(hold(std::move(trailers)));
+    MECHA_CO_TRY_VOID(co_await start());
+  }
+  co_return co_await finish(std::move(trailers));
+}
+
+}  // namespace mecha::mesh
