@@ -2,7 +2,6 @@
 
 #include <google/protobuf/empty.pb.h>
 
-#include "api/errors/crypto.hpp"
 #include "api/errors/unconfigured.hpp"
 #include "api/grpc/message.hpp"
 #include "dapr/proto/runtime/v1/actors.pb.h"
@@ -125,12 +124,6 @@ std::vector<GrpcMethod> unconfigured_methods(Application& application) {
   }
   methods.push_back(refusing(dapr_method("TryLockAlpha1"), "lock.v1alpha1", errors::lock_not_configured));
   methods.push_back(refusing(dapr_method("UnlockAlpha1"), "unlock.v1alpha1", errors::lock_not_configured));
-  for (const auto name : {"EncryptAlpha1", "DecryptAlpha1"}) {
-    methods.push_back(refusing(dapr_method(name), "crypto.v1alpha1", errors::crypto_not_configured));
-  }
-  for (const std::string name : {"GetKey", "Encrypt", "Decrypt", "WrapKey", "UnwrapKey", "Sign", "Verify"}) {
-    methods.push_back(refusing(dapr_method("Subtle" + name + "Alpha1"), "subtlecrypto.v1alpha1", errors::unimplemented_api));
-  }
   methods.push_back(unary("ConverseAlpha1", "conversation.v1alpha1", application, converse<pb::ConversationRequest>));
   methods.push_back(unary("ConverseAlpha2", "conversation.v1alpha2", application, converse<pb::ConversationRequestAlpha2>));
   methods.push_back(streaming("SubscribeActorEventsAlpha1", "actors.v1alpha1", application, host_actors));

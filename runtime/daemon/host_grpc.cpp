@@ -1,6 +1,7 @@
 // Host: the gRPC API, every capability's methods in one table, and reflection of both ports.
 
 #include "api/grpc/bindings.hpp"
+#include "api/grpc/crypto.hpp"
 #include "api/grpc/invoke.hpp"
 #include "api/grpc/metadata.hpp"
 #include "api/grpc/publish.hpp"
@@ -39,6 +40,7 @@ void Host::make_grpc_server() {
   append(methods, api::publish_methods(parts.publisher));
   append(methods, api::subscribe_methods(parts.streams));
   append(methods, api::bindings_methods(parts.outputs));
+  append(methods, api::crypto_methods(parts.crypto));
   append(methods, api::invoke_methods(parts.invocation));
   append(methods, parts.reflection.methods());
   parts.grpc = std::make_unique<api::GrpcServer>(
