@@ -79,8 +79,17 @@ def go(source, cache, stale):
     return [cache / "program"]
 
 
+def java(source, cache, stale):
+    if stale:
+        fresh(cache)
+        run(["mvn", "-B", "-q", "-f", source / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={cache}/libs"], cache)
+    run(["javac", "-nowarn", "-d", cache / "classes", "-cp", f"{cache}/libs/*", *sorted(source.glob("*.java"))], cache)
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{cache}/classes:{cache}/libs/*", "Main"]
+
+
 LANGUAGES = (
     Language("Python", "python", ("http", "grpc"), "`dapr`, `dapr-ext-grpc`, `dapr-ext-fastapi`", ("python3",), ("requirements.txt",), python),
     Language("JavaScript", "javascript", ("http", "grpc"), "`@dapr/dapr`", ("node", "npm"), ("package.json", "package-lock.json"), javascript),
     Language("Go", "go", ("http", "grpc"), "`github.com/dapr/go-sdk`", ("go",), ("go.mod", "go.sum"), go),
+    Language("Java", "java", ("grpc",), "`io.dapr:dapr-sdk`", ("java", "javac", "mvn"), ("pom.xml",), java),
 )
