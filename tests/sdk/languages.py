@@ -87,9 +87,16 @@ def java(source, cache, stale):
     return ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{cache}/classes:{cache}/libs/*", "Main"]
 
 
+def rust(source, cache, stale):
+    cache.mkdir(parents=True, exist_ok=True)
+    run(["cargo", "build", "--locked", "--quiet"], source, CARGO_TARGET_DIR=str(cache))
+    return [cache / "debug/mecha-sdk-rust"]
+
+
 LANGUAGES = (
     Language("Python", "python", ("http", "grpc"), "`dapr`, `dapr-ext-grpc`, `dapr-ext-fastapi`", ("python3",), ("requirements.txt",), python),
     Language("JavaScript", "javascript", ("http", "grpc"), "`@dapr/dapr`", ("node", "npm"), ("package.json", "package-lock.json"), javascript),
     Language("Go", "go", ("http", "grpc"), "`github.com/dapr/go-sdk`", ("go",), ("go.mod", "go.sum"), go),
     Language("Java", "java", ("grpc",), "`io.dapr:dapr-sdk`", ("java", "javac", "mvn"), ("pom.xml",), java),
+    Language("Rust", "rust", ("grpc",), "`dapr`", ("cargo",), ("Cargo.toml", "Cargo.lock"), rust),
 )
