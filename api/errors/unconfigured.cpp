@@ -4,14 +4,6 @@
 
 namespace mecha::errors {
 
-Error configuration_not_configured() {
-  return plain("ERR_CONFIGURATION_STORE_NOT_CONFIGURED", 500, Code::failed_precondition, "configuration stores not configured");
-}
-
-Error lock_not_configured() {
-  return plain("ERR_LOCK_STORE_NOT_CONFIGURED", 500, Code::failed_precondition, "lock store is not configured");
-}
-
 Error conversation_not_found(std::string_view name) {
   return plain(
       "ERR_CONVERSATION_NOT_FOUND",

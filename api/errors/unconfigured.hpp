@@ -8,8 +8,6 @@
 
 namespace mecha::errors {
 
-Error configuration_not_configured();
-Error lock_not_configured();
 Error conversation_not_found(std::string_view name);
 Error actors_without_placement();
 Error actor_type_reserved(std::string_view type);

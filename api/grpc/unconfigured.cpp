@@ -116,14 +116,6 @@ std::vector<GrpcMethod> unconfigured_methods(Application& application) {
   std::vector<GrpcMethod> methods;
   add_actors(methods);
   add_jobs(methods, application);
-  for (const std::string version : {"", "Alpha1"}) {
-    const auto group = version.empty() ? "configuration.v1" : "configuration.v1alpha1";
-    for (const std::string name : {"GetConfiguration", "SubscribeConfiguration", "UnsubscribeConfiguration"}) {
-      methods.push_back(refusing(dapr_method(name + version), group, errors::configuration_not_configured));
-    }
-  }
-  methods.push_back(refusing(dapr_method("TryLockAlpha1"), "lock.v1alpha1", errors::lock_not_configured));
-  methods.push_back(refusing(dapr_method("UnlockAlpha1"), "unlock.v1alpha1", errors::lock_not_configured));
   methods.push_back(unary("ConverseAlpha1", "conversation.v1alpha1", application, converse<pb::ConversationRequest>));
   methods.push_back(unary("ConverseAlpha2", "conversation.v1alpha2", application, converse<pb::ConversationRequestAlpha2>));
   methods.push_back(streaming("SubscribeActorEventsAlpha1", "actors.v1alpha1", application, host_actors));

@@ -46,19 +46,10 @@ void add(std::vector<HttpRoute>& routes, Entry entry) {
   });
 }
 
-Error configuration(const HttpRequest&) { return errors::configuration_not_configured(); }
-Error lock(const HttpRequest&) { return errors::lock_not_configured(); }
 Error conversation(const HttpRequest& request) { return errors::conversation_not_found(request.parameter(0)); }
 Error actors(const HttpRequest& request) {
   const auto& type = request.parameter(0);
   return type.starts_with("dapr.internal.") ? errors::actor_type_reserved(type) : errors::actors_without_placement();
-}
-
-void add_configuration(std::vector<HttpRoute>& routes, const std::string& version, const std::string& group) {
-  const auto base = "/" + version + "/configuration/{storeName}";
-  add(routes, {{"GET"}, base, "GetConfiguration", group, Body::unread, configuration});
-  add(routes, {{"GET"}, base + "/subscribe", "SubscribeConfiguration", group, Body::unread, configuration});
-  add(routes, {{"GET"}, base + "/{configurationSubscribeID}/unsubscribe", "UnsubscribeConfiguration", group, Body::unread, configuration});
 }
 
 void add_actors(std::vector<HttpRoute>& routes) {
@@ -78,10 +69,6 @@ void add_actors(std::vector<HttpRoute>& routes) {
 
 std::vector<HttpRoute> unconfigured_routes() {
   std::vector<HttpRoute> routes;
-  add_configuration(routes, "v1.0", "v1/configuration");
-  add_configuration(routes, "v1.0-alpha1", "v1alpha1/configuration");
-  add(routes, {{"POST"}, "/v1.0-alpha1/lock/{storeName}", "TryLock", "v1alpha1/lock", Body::message, lock});
-  add(routes, {{"POST"}, "/v1.0-alpha1/unlock/{storeName}", "Unlock", "v1alpha1/unlock", Body::message, lock});
   for (const std::string version : {"1", "2"}) {
     add(routes, {{"POST"}, "/v1.0-alpha" + version + "/conversation/{name}/converse", "Converse", "v1alpha" + version + "/conversation", Body::message, conversation});
   }

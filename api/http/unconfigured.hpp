@@ -1,4 +1,4 @@
-// Routes of capabilities for which this build has no components: configuration, lock, conversation, actors.
+// Routes of capabilities for which this build has no components: conversation, actors.
 // They answer what the contract says of a capability that is not configured, and never anything else.
 
 #pragma once

@@ -44,6 +44,7 @@ struct Settings {
   bool oidc = false;
 
   static constexpr Decoder decoder = Decoder::strict;
+  static constexpr std::string_view failure = "redis client configuration error";
   static constexpr auto fields() {
     using S = Settings;
     return std::tuple{

@@ -34,6 +34,12 @@ struct Pipeline;
 namespace crypto {
 class CryptoProvider;
 }
+namespace configuration {
+class ConfigurationStore;
+}
+namespace lock {
+class LockStore;
+}
 namespace resilience {
 class Policies;
 }
@@ -80,6 +86,8 @@ struct Snapshot {
   Named<bindings::InputBinding> input_bindings;
   Named<bindings::OutputBinding> output_bindings;
   Named<secrets::SecretStore> secret_stores;
+  Named<lock::LockStore> locks;
+  Named<configuration::ConfigurationStore> configurations;
   Named<crypto::CryptoProvider> cryptos;
 };
 

@@ -4,11 +4,14 @@
 
 #include "components/bindings/binding.hpp"
 #include "components/crypto/crypto_provider.hpp"
+#include "components/configuration/configuration_store.hpp"
 #include "components/loader.hpp"
+#include "components/lock/lock_store.hpp"
 #include "components/middleware/pipeline.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/state/state_store.hpp"
 #include "runtime/capabilities/bindings/input.hpp"
+#include "runtime/capabilities/lock/lock.hpp"
 #include "runtime/capabilities/pubsub/rules.hpp"
 #include "runtime/capabilities/state/encryption.hpp"
 #include "runtime/capabilities/state/key.hpp"
@@ -80,6 +83,10 @@ void place_component(Snapshot& snapshot, const LoadedComponent& component) {
     place(snapshot.pubsubs, component, std::move(broker));
   } else if (auto secrets = std::dynamic_pointer_cast<secrets::SecretStore>(component.instance)) {
     place(snapshot.secret_stores, component, std::move(secrets));
+  } else if (auto locks = std::dynamic_pointer_cast<lock::LockStore>(component.instance)) {
+    place(snapshot.locks, component, std::move(locks));
+  } else if (auto items = std::dynamic_pointer_cast<configuration::ConfigurationStore>(component.instance)) {
+    place(snapshot.configurations, component, std::move(items));
   } else if (auto provider = std::dynamic_pointer_cast<crypto::CryptoProvider>(component.instance)) {
     place(snapshot.cryptos, component, std::move(provider));
   } else {
@@ -212,6 +219,7 @@ void Host::make_loader() {
   };
   settings.hooks.check_creation = [this](const ComponentSpec& spec) { return check_encryption(spec, log_); };
   settings.hooks.check_spec = [](const ComponentSpec& spec) -> Result<void> {
+    if (spec.category() == "lock") return lock::check_store_spec(spec);
     return spec.category() == "state" ? state::check_store_spec(spec) : Result<void>{};
   };
   loader_ = std::make_unique<ComponentLoader>(

@@ -1,8 +1,10 @@
 // Host: the gRPC API, every capability's methods in one table, and reflection of both ports.
 
 #include "api/grpc/bindings.hpp"
+#include "api/grpc/configuration.hpp"
 #include "api/grpc/crypto.hpp"
 #include "api/grpc/invoke.hpp"
+#include "api/grpc/lock.hpp"
 #include "api/grpc/metadata.hpp"
 #include "api/grpc/publish.hpp"
 #include "api/grpc/secrets.hpp"
@@ -37,6 +39,8 @@ void Host::make_grpc_server() {
   append(methods, api::shutdown_methods(parts.shutdown));
   append(methods, api::state_methods(parts.state));
   append(methods, api::secrets_methods(parts.secrets));
+  append(methods, api::configuration_methods(parts.configurations));
+  append(methods, api::lock_methods(parts.locks));
   append(methods, api::publish_methods(parts.publisher));
   append(methods, api::subscribe_methods(parts.streams));
   append(methods, api::bindings_methods(parts.outputs));

@@ -7,8 +7,10 @@
 #include "api/http/server.hpp"
 #include "runtime/capabilities/bindings/input.hpp"
 #include "runtime/capabilities/bindings/output.hpp"
+#include "runtime/capabilities/configuration/configuration.hpp"
 #include "runtime/capabilities/crypto/crypto.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
+#include "runtime/capabilities/lock/lock.hpp"
 #include "runtime/capabilities/pubsub/publisher.hpp"
 #include "runtime/capabilities/pubsub/streams.hpp"
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
@@ -29,6 +31,7 @@ struct Host::Parts {
         proxy(application, peers, resolver, message_max(settings)),
         peer_server(application, proxy, message_max(settings)),
         outbox(application),
+        configurations(application),
         inputs(application, outputs, settings.binding_options_timeout),
         streams(application) {}
 
@@ -43,6 +46,8 @@ struct Host::Parts {
   state::StateCapability state;
   state::OutboxRelay outbox;
   secrets::SecretsCapability secrets;
+  lock::LockCapability locks;
+  configuration::ConfigurationCapability configurations;
   crypto::CryptoCapability crypto;
   pubsub::Publisher publisher;
   bindings::OutputBindings outputs;

@@ -1,9 +1,11 @@
 // Host: the ports. gRPC API first, then HTTP, public and internal, as contract 06, 2.1 orders them.
 
 #include "api/http/bindings.hpp"
+#include "api/http/configuration.hpp"
 #include "api/http/crypto.hpp"
 #include "api/http/health.hpp"
 #include "api/http/invoke.hpp"
+#include "api/http/lock.hpp"
 #include "api/http/publish.hpp"
 #include "api/http/secrets.hpp"
 #include "api/http/state.hpp"
@@ -19,6 +21,15 @@ using namespace std::chrono_literals;
 
 void append(std::vector<api::HttpRoute>& to, std::vector<api::HttpRoute> routes) {
   for (auto& route : routes) to.push_back(std::move(route));
+}
+
+// The capabilities that keep something for the application.
+template <class Parts>
+void append_stores(std::vector<api::HttpRoute>& to, Parts& parts) {
+  append(to, api::state_routes(parts.state));
+  append(to, api::secrets_routes(parts.secrets));
+  append(to, api::configuration_routes(parts.configurations));
+  append(to, api::lock_routes(parts.locks));
 }
 
 api::HttpServerOptions http_options(const Options& options) {
@@ -66,9 +77,8 @@ void Host::make_http_server(const security::HttpApiRules& rules) {
   append(offered, api::health_routes(*application_));
   append(offered, api::metadata_routes(*application_));
   append(offered, api::shutdown_routes([this](bool force) { ended_.asked(force); }));
-  append(offered, api::state_routes(parts.state));
-  append(offered, api::secrets_routes(parts.secrets));
   append(offered, api::crypto_routes(parts.crypto));
+  append_stores(offered, parts);
   append(offered, api::publish_routes(parts.publisher));
   append(offered, api::bindings_routes(parts.outputs));
   append(offered, api::unconfigured_routes());

@@ -61,6 +61,7 @@ asio::awaitable<bool> Host::stop(bool signalled) {
   co_await gate_->close(0s);
   application_->health.not_ready("grpc-api-server");
   application_->health.not_ready("grpc-internal-server");
+  if (parts_) co_await parts_->configurations.stop();
   co_await metrics_servers_.stop(0ms);
   // Streams of the application do not end by themselves.
   if (parts_) co_await parts_->streams.stop(std::min<std::chrono::steady_clock::duration>(kDrainLimit, grace()));

@@ -292,13 +292,18 @@ constexpr bool takes_rest() {
 
 }  // namespace fields_detail
 
-// The settings, or one error that names every problem. A single problem with a text from the contract is that text alone.
+// The settings, or one error that names every problem. A single problem with a text from the contract is that text alone. Settings
+// with a text `failure` have it before the error.
 template <class S>
 Result<S> bind(const ComponentSpec& spec) {
   fields_detail::Reader reader(spec, fields_detail::decoder_of<S>());
   S settings;
   fields_detail::bind_all(reader, settings);
-  MECHA_TRY_VOID(reader.outcome());
+  auto outcome = reader.outcome();
+  if constexpr (requires { S::failure; }) {
+    if (!outcome) return fail(std::move(outcome).error().context(S::failure));
+  }
+  MECHA_TRY_VOID(std::move(outcome));
   return settings;
 }
 

@@ -9,7 +9,8 @@ MIDDLEWARE = "bearer", "oauth2", "oauth2clientcredentials", "ratelimit", "router
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
     "bindings.cron", "bindings.graphql", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.mqtt3", "bindings.rabbitmq", "bindings.redis", "bindings.smtp", "crypto.dapr.jwks", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.jetstream", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
-    "state.in-memory", "state.redis", "state.sqlite",
+    "configuration.redis", "lock.redis",
+    "state.etcd", "state.in-memory", "state.memcached", "state.mysql", "state.redis", "state.sqlite",
 }
 KINDS = {"text", "secret", "bool", "integer", "number", "duration", "list", "map"}
 
@@ -24,7 +25,7 @@ def described():
 def test_every_component_is_described(described):
     assert set(described) == TYPES
     for one in described.values():
-        assert one["version"] == "v1" and one["help"].endswith(".")
+        assert one["version"] in ("v1", "v2") and one["help"].endswith(".")
 
 
 def test_every_field_has_type_default_and_required(described):
@@ -62,8 +63,8 @@ def test_the_pages_are_those_of_this_build():
 def test_the_index_names_what_is_there():
     index = (ROOT / "docs/components/README.md").read_text()
     here = index[: index.index("## What the reference has")]
-    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores|crypto|middleware)\.[a-z0-9.-]+)`", here)) == TYPES
-    for page in ("state", "pubsub", "bindings", "secretstores", "crypto", "middleware"):
+    assert set(re.findall(r"`((?:state|pubsub|bindings|secretstores|lock|configuration|crypto|middleware)\.[a-z0-9.-]+)`", here)) == TYPES
+    for page in ("state", "pubsub", "bindings", "secretstores", "lock", "configuration", "crypto", "middleware"):
         assert f"({page}.md)" in index
 
 

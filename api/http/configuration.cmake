@@ -1,0 +1,3 @@
+mecha_library(http_configuration
+  SOURCES configuration.cpp
+  DEPENDS mecha_http_server mecha_configuration_capability)

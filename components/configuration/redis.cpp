@@ -1,0 +1,82 @@
+// Configuration on a Redis server: text keys `value||version`, changes by keyspace events (contract 02, 4.3). No prefix stands
+// before the keys, so that all applications share them.
+
+#include <optional>
+
+#include "components/catalog.hpp"
+#include "components/configuration/configuration_store.hpp"
+#include "components/configuration/redis_subscription.hpp"
+#include "components/redis/client.hpp"
+
+namespace mecha::configuration {
+namespace {
+
+using redis::Command;
+
+class RedisConfiguration final : public ConfigurationStore {
+ public:
+  using Settings = redis::Settings;
+  static constexpr ComponentInfo info{"configuration.redis", "v1", "Redis, single node; changes by keyspace events."};
+
+  RedisConfiguration(Settings settings, const ComponentContext& context)
+      : settings_(std::move(settings)), shards_(context.shards), log_(context.log) {}
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto options, redis::resolve(settings_));
+    const auto address = options.address();
+    client_.emplace(shards_, std::move(options));
+    if (auto connected = co_await client_->connect(); !connected) {
+      co_return fail(std::move(connected).error().context("redis store: error connecting to redis at " + address));
+    }
+    co_return Result<void>{};
+  }
+
+  Async<void> stop() override {
+    if (client_) co_await client_->close();
+    co_return Result<void>{};
+  }
+
+  Async<Items> get(StoreRequest request) override {
+    auto keys = std::move(request.keys);
+    if (keys.empty()) {
+      MECHA_CO_TRY(const auto all, co_await client_->call(Command("KEYS", "*")));
+      for (const auto& key : all.items) keys.push_back(key.text);
+    }
+    if (keys.empty()) co_return Items();
+    // MGET answers nil for what is missing and for what is no text.
+    Command read("MGET");
+    for (const auto& key : keys) read.add(key);
+    MECHA_CO_TRY(const auto values, co_await client_->call(std::move(read)));
+    Items items;
+    for (std::size_t i = 0; i < keys.size() && i < values.items.size(); ++i) {
+      if (values.items[i].is_nil()) continue;
+      auto item = parse_item(values.items[i].text);
+      if (!item.value.empty()) items.insert_or_assign(std::move(keys[i]), std::move(item));
+    }
+    co_return items;
+  }
+
+  Async<std::unique_ptr<Subscription>> subscribe(StoreRequest request, Handler handler) override {
+    const auto executor = co_await asio::this_coro::executor;
+    auto made = std::make_unique<RedisSubscription>(
+        executor, *client_, log_, std::move(request.keys), std::move(handler)
+    );
+    if (auto started = co_await made->start(); !started) {
+      co_await made->stop();
+      co_return fail(std::move(started).error());
+    }
+    co_return made;
+  }
+
+ private:
+  const Settings settings_;
+  Shards& shards_;
+  const Log log_;
+  std::optional<redis::Client> client_;
+};
+
+}  // namespace
+
+void register_redis(Catalog& catalog) { catalog.add<RedisConfiguration>(); }
+
+}  // namespace mecha::configuration
