@@ -6,8 +6,7 @@
 Per language and face two sidecars: `front`, which the client of the SDK calls, and `back`, whose application is the server of the same
 program. The program gets its face as argument and prints one JSON line per operation: language, version, face, operation, result
 (`ok` or what went wrong). Its environment: DAPR_HTTP_PORT and DAPR_GRPC_PORT of `front`, SDK_BACK_HTTP_PORT and SDK_BACK_GRPC_PORT,
-APP_PORT to serve on, SDK_REDIS_PORT,
-SDK_WITHOUT (first words of operations that the build has no component for). --write puts the table into the page.
+APP_PORT to serve on, SDK_REDIS_PORT. --write puts the table into the page.
 """
 import argparse, base64, json, os, re, subprocess, sys, tempfile
 from contextlib import ExitStack
@@ -40,14 +39,7 @@ def redis_of(stack):
     return stack.enter_context(Servers(Path(folder))).redis()
 
 
-def missing_in(daemon):
-    """The capabilities, by the first word of their operations, that this build has no component for."""
-    out = subprocess.run([daemon, "--describe", "json"], capture_output=True, text=True, check=True).stdout
-    types = {one["type"] for one in json.loads(out)}
-    return [kind for kind in ("configuration", "lock") if f"{kind}.redis" not in types]
-
-
-def resources(folder, redis, without):
+def resources(folder, redis):
     from sidecar import component
     keys = folder / "keys"
     keys.mkdir()
@@ -57,7 +49,7 @@ def resources(folder, redis, without):
     (folder / "secrets.json").write_text(json.dumps({"plain": "open", "nested": {"deep": "hidden"}}))
     (folder / "files").mkdir()
     only_back = "scopes: [back]\n"
-    parts = [
+    return [
         AGAIN,
         component("store", "state.redis", redisHost=redis),
         component("lite", "state.sqlite", connectionString=str(folder / "lite.db")),
@@ -69,13 +61,12 @@ def resources(folder, redis, without):
         component("lock", "lock.redis", redisHost=redis),
         component("keys", "crypto.dapr.localstorage", path=str(keys)),
     ]
-    return [part for part in parts if not any(f"type: {kind}." in part for kind in without)]
 
 
-def run_program(language, command, face, redis, folder, without):
+def run_program(language, command, face, redis, folder):
     """The rows of one program; a program that ends early or hangs has a row that says so."""
     from sidecar import Sidecar, free_port
-    parts, registry, port = resources(folder, redis, without), folder / "registry", free_port()
+    parts, registry, port = resources(folder, redis), folder / "registry", free_port()
     front = Sidecar(folder / "front", "front", resources=parts, registry=registry)
     back = Sidecar(folder / "back", "back", resources=parts, registry=registry, app=port, ready="",
                    flags=("--app-protocol", face))
@@ -84,8 +75,7 @@ def run_program(language, command, face, redis, folder, without):
     try:
         front.start()
         environment = {**os.environ, "DAPR_HTTP_PORT": str(front.http), "DAPR_GRPC_PORT": str(front.grpc), "APP_PORT": str(port),
-                       "SDK_BACK_HTTP_PORT": str(back.http), "SDK_BACK_GRPC_PORT": str(back.grpc), "SDK_REDIS_PORT": redis.split(":")[1],
-                       "SDK_WITHOUT": " ".join(without)}
+                       "SDK_BACK_HTTP_PORT": str(back.http), "SDK_BACK_GRPC_PORT": str(back.grpc), "SDK_REDIS_PORT": redis.split(":")[1]}
         back.start()
         program = subprocess.Popen([*map(str, command), face], stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=folder)
         out, _ = program.communicate(timeout=LIMIT_S)
@@ -151,7 +141,7 @@ def main():
     passed = failed = skipped = 0
     tables, recorded = {}, page_tables(PAGE.read_text())
     with ExitStack() as stack:
-        redis, without = redis_of(stack), missing_in(arguments.daemon)
+        redis = redis_of(stack)
         for language in LANGUAGES:
             if arguments.languages and language.folder not in arguments.languages:
                 continue
@@ -165,7 +155,7 @@ def main():
             rows = []
             for face in language.faces:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mecha-sdk-")))
-                rows += run_program(language, command, face, redis, folder, without)
+                rows += run_program(language, command, face, redis, folder)
             for row in rows:
                 if row["result"] != "ok":
                     print(f"FAILED {row['language']} {row['face']} {row['operation']}: {row['result']}")

@@ -20,7 +20,7 @@ RUN = uuid.uuid4().hex[:8]
 
 def operation(name, faces=("http", "grpc")):
     def add(call):
-        if FACE in faces and name.split(":")[0] not in os.environ.get("SDK_WITHOUT", "").split():
+        if FACE in faces:
             OPERATIONS.append((name, call))
     return add
 
