@@ -82,6 +82,7 @@ Async<void> subscribe(Streams& streams, GrpcRequest& request) {
   Outlet outlet(request, co_await asio::this_coro::executor);
   const auto send = [&outlet](std::string event) { return Outlet::send(outlet, std::move(event)); };
   MECHA_CO_TRY(const auto stream, co_await streams.open(request.scope, std::move(spec), send));
+  request.scope.snapshot.reset();  // a stream holds nothing that hot reload takes away
   auto ended = co_await converse(request, *stream, outlet);
   outlet.opened.set();
   co_await stream->close();

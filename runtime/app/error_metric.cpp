@@ -33,7 +33,9 @@ std::string_view category_of(std::string_view tag) {
 }  // namespace
 
 void count_error(const RequestScope& scope, std::string_view tag) {
-  if (!scope.snapshot->configuration.metric.record_error_codes) return;
+  // A stream may have let go of its snapshot.
+  const auto snapshot = scope.snapshot ? scope.snapshot : scope.app.snapshot();
+  if (!snapshot->configuration.metric.record_error_codes) return;
   scope.app.metrics->count(Metric::error_code_total, {tag, category_of(tag)});
 }
 

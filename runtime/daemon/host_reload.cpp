@@ -133,6 +133,7 @@ asio::awaitable<void> Host::retire(LoadedComponent component, std::vector<std::w
   co_await parts_->subscriptions->release(component.instance);
   co_await parts_->outbox.release(component.instance);
   co_await parts_->configurations.release(component.instance);
+  co_await parts_->streams.release(component.instance);
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() == asio::cancellation_type::none) co_await loader_->retire(component.instance);
 }

@@ -165,6 +165,33 @@ def test_a_stop_ends_open_streams_within_the_grace(launch):
         gate.set_result(None)
 
 
+def test_a_stream_ends_with_its_broker_and_may_be_opened_again(launch):
+    side = launch.sidecar(resources={"bus.yaml": component("bus", "pubsub.in-memory")})
+    first = pubsub_pb2.SubscribeTopicEventsRequestAlpha1(initial_request=pubsub_pb2.SubscribeTopicEventsRequestInitialAlpha1(pubsub_name="bus", topic="t"))
+    with channel(side) as to:
+        dapr, gates = dapr_pb2_grpc.DaprStub(to), []
+
+        def subscribe():
+            gate = concurrent.futures.Future()
+            gates.append(gate)
+
+            def feed():
+                yield first
+                gate.result()
+            call = dapr.SubscribeTopicEventsAlpha1(feed())
+            assert next(call).HasField("initial_response")
+            return call
+        call = subscribe()
+        (side.folder / "resources/bus.yaml").write_text(component("bus", "pubsub.in-memory", changed="yes"))
+        assert list(call) == [] and call.code() == grpc.StatusCode.OK
+        again = subscribe()
+        dapr.PublishEvent(pubsub_pb2.PublishEventRequest(pubsub_name="bus", topic="t", data=b"x"))
+        assert next(again).event_message.data == b"x"
+        again.cancel()
+        for gate in gates:
+            gate.set_result(None)
+
+
 def test_idle_subscriptions_cost_little(launch):
     if SLOW:
         pytest.skip("memory of a sanitizer build says nothing")

@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kCloseGrace = 5s;
+constexpr auto kReleaseLimit = 10s;
 
 // Events out, verdicts in. An event waits without a limit of its own: a policy's timeout, or the end of the stream, ends it.
 class StreamSink final : public Sink {
@@ -97,7 +98,7 @@ struct Stream::Parts {
 };
 
 Stream::Stream(Streams& streams, Executor executor, std::unique_ptr<Parts> parts)
-    : streams_(streams), executor_(executor), end_(std::move(executor)), parts_(std::move(parts)) {
+    : streams_(streams), executor_(executor), end_(std::move(executor)), broker_(parts->broker.get()), parts_(std::move(parts)) {
   streams_.add(this);
 }
 
@@ -110,7 +111,7 @@ void Stream::processed(const std::string& id, std::uint64_t status) {
 }
 
 asio::awaitable<void> Stream::close() {
-  if (ending()) parts_->delivery->stopping();
+  if (streams_.stopping()) parts_->delivery->stopping();
   parts_->sink.close();
   streams_.application_.remove_streaming(parts_->spec);
   if (const auto subscription = std::move(parts_->subscription)) co_await subscription->stop(kCloseGrace);
@@ -155,6 +156,31 @@ void Streams::remove(Stream* stream) {
   live_.erase(stream);
 }
 
+// It may be gone when its shard comes to it: then it is no longer in the list.
+void Streams::end(Stream* stream) {
+  asio::post(stream->executor_, [this, stream] {
+    const std::lock_guard lock(mutex_);
+    if (live_.contains(stream)) stream->end_.set();
+  });
+}
+
+asio::awaitable<void> Streams::release(std::shared_ptr<Component> broker) {
+  const auto left = [this, &broker](bool end_them) {
+    const std::lock_guard lock(mutex_);
+    std::size_t count = 0;
+    for (auto* stream : live_) {
+      if (stream->broker_ != broker.get()) continue;
+      ++count;
+      if (end_them) end(stream);
+    }
+    return count;
+  };
+  const auto limit = std::chrono::steady_clock::now() + kReleaseLimit;
+  for (bool first = true; left(std::exchange(first, false)) > 0;) {
+    if (std::chrono::steady_clock::now() > limit || !co_await sleep_for(2ms)) co_return;
+  }
+}
+
 std::size_t Streams::open_streams() const {
   const std::lock_guard lock(mutex_);
   return live_.size();
@@ -164,13 +190,7 @@ asio::awaitable<void> Streams::stop(std::chrono::steady_clock::duration grace) {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (auto* stream : live_) {
-      // It may be gone when its shard comes to it: then it is no longer in the list.
-      asio::post(stream->executor_, [this, stream] {
-        const std::lock_guard again(mutex_);
-        if (live_.contains(stream)) stream->end_.set();
-      });
-    }
+    for (auto* stream : live_) end(stream);
   }
   const auto end = std::chrono::steady_clock::now() + grace;
   while (open_streams() > 0 && std::chrono::steady_clock::now() < end) {

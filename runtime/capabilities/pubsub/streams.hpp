@@ -43,6 +43,7 @@ class Stream {
   Streams& streams_;
   Executor executor_;
   mecha::Event end_;
+  const Component* broker_;  // told apart by its address
   std::unique_ptr<Parts> parts_;
 };
 
@@ -55,12 +56,21 @@ class Streams {
   Async<std::unique_ptr<Stream>> open(RequestScope& scope, SubscriptionSpec spec, Stream::Send send);
   // Every stream ends, the broker keeps what has no verdict; returns when none is left, or after `grace`.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);
+  // Hot reload takes the broker away: its streams end with OK, for the application to open new ones. Returns when they are gone,
+  // or after 10 s.
+  asio::awaitable<void> release(std::shared_ptr<Component> broker);
   std::size_t open_streams() const;
 
  private:
   friend class Stream;
+  bool stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
   void add(Stream* stream);
   void remove(Stream* stream);
+  // Wakes a stream on its shard; with the lock held.
+  void end(Stream* stream);
 
   Application& application_;
   mutable std::mutex mutex_;
