@@ -110,7 +110,7 @@ TEST_CASE("settings of the redis family are strict", "[bindings][redis]") {
   CHECK(bench({}).start_error() == "redisHost is required");
   CHECK(bench({{"redisHost", "h"}, {"enableTLS", "yes"}})
             .start_error()
-            .starts_with("enableTLS must be true or false"));
+            .starts_with("redis client configuration error: enableTLS must be true or false"));
   CHECK(
       bench({{"redisHost", "h"}, {"redisType", "cluster"}}).start_error().find("not supported") !=
       std::string::npos
