@@ -18,7 +18,6 @@ namespace mecha::api {
 
 struct GrpcServerOptions {
   bool api_logging = false;
-  bool omit_health_checks = false;
   std::size_t message_max = 4 << 20;  // of one message, both ways; 0: none
   std::vector<ApiRule> allowed, denied;
 };

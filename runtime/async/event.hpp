@@ -8,6 +8,7 @@
 #include <memory>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "runtime/async/async.hpp"
@@ -38,6 +39,16 @@ class Event {
   asio::steady_timer timer_;
   bool set_ = false;
 };
+
+// Returns when the caller is cancelled, and never before.
+inline asio::awaitable<void> until_cancelled() {
+  Event never(co_await asio::this_coro::executor);
+  for (;;) {
+    co_await never.wait();
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+  }
+}
 
 // Counting semaphore in order of arrival. Lives on one shard.
 class Semaphore {

@@ -95,9 +95,8 @@ net::RequestHead Proxy::head_for(const RequestScope& scope, const Target& target
     head.headers.add("grpc-timeout", net::grpc::format_timeout(std::max<std::chrono::nanoseconds>(left, 1ms)));
   }
   const auto& token = application_.connection.app_token;
-  const bool replace_token = target.own;
   for (const auto& field : from.headers) {
-    if (stays_behind(field.name) || (replace_token && field.name == "dapr-api-token")) continue;
+    if (stays_behind(field.name) || (target.own && field.name == "dapr-api-token")) continue;
     head.headers.add(field.name, field.value);
   }
   if (scope.span.valid()) {
@@ -165,12 +164,7 @@ asio::awaitable<void> watch_client(ServerCall& call, net::ClientCall& target, Ke
       (void)co_await target.finish_writing();
     }
   }
-  Event never(co_await asio::this_coro::executor);
-  for (;;) {
-    co_await never.wait();
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
-  }
+  co_await until_cancelled();
 }
 
 Async<void> attempt(ServerCall& call, net::Exchange& exchange, net::ClientCall& target, Kept& kept, std::size_t message_max) {
@@ -197,8 +191,9 @@ Async<void> attempt(ServerCall& call, net::Exchange& exchange, net::ClientCall& 
 }  // namespace
 
 // Under a policy that may try again: the client may send one message.
-Async<void> Proxy::pass_again(RequestScope& scope, Target& target, ServerCall& call, net::Exchange& exchange) {
-  auto policy = scope.snapshot->resiliency->app_policy(target.named, target.id + ":" + exchange.request().target);
+Async<void> Proxy::pass_again(
+    RequestScope& scope, Target& target, resilience::Policy policy, ServerCall& call, net::Exchange& exchange
+) {
   Kept kept;
   MECHA_CO_TRY(auto first, co_await call.read());
   kept.has_message = first.has_value();
@@ -233,7 +228,7 @@ asio::awaitable<void> Proxy::serve(RequestScope& scope, ServerCall& call, net::E
     const auto policy = governed ? scope.snapshot->resiliency->app_policy(found->named, found->id + ":" + exchange.request().target)
                                  : resilience::Policy{};
     if (policy.retry) {
-      done = co_await pass_again(scope, *found, call, exchange);
+      done = co_await pass_again(scope, *found, policy, call, exchange);
     } else if (!policy.empty()) {
       done = co_await resilience::run<void>(scope, policy, [&](int) { return pass(scope, *found, call, exchange); });
     } else {

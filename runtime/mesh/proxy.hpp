@@ -12,6 +12,7 @@
 #include "components/nameresolution/resolver.hpp"
 #include "runtime/mesh/peers.hpp"
 #include "runtime/net/grpc.hpp"
+#include "runtime/resilience/policies.hpp"
 #include "runtime/telemetry/request_scope.hpp"
 
 namespace mecha {
@@ -35,7 +36,9 @@ class Proxy {
   Async<void> resolve(Target& target);
   Async<std::unique_ptr<net::ClientCall>> open(RequestScope& scope, Target& target, const net::RequestHead& from);
   Async<void> pass(RequestScope& scope, Target& target, net::grpc::ServerCall& call, net::Exchange& exchange);
-  Async<void> pass_again(RequestScope& scope, Target& target, net::grpc::ServerCall& call, net::Exchange& exchange);
+  Async<void> pass_again(
+      RequestScope& scope, Target& target, resilience::Policy policy, net::grpc::ServerCall& call, net::Exchange& exchange
+  );
   net::RequestHead head_for(const RequestScope& scope, const Target& target, const net::RequestHead& from) const;
 
   Application& application_;

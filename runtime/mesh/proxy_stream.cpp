@@ -56,12 +56,7 @@ asio::awaitable<void> ProxyStream::upwards_until_cancelled(std::optional<Error>&
     problem = std::move(sent).error();
     target_.cancel();
   }
-  Event never(co_await asio::this_coro::executor);
-  for (;;) {
-    co_await never.wait();
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none) co_return;
-  }
+  co_await until_cancelled();
 }
 
 Async<void> ProxyStream::run() {
