@@ -1,5 +1,5 @@
 """Starts the daemon under test, talks to it byte-exactly and always stops it by its pid."""
-import ctypes, http.client, json, os, signal, socket, subprocess, threading, time
+import http.client, json, os, signal, socket, subprocess, threading, time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -106,8 +106,8 @@ def request(port, method, path, headers=(), body=None, json_body=..., host="127.
         connection.close()
 
 
-def _dies_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+# Ends with the tests, however they end. Never a `preexec_fn`: it makes Python fork, and the fork handlers of gRPC, which some tests load, may abort the child.
+DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 def documents(resources):
@@ -136,7 +136,7 @@ class Sidecar:
     app: object = None
     registry: Path = None
     ready: str = "/v1.0/healthz"  # what must answer 204 before `start` returns; "" waits for nothing
-    preexec: object = None
+    before: tuple = ()  # words before the command: a program that sets something and becomes the daemon
     log_level: str = "info"
 
     def __post_init__(self):
@@ -169,14 +169,9 @@ class Sidecar:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAPR_", "APP_API", "NAMESPACE", "OTEL_"))}
         environment |= {"MECHA_REGISTRY_DIR": str(registry), "DAPR_HOST_IP": "127.0.0.1", **{k: str(v) for k, v in self.env.items()}}
 
-        def before():
-            _dies_with_parent()
-            if self.preexec:
-                self.preexec()
-
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
-                                            env=environment, preexec_fn=before)
+            self.process = subprocess.Popen([*DIES_WITH_PARENT, *self.before, *self.command()], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                            cwd=self.folder, env=environment)
         RUNNING.append(self)
         if self.ready:
             self.wait_ready(self.ready)
@@ -255,5 +250,5 @@ class Sidecar:
 def run_daemon(*flags, env=None, folder="/", timeout=30):
     """Runs the daemon to its end: (exit code, stdout, stderr)."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DAPR_", "APP_API", "NAMESPACE"))} | {"MECHA_REGISTRY_DIR": "/dev/null/registry"} | (env or {})
-    done = subprocess.run([str(DAEMON), *map(str, flags)], capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout, preexec_fn=_dies_with_parent)
+    done = subprocess.run([*DIES_WITH_PARENT, str(DAEMON), *map(str, flags)], capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout)
     return done.returncode, done.stdout, done.stderr

@@ -121,10 +121,9 @@ class Disk:
         if kind == "mount" and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.folder], stderr=subprocess.DEVNULL).returncode:
             pytest.skip("mounting is not allowed here")
 
-    def preexec(self):
-        if self.kind == "limit":
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    @property
+    def before(self):
+        return ("env", "--ignore-signal=XFSZ", "prlimit", f"--fsize={1 << 20}:unlimited") if self.kind == "limit" else ()
 
     def grow(self, one):
         if self.kind == "mount":
@@ -146,7 +145,7 @@ def disk(request, tmp_path):
 
 def test_full_disk(launch, disk):
     file = disk.folder / "s.db"
-    one = launch.sidecar(resources=[component("s", "state.sqlite", connectionString=str(file)), component("m", "state.in-memory")], preexec=disk.preexec)
+    one = launch.sidecar(resources=[component("s", "state.sqlite", connectionString=str(file)), component("m", "state.in-memory")], before=disk.before)
     statuses, text = [], "x" * 2000
 
     def work(connection, number):
@@ -167,6 +166,6 @@ def test_full_disk(launch, disk):
     wait_until(lambda: one.post("/v1.0/state/s", [{"key": "after", "value": 1}]).status == 204, "room again", 10)
     assert one.stop() == 0
     assert sqlite3.connect(file).execute("pragma integrity_check").fetchall() == [("ok",)]
-    one.preexec = None
+    one.before = ()
     one.start()
     assert lost(one, "s", acknowledged) == [] and one.get("/v1.0/state/s/after").body == b"1"
