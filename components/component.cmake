@@ -52,6 +52,7 @@ extern \"C\" void mecha_register_module(mecha::Catalog& catalog) {
     set_property(GLOBAL APPEND PROPERTY MECHA_MODULES ${type}/${vendor})
   endforeach()
   set_property(GLOBAL APPEND PROPERTY MECHA_MODULE_TARGETS mecha_${vendor}_module)
+  install(TARGETS mecha_${vendor}_module LIBRARY DESTINATION lib/mecha COMPONENT modules)
 endfunction()
 
 # The library mecha_components: void mecha::register_builtin(Catalog&), see components/builtin.hpp.

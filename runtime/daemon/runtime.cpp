@@ -11,6 +11,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/daemon/address.hpp"
 #include "runtime/daemon/build.hpp"
+#include "runtime/daemon/notify.hpp"
 #include "runtime/daemon/settings.hpp"
 
 namespace mecha {
@@ -141,6 +142,7 @@ asio::awaitable<void> Runtime::live() {
       break;
     }
   }
+  if (!failure_) notify_service_manager(options_.variable("NOTIFY_SOCKET"), "READY=1");
   while (!failure_ && !wake_->is_set()) co_await wake_->wait();
   if (forced_) {
     co_await sleep_for(100ms);  // the answer to the request is on its way
@@ -152,6 +154,7 @@ asio::awaitable<void> Runtime::live() {
 asio::awaitable<void> Runtime::shut_down() {
   stopping_ = true;
   log_.info("Dapr is shutting down");
+  notify_service_manager(options_.variable("NOTIFY_SOCKET"), "STOPPING=1");
   bool graceful = true;
   for (auto host = hosts_.rbegin(); host != hosts_.rend(); ++host) {
     const bool clean = co_await (*host)->stop(signalled_ && !failure_);

@@ -1,5 +1,5 @@
 """Flags, their errors, and exit codes (contract 06, 1.1, 1.2 and 1.5)."""
-import os, re, signal
+import os, re, signal, socket
 
 import pytest
 
@@ -112,6 +112,21 @@ def test_a_signal_ends_it_gracefully(launch, sign, name):
     assert f"Received signal '{name}'; beginning shutdown" in one.log()
     assert "Shutting down component s (state.in-memory/v1)" in one.log()
     assert one.log().strip().splitlines()[-1].count("Daprd shutdown gracefully") == 1
+
+
+@pytest.mark.parametrize("name", ["{folder}/notify", "@mecha-{port}"], ids=["a path", "an abstract name"])
+def test_the_service_manager_is_told(launch, tmp_path, name):
+    """By sd_notify(3): ready when the API serves, and when the end begins."""
+    name = name.format(folder=tmp_path, port=free_port())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name.replace("@", "\0"))
+        manager.settimeout(10)
+        one = launch.sidecar(ready="", env={"NOTIFY_SOCKET": name})
+        assert manager.recv(100) == b"READY=1"
+        assert one.get("/v1.0/healthz").status == 204
+        one.signal(signal.SIGTERM)
+        assert manager.recv(100) == b"STOPPING=1"
+        assert one.wait() == 0
 
 
 def test_wait_ends_when_a_sidecar_is_ready_for_calls_out(launch):
