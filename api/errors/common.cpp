@@ -58,8 +58,8 @@ ErrorDetail help(std::string description, std::string url) {
 }
 
 bool has_reason(std::string_view tag) {
-  constexpr std::array<std::string_view, 12> tags{
-      "ERR_STATE_GET", "ERR_STATE_BULK_GET", "ERR_STATE_DELETE", "ERR_STATE_SAVE", "ERR_STATE_BULK_DELETE",
+  constexpr std::array<std::string_view, 11> tags{
+      "ERR_STATE_GET", "ERR_STATE_DELETE", "ERR_STATE_SAVE", "ERR_STATE_BULK_DELETE",
       "ERR_STATE_TRANSACTION", "ERR_NOT_SUPPORTED_STATE_OPERATION", "ERR_INVOKE_OUTPUT_BINDING",
       "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "ERR_CONFIGURATION_STORE_NOT_FOUND", "ERR_CONFIGURATION_GET",
       "ERR_CONFIGURATION_SUBSCRIBE"};

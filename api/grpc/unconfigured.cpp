@@ -23,13 +23,32 @@ GrpcMethod refusing(std::string path, std::string group, std::function<Error()> 
 
 std::string dapr_method(std::string_view name) { return std::string(kDapr).append(name); }
 
-void add_actors(std::vector<GrpcMethod>& methods) {
-  for (const auto name :
-       {"RegisterActorTimer", "UnregisterActorTimer", "RegisterActorReminder", "GetActorReminder", "UnregisterActorReminder",
-        "UnregisterActorRemindersByType", "ListActorReminders", "GetActorState", "ExecuteActorStateTransaction",
-        "InvokeActor"}) {
-    methods.push_back(refusing(dapr_method(name), "actors.v1", errors::actors_without_placement));
-  }
+// As over HTTP, a reserved type is refused before anything is asked of placement.
+template <class Q>
+Async<Empty> refuse_actor(Application&, GrpcRequest&, Q message) {
+  const auto& type = message.actor_type();
+  co_return fail(type.starts_with("dapr.internal.") ? errors::actor_type_reserved(type) : errors::actors_without_placement());
+}
+
+template <class Q>
+void add_actor(std::vector<GrpcMethod>& methods, Application& application, std::string_view name) {
+  methods.push_back(unary(name, "actors.v1", application, refuse_actor<Q>));
+}
+
+void add_actors(std::vector<GrpcMethod>& methods, Application& application) {
+  add_actor<pb::RegisterActorTimerRequest>(methods, application, "RegisterActorTimer");
+  add_actor<pb::UnregisterActorTimerRequest>(methods, application, "UnregisterActorTimer");
+  add_actor<pb::RegisterActorReminderRequest>(methods, application, "RegisterActorReminder");
+  add_actor<pb::GetActorReminderRequest>(methods, application, "GetActorReminder");
+  add_actor<pb::UnregisterActorReminderRequest>(methods, application, "UnregisterActorReminder");
+  add_actor<pb::UnregisterActorRemindersByTypeRequest>(methods, application, "UnregisterActorRemindersByType");
+  add_actor<pb::ListActorRemindersRequest>(methods, application, "ListActorReminders");
+  add_actor<pb::GetActorStateRequest>(methods, application, "GetActorState");
+  add_actor<pb::ExecuteActorStateTransactionRequest>(methods, application, "ExecuteActorStateTransaction");
+  add_actor<pb::InvokeActorRequest>(methods, application, "InvokeActor");
+}
+
+void add_workflows(std::vector<GrpcMethod>& methods) {
   for (const std::string version : {"Alpha1", "Beta1"}) {
     for (const std::string name : {"Start", "Get", "Terminate", "RaiseEvent", "Purge", "Pause", "Resume"}) {
       const auto group = version == "Alpha1" ? "workflows.v1alpha1" : "workflows.v1beta1";
@@ -114,7 +133,8 @@ void add_task_hub(std::vector<GrpcMethod>& methods, Application& application) {
 
 std::vector<GrpcMethod> unconfigured_methods(Application& application) {
   std::vector<GrpcMethod> methods;
-  add_actors(methods);
+  add_actors(methods, application);
+  add_workflows(methods);
   add_jobs(methods, application);
   methods.push_back(unary("ConverseAlpha1", "conversation.v1alpha1", application, converse<pb::ConversationRequest>));
   methods.push_back(unary("ConverseAlpha2", "conversation.v1alpha2", application, converse<pb::ConversationRequestAlpha2>));
