@@ -3,7 +3,8 @@
 
     bench.py [--daemon build/release/bin/mechad] [--quick] [--only pair,redis,...] [--json build/bench.json] [--markdown docs/performance.md]
 
-Nothing here fails because a machine is slow: a missed target is printed as missed. Needs wrk, nginx, redis-server, redis-benchmark.
+Nothing here fails because a machine is slow: a missed target is printed as missed. Needs wrk, nginx, redis-server, redis-benchmark;
+the gRPC figures h2load and gRPC C++.
 """
 import argparse
 import json
@@ -19,18 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import ROOT, Load, Processes, Sidecar
+import grpc_figures
+from measure import ROOT, Load, Processes, Sidecar, component
 from servers import Servers
 
-COMPONENT = """apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: {name}}}
-spec:
-  type: {type}
-  version: v1
-  metadata: [{metadata}]
----
-"""
 SAVE = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = \'[{"key":"k","value":"%s"}]\'\n' % ("v" * 128)
 SAVE_MANY = """local n = 0
 request = function()
@@ -41,23 +34,24 @@ end
 PUBLISH = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = \'{"order":"%s"}\'\n' % ("v" * 128)
 
 
-def component(name, type_, **metadata):
-    return COMPONENT.format(name=name, type=type_, metadata=", ".join(f'{{name: {k}, value: "{v}"}}' for k, v in metadata.items()))
-
-
 EMBEDDED = component("store", "state.sqlite", connectionString="bench.db") + component("bus", "pubsub.in-memory")
 
 
-class Bench:
+class Bench(grpc_figures.GrpcFigures):
     """One run: the processes, the rows of the table, and how long each measurement takes."""
 
     def __init__(self, daemon, folder, quick):
         self.daemon, self.quick, self.rows = os.path.abspath(daemon), quick, []
+        self.skipped = []
         self.processes = Processes(folder)
         self.seconds, self.repeats = (1, 1) if quick else (4, 3)
 
     def say(self, text):
         print(f"  {text}", file=sys.stderr, flush=True)
+
+    def skip(self, why):
+        self.skipped.append(why)
+        self.say(f"skipped: {why}")
 
     def rate(self, url, script=None, connections=32):
         return statistics.median(Load(url, connections, self.seconds, script).rate for _ in range(self.repeats))
@@ -121,10 +115,7 @@ class Bench:
     def redis(self):
         with Servers(self.processes.folder / "servers") as servers:
             address = servers.redis()
-            host, port = address.split(":")
-            out = subprocess.run(["redis-benchmark", "-h", host, "-p", port, "-c", "32", "-n", "20000" if self.quick else "300000", "-d", "128", "-t", "get,set", "-q", "--csv"],
-                                 capture_output=True, text=True, check=True).stdout
-            floor = {line.split(",")[0].strip('"').lower(): float(line.split(",")[1].strip('"')) for line in out.splitlines() if line.startswith(('"GET', '"SET'))}
+            floor = self.redis_floor(address)
             side = self.sidecar("redis", component("store", "state.redis", redisHost=address))
             save = self.script("save-many", SAVE_MANY)
             Load(side.url("/v1.0/state/store"), 1, 1, save)
@@ -132,6 +123,12 @@ class Bench:
             self.row("state save on Redis, at 32 connections", self.rate(side.url("/v1.0/state/store"), save), "requests/s", floor["set"], "redis-benchmark set", 0.6, "more")
             self.row("state get on Redis, p50 at 1 connection", self.p50(side.url("/v1.0/state/store/k1")), "us")
             side.stop()
+
+    def redis_floor(self, address):
+        host, port = address.split(":")
+        out = subprocess.run(["redis-benchmark", "-h", host, "-p", port, "-c", "32", "-n", "20000" if self.quick else "300000", "-d", "128", "-t", "get,set", "-q", "--csv"],
+                             capture_output=True, text=True, check=True).stdout
+        return {line.split(",")[0].strip('"').lower(): float(line.split(",")[1].strip('"')) for line in out.splitlines() if line.startswith(('"GET', '"SET'))}
 
     def sqlite(self):
         floor = self.one_commit_per_call(self.processes.folder / "floor.db")
@@ -193,7 +190,7 @@ class Bench:
         self.row("growth over the second half of them", side.resident_mb()[0] - halfway, "MB", target=0.5)
 
 
-GROUPS = ("pair", "single", "redis", "sqlite", "size")
+GROUPS = ("pair", "single", "redis", "sqlite", *grpc_figures.GROUPS, "size")
 
 
 def machine():
@@ -244,18 +241,20 @@ def main():
         print(f"{group} ...", file=sys.stderr, flush=True)
         try:
             getattr(bench, group)()
-        except (RuntimeError, OSError, subprocess.CalledProcessError, KeyError) as e:
+        except (RuntimeError, OSError, subprocess.CalledProcessError, KeyError, ValueError) as e:
             failed.append(group)
             print(f"FAIL {group}: {type(e).__name__}: {e}", flush=True)
         finally:
             bench.processes.stop()
     print(table(bench.rows))
     Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-    Path(arguments.json).write_text(json.dumps({"machine": machine(), "quick": arguments.quick, "rows": bench.rows}, indent=1))
+    Path(arguments.json).write_text(json.dumps({"machine": machine(), "quick": arguments.quick, "rows": bench.rows, "skipped": bench.skipped}, indent=1))
     if arguments.markdown:
         page = Path(arguments.markdown)
         notes = page.read_text().partition("<!-- notes -->")[2] if page.exists() else ""
         page.write_text(markdown(bench.rows, machine()) + ("\n<!-- notes -->" + notes if notes else ""))
+    for why in bench.skipped:
+        print(f"1 skipped: {why}")
     missed = sum(r["met"] is False for r in bench.rows)
     print(f"{len(bench.rows)} passed" + (f", {len(failed)} failed" if failed else "") + f" ({missed} targets missed)")
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -20,10 +21,23 @@ http {{
   keepalive_requests 100000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
   {upstream}
-  server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }}
+  server {{ listen 127.0.0.1:{port}{protocol}; client_max_body_size 0; location / {{ {location} }} }}
 }}
 """
+COMPONENT = """apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: {name}}}
+spec:
+  type: {type}
+  version: v1
+  metadata: [{metadata}]
+---
+"""
 UNITS = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
+
+
+def component(name, type_, **metadata):
+    return COMPONENT.format(name=name, type=type_, metadata=", ".join(f'{{name: {k}, value: "{v}"}}' for k, v in metadata.items()))
 
 
 class Processes:
@@ -34,6 +48,7 @@ class Processes:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, name, command, port, path="/", environment=None, cwd=None):
+        """Returns when `path` is answered well; without a path when `port` takes connections."""
         log = open(self.folder / f"{name}.log", "ab")
         process = subprocess.Popen([str(c) for c in command], stdout=log, stderr=log, cwd=cwd or self.folder, env={**os.environ, **(environment or {})})
         self.running.append(process)
@@ -44,17 +59,17 @@ class Processes:
             time.sleep(0.001)
         return process
 
-    def nginx(self, name, upstream=None):
-        """The port of a one-worker nginx: a constant of 1 KiB, or a kept-alive proxy hop to `upstream`."""
+    def nginx(self, name, upstream=None, grpc=False):
+        """The port of a one-worker nginx: a constant of 1 KiB, or a kept-alive proxy hop to `upstream`; over HTTP/2 if `grpc`."""
         folder, port = self.folder / name, free_port()
         folder.mkdir(exist_ok=True)
         location, group = f'return 200 "{"x" * 1024}";', ""
         if upstream:
             group = f"upstream next {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}"
-            location = 'proxy_pass http://next; proxy_http_version 1.1; proxy_set_header Connection "";'
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, upstream=group, location=location))
+            location = "grpc_pass grpc://next;" if grpc else 'proxy_pass http://next; proxy_http_version 1.1; proxy_set_header Connection "";'
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, protocol=" http2" if grpc else "", upstream=group, location=location))
         program = next((p for p in ("/usr/sbin/nginx", "/usr/bin/nginx") if os.path.exists(p)), "nginx")
-        self.start(name, [program, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"], port)
+        self.start(name, [program, "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"], port, None if grpc else "/")
         return port
 
     def stop(self, process=None):
@@ -80,8 +95,8 @@ class Sidecar:
         self.folder = processes.folder / app_id
         (self.folder / "resources").mkdir(parents=True, exist_ok=True)
         (self.folder / "resources" / "all.yaml").write_text(resources)
-        self.port = free_port()
-        command = [daemon, "--app-id", app_id, "--dapr-http-port", self.port, "--dapr-grpc-port", free_port(), "--dapr-internal-grpc-port", free_port(),
+        self.port, self.grpc_port = free_port(), free_port()
+        command = [daemon, "--app-id", app_id, "--dapr-http-port", self.port, "--dapr-grpc-port", self.grpc_port, "--dapr-internal-grpc-port", free_port(),
                    "--metrics-port", free_port(), "--dapr-listen-addresses", "127.0.0.1", "--resources-path", self.folder / "resources", "--log-level", "warn"]
         command += ["--app-port", app_port] if app_port else []
         began = time.monotonic()
@@ -100,8 +115,7 @@ class Sidecar:
         return tuple(int(re.search(rf"^{k}:\s+(\d+)", text, re.M).group(1)) / 1024 for k in ("Rss", "Anonymous"))
 
     def cpu_s(self):
-        words = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.process)
 
     def wakeups(self):
         total = 0
@@ -110,8 +124,17 @@ class Sidecar:
         return total
 
 
+def cpu_s(process):
+    """CPU seconds of a process and its children: nginx works in one."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) for pid in [process.pid, *children]) / os.sysconf("SC_CLK_TCK")
+
+
 def answer(port, path):
     try:
+        if path is None:
+            socket.create_connection(("127.0.0.1", int(port)), 2).close()
+            return 200
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
         connection.request("GET", path)
         status = connection.getresponse().status
