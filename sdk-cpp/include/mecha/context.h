@@ -1,0 +1,54 @@
+// What goes along with a piece of work without being named in each call: trace, executor, wish to
+// stop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "mecha/error.h"
+
+namespace mecha {
+
+/// Where a request belongs, in the W3C forms. Immutable once shared; safe on any thread.
+struct TraceContext {
+  std::string traceparent;
+  std::string tracestate;
+  std::string baggage;
+};
+
+/// Where coroutines go on after a call of the SDK. Implementations are called on any thread.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Runs `work(data)` soon, once, on a thread of this executor. Must not fail and must not run it
+  /// in place.
+  virtual void post(void (*work)(void*) noexcept, void* data) noexcept = 0;
+};
+
+/// What a Task hands down to every task and call that is awaited inside it. The host of handlers
+/// fills one per request.
+struct TaskContext {
+  std::shared_ptr<const TraceContext> trace;  ///< Sent with each call; none when empty.
+  Executor* executor =
+      nullptr;           ///< Outlives the task. Null: coroutines go on where the answer came in.
+  std::stop_token stop;  ///< Cancels calls under way; they end with `cancelled`.
+};
+
+/// Per-call settings; every one has a default. A plain value.
+struct CallOptions {
+  /// The limit of this call; empty: the default of the client; `no_timeout`: none at all.
+  std::optional<std::chrono::milliseconds> timeout;
+  /// Cancels this call; besides the one of the task around it.
+  std::stop_token stop;
+  /// The trace this call belongs to; empty: the one of the task around it.
+  std::shared_ptr<const TraceContext> trace;
+  /// Further gRPC metadata of the request; keys in lower case.
+  Metadata metadata;
+
+  static constexpr std::chrono::milliseconds no_timeout = std::chrono::milliseconds::max();
+};
+
+}  // namespace mecha

@@ -1,0 +1,125 @@
+// Either a value or an Error; what every call gives back. It stands for std::expected, which C++20
+// lacks.
+#pragma once
+
+#include <cstdlib>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "mecha/error.h"
+
+namespace mecha {
+
+template <class T>
+class [[nodiscard]] Result;
+
+namespace detail {
+
+template <class T>
+struct IsResult : std::false_type {};
+template <class T>
+struct IsResult<Result<T>> : std::true_type {};
+
+/// Asking a result for what it does not hold is a defect of the caller; it ends the program, it
+/// does not throw.
+[[noreturn]] inline void wrong_alternative() noexcept { std::abort(); }
+
+}  // namespace detail
+
+/// A value of type T or the Error that stood in its way.
+///
+/// No member throws. `*r` and `r.value()` of a failed result, and `r.error()` of a good one, end
+/// the program. As safe to share between threads as T is.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  using value_type = T;
+
+  Result() : state_(std::in_place_index<0>) {}
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  template <class U = T>
+    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Result> && !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_convertible_v<U &&, T>)
+  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+
+  bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  T& value() & noexcept { return held<0>(state_); }
+  const T& value() const& noexcept { return held<0>(state_); }
+  T&& value() && noexcept { return std::move(held<0>(state_)); }
+  T& operator*() & noexcept { return value(); }
+  const T& operator*() const& noexcept { return value(); }
+  T&& operator*() && noexcept { return std::move(*this).value(); }
+  T* operator->() noexcept { return &value(); }
+  const T* operator->() const noexcept { return &value(); }
+
+  Error& error() & noexcept { return held<1>(state_); }
+  const Error& error() const& noexcept { return held<1>(state_); }
+  Error&& error() && noexcept { return std::move(held<1>(state_)); }
+
+  /// The value, or `other` when there is none.
+  template <class U>
+  T value_or(U&& other) const& {
+    return has_value() ? **this : static_cast<T>(std::forward<U>(other));
+  }
+  template <class U>
+  T value_or(U&& other) && {
+    return has_value() ? std::move(**this) : static_cast<T>(std::forward<U>(other));
+  }
+
+  /// `f(value)` as a new result, or the error. `f` returns a plain value.
+  template <class F>
+  auto transform(F&& f) && -> Result<std::invoke_result_t<F, T&&>> {
+    if (!has_value()) return std::move(*this).error();
+    return std::forward<F>(f)(std::move(**this));
+  }
+
+  /// `f(value)`, or the error. `f` returns a Result.
+  template <class F>
+  auto and_then(F&& f) && -> std::invoke_result_t<F, T&&> {
+    if (!has_value()) return std::move(*this).error();
+    return std::forward<F>(f)(std::move(**this));
+  }
+
+ private:
+  template <std::size_t Index, class State>
+  static auto& held(State& state) noexcept {
+    auto* found = std::get_if<Index>(&state);
+    if (found == nullptr) detail::wrong_alternative();
+    return *found;
+  }
+
+  std::variant<T, Error> state_;
+};
+
+/// Success without a value, or an Error.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  using value_type = void;
+
+  Result() = default;
+  Result(Error error) : error_(std::move(error)) {}
+
+  bool has_value() const noexcept { return !error_.has_value(); }
+  explicit operator bool() const noexcept { return has_value(); }
+  void value() const noexcept {
+    if (error_) detail::wrong_alternative();
+  }
+
+  const Error& error() const& noexcept {
+    if (!error_) detail::wrong_alternative();
+    return *error_;
+  }
+  Error&& error() && noexcept {
+    if (!error_) detail::wrong_alternative();
+    return std::move(*error_);
+  }
+
+ private:
+  std::optional<Error> error_;
+};
+
+}  // namespace mecha

@@ -1,0 +1,130 @@
+// Makes the channel from settings and environment, and gives each call what all calls carry.
+
+#include "mecha/connect.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "mecha/version.h"
+#include "src/core.h"
+#include "src/endpoint.h"
+#include "src/remote.h"
+
+namespace mecha {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name
+  );  // NOLINT(concurrency-mt-unsafe): read once, before there are threads of ours
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::optional<std::uint16_t> port_of(const std::string& text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+  return port;
+}
+
+Result<std::string> endpoint_from_environment() {
+  if (auto endpoint = variable("DAPR_GRPC_ENDPOINT"); !endpoint.empty()) return endpoint;
+  const auto text = variable("DAPR_GRPC_PORT");
+  if (text.empty()) return std::string("127.0.0.1:50001");
+  if (!port_of(text))
+    return fail(Code::invalid_argument, "DAPR_GRPC_PORT is \"" + text + "\", which is no port");
+  return "127.0.0.1:" + text;
+}
+
+int clamp_size(std::size_t size) {
+  constexpr std::size_t most = 2147483647;
+  return static_cast<int>(size < most ? size : most);
+}
+
+grpc::ChannelArguments arguments(const ClientOptions& options, const wire::Endpoint& endpoint) {
+  grpc::ChannelArguments to;
+  to.SetUserAgentPrefix("mecha-sdk-cpp/" MECHA_SDK_VERSION);
+  to.SetMaxReceiveMessageSize(clamp_size(options.message_size_max));
+  to.SetMaxSendMessageSize(-1);
+  to.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  // A sidecar that restarts on this machine is back within a second; do not wait two minutes before
+  // looking.
+  to.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  to.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  if (endpoint.near) to.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (options.tls && !options.tls->server_name.empty())
+    to.SetSslTargetNameOverride(options.tls->server_name);
+  return to;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> credentials(
+    const ClientOptions& options, const wire::Endpoint& endpoint
+) {
+  if (!options.tls && !endpoint.tls) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions ssl;
+  if (options.tls) {
+    ssl.pem_root_certs = options.tls->roots;
+    ssl.pem_cert_chain = options.tls->certificate;
+    ssl.pem_private_key = options.tls->key;
+  }
+  return grpc::SslCredentials(ssl);
+}
+
+}  // namespace
+
+AppEnvironment app_environment() {
+  AppEnvironment app;
+  app.app_id = variable("APP_ID");
+  app.port = port_of(variable("APP_PORT"));
+  app.channel_address = variable("APP_CHANNEL_ADDRESS");
+  app.protocol = variable("APP_PROTOCOL");
+  app.app_token = variable("APP_API_TOKEN");
+  app.http_endpoint = variable("DAPR_HTTP_ENDPOINT");
+  const auto http_port = port_of(variable("DAPR_HTTP_PORT"));
+  if (app.http_endpoint.empty() && http_port)
+    app.http_endpoint = "http://127.0.0.1:" + std::to_string(*http_port);
+  return app;
+}
+
+Result<std::shared_ptr<Api>> connect(ClientOptions options) {
+  if (options.endpoint.empty()) {
+    auto endpoint = endpoint_from_environment();
+    if (!endpoint) return std::move(endpoint).error();
+    options.endpoint = std::move(*endpoint);
+  }
+  auto endpoint = wire::parse_endpoint(options.endpoint);
+  if (!endpoint) return std::move(endpoint).error();
+  if (options.tls && options.tls->certificate.empty() != options.tls->key.empty()) {
+    return fail(Code::invalid_argument, "TLS needs both a certificate and its key, or neither");
+  }
+  auto core = std::make_shared<wire::Core>();
+  core->channel = grpc::CreateCustomChannel(
+      endpoint->target, credentials(options, *endpoint), arguments(options, *endpoint)
+  );
+  core->stub = wire::v1::Dapr::NewStub(core->channel);
+  core->token = options.api_token ? *options.api_token : variable("DAPR_API_TOKEN");
+  core->timeout = options.timeout;
+  return std::shared_ptr<Api>(std::make_shared<wire::Remote>(std::move(core)));
+}
+
+namespace wire {
+
+void Core::prepare(grpc::ClientContext& call, const CallOptions& options, const TaskContext* task)
+    const {
+  const auto limit = options.timeout.value_or(timeout);
+  if (limit != CallOptions::no_timeout) call.set_deadline(std::chrono::system_clock::now() + limit);
+  if (!token.empty()) call.AddMetadata("dapr-api-token", token);
+  const TraceContext* trace = options.trace     ? options.trace.get()
+                              : task != nullptr ? task->trace.get()
+                                                : nullptr;
+  if (trace != nullptr) {
+    if (!trace->traceparent.empty()) call.AddMetadata("traceparent", trace->traceparent);
+    if (!trace->tracestate.empty()) call.AddMetadata("tracestate", trace->tracestate);
+    if (!trace->baggage.empty()) call.AddMetadata("baggage", trace->baggage);
+  }
+  for (const auto& [key, value] : options.metadata) call.AddMetadata(key, value);
+}
+
+}  // namespace wire
+}  // namespace mecha

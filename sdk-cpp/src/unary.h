@@ -1,0 +1,156 @@
+// One call with one request and one answer, as an operation of a task. One allocation holds all of
+// it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "mecha/task.h"
+#include "src/core.h"
+
+namespace mecha::wire {
+
+/// Cancels a call when somebody asks to stop.
+class StopWatch {
+ public:
+  /// False when the stop was asked for already.
+  bool watch(grpc::ClientContext& call, const std::stop_token& own, const TaskContext* task) {
+    if (own.stop_requested() || (task != nullptr && task->stop.stop_requested())) return false;
+    if (own.stop_possible()) own_.emplace(own, Cancel{&call});
+    if (task != nullptr && task->stop.stop_possible()) task_.emplace(task->stop, Cancel{&call});
+    return true;
+  }
+  void end() noexcept {
+    own_.reset();
+    task_.reset();
+  }
+
+ private:
+  struct Cancel {
+    grpc::ClientContext* call;
+    void operator()() const noexcept { call->TryCancel(); }
+  };
+  std::optional<std::stop_callback<Cancel>> own_, task_;
+};
+
+inline Error stopped() { return fail(Code::cancelled, "the caller asked to stop"); }
+
+/// A method of the stub in its two forms.
+template <class Request, class Response>
+struct Method {
+  using Begin =
+      void (v1::Dapr::StubInterface::
+                async_interface::*)(grpc::ClientContext*, const Request*, Response*, std::function<void(grpc::Status)>);
+  using Run =
+      grpc::Status (v1::Dapr::StubInterface::*)(grpc::ClientContext*, const Request&, Response*);
+  Begin begin;
+  Run run;
+};
+
+/// Threads: started on one, finished on one of gRPC; `state_` decides who frees it when the owner
+/// lets go in between.
+template <class Request, class Response, class Value>
+class Unary final : public detail::ValueOperation<Result<Value>> {
+ public:
+  using Convert = Result<Value> (*)(Response& answer, const grpc::ClientContext& call);
+
+  Unary(
+      std::shared_ptr<const Core> core,
+      Method<Request, Response> method,
+      Convert convert,
+      CallOptions options
+  )
+      : core_(std::move(core)), method_(method), convert_(convert), options_(std::move(options)) {}
+
+  Request request;
+
+  std::coroutine_handle<> start() noexcept override {
+    if (!begin()) return this->waiter.next();
+    state_.store(State::running, std::memory_order_relaxed);
+    (core_->stub->async()->*method_.begin)(&call_, &request, &answer_, [this](grpc::Status status) {
+      end(status);
+    });
+    return std::noop_coroutine();
+  }
+
+  bool run_here() noexcept override {
+    if (!begin()) return true;
+    settle((core_->stub.get()->*method_.run)(&call_, request, &answer_));
+    return true;
+  }
+
+  void drop() noexcept override {
+    if (state_.load(std::memory_order_relaxed) != State::idle) {
+      call_.TryCancel();
+      if (state_.exchange(State::dropped, std::memory_order_acq_rel) != State::done) return;
+    }
+    delete this;
+  }
+
+ private:
+  enum class State { idle, running, done, dropped };
+
+  bool begin() {
+    core_->prepare(call_, options_, this->context);
+    if (stop_.watch(call_, options_.stop, this->context)) return true;
+    this->put(stopped());
+    return false;
+  }
+
+  void settle(const grpc::Status& status) {
+    stop_.end();
+    if (status.ok()) {
+      this->put(convert_(answer_, call_));
+    } else {
+      this->put(to_error(status));
+    }
+  }
+
+  void end(const grpc::Status& status) {
+    settle(status);
+    if (state_.exchange(State::done, std::memory_order_acq_rel) == State::dropped) {
+      delete this;
+    } else {
+      this->tell();
+    }
+  }
+
+  std::shared_ptr<const Core> core_;
+  Method<Request, Response> method_;
+  Convert convert_;
+  CallOptions options_;
+  grpc::ClientContext call_;
+  Response answer_;
+  StopWatch stop_;
+  std::atomic<State> state_{State::idle};
+};
+
+/// Makes an operation whose request is still to be filled, and the task around it.
+template <class Value, class Request, class Response>
+auto make_unary(
+    std::shared_ptr<const Core> core,
+    Method<Request, Response> method,
+    typename Unary<Request, Response, Value>::Convert convert,
+    CallOptions&& options
+) {
+  return new Unary<Request, Response, Value>(std::move(core), method, convert, std::move(options));
+}
+
+/// The answer that says nothing but "done".
+template <class Response>
+Result<void> nothing(Response&, const grpc::ClientContext&) {
+  return {};
+}
+
+// The pair of a method's two forms, by its name in the service.
+#define MECHA_METHOD(Name, Request, Response)                                                     \
+  Method<Request, Response> {                                                                     \
+    static_cast<Method<Request, Response>::Begin>(&v1::Dapr::StubInterface::async_interface::Name \
+    ),                                                                                            \
+        &v1::Dapr::StubInterface::Name                                                            \
+  }
+
+}  // namespace mecha::wire
