@@ -1,0 +1,1 @@
+"""Two faces, one truth: random operations through HTTP and gRPC on the same components and on a model of them."""
