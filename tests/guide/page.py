@@ -1,0 +1,186 @@
+"""Plays a page of Markdown as a reader would: writes the files that it shows, types its commands, and looks for the output that it promises.
+
+```sh title="first terminal"`   typed into a shell of that name (without a title: the one shell of the page)
+```text                         lines that the block before must print, in this order; `...` stands for anything
+```cpp title="main.cpp"         (any other language with a title that is a path) a file of that text, beside the page's other files
+A block below `<!-- not played: why -->` is only shown. A block below `<!-- cut: path#name -->` must be what the file holds between the
+comments `[name]` and `[/name]`, or the whole file when no name is given; see snippets.py.
+"""
+import os, re, tempfile, textwrap, time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pexpect
+
+FENCE = re.compile(r'^(?P<indent> *)```(?P<language>[\w+-]*)(?: +title="(?P<title>[^"]*)")? *$')
+COMMENT = re.compile(r"^ *<!-- *(?P<kind>not played|cut): *(?P<text>.*?) *-->$")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+OUTPUT_S, COMMAND_S, BUSY_S, STOP_S = 60, 600, 10, 20
+
+
+@dataclass
+class Block:
+    language: str
+    title: str
+    text: str
+    line: int
+    cut: str = ""
+    shown_only: str = ""
+
+
+def blocks(path):
+    """The fenced blocks of a page, in order."""
+    found, comment, open_block = [], None, None
+    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+        if open_block is not None:
+            if line.strip() == "```":
+                open_block.text = textwrap.dedent(open_block.text)
+                found.append(open_block)
+                open_block = None
+            else:
+                open_block.text += line + "\n"
+            continue
+        if fence := FENCE.match(line):
+            open_block = Block(fence["language"], fence["title"] or "", "", number)
+            if comment:
+                setattr(open_block, "cut" if comment["kind"] == "cut" else "shown_only", comment["text"])
+        if line.strip():
+            comment = COMMENT.match(line)
+    assert open_block is None, f"{path}:{open_block.line}: the block is never closed"
+    return found
+
+
+class Terminal:
+    """A bash on a terminal. `text` is all that it has printed."""
+
+    def __init__(self, folder, environment):
+        self.child = pexpect.spawn("bash", ["--norc", "--noprofile", "--noediting"], cwd=str(folder), echo=False, encoding="utf-8", codec_errors="replace",
+                                   env={**environment, "PS1": "", "PS2": "", "TERM": "xterm"}, dimensions=(50, 200), timeout=5)
+        self.text, self.seen, self.commands, self.busy = "", 0, 0, False
+
+    def read(self, seconds=0.05):
+        try:
+            self.text += ESCAPES.sub("", self.child.read_nonblocking(65536, timeout=seconds))
+        except pexpect.TIMEOUT:
+            pass
+
+    def start(self, text):
+        """Begins a block; `busy` until it has ended."""
+        self.read()
+        self.commands += 1
+        with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as file:
+            file.write(text)
+        self.seen, self.busy = len(self.text), True
+        self.child.sendline(f"source {file.name}; printf '\\n=ended %d %d=\\n' {self.commands} $?")
+
+    def ended(self):
+        """The exit code of the block that was begun last, None while it runs."""
+        done = re.search(rf"=ended {self.commands} (\d+)=", self.text)
+        if done:
+            self.busy = False
+            return int(done[1])
+        return None
+
+    def wait(self, seconds):
+        limit = time.monotonic() + seconds
+        while self.ended() is None:
+            assert time.monotonic() < limit, f"not ended in {seconds} s; it printed:\n{self.text[self.seen:][-3000:]}"
+            self.read()
+        return self.ended()
+
+    def expect(self, lines, seconds):
+        """Until the lines have come, in this order."""
+        limit = time.monotonic() + seconds
+        patterns = [re.compile(".*".join(map(re.escape, line.strip().split("...")))) for line in lines if line.strip() not in ("", "...")]
+        at = self.seen
+        for pattern in patterns:
+            while not (found := pattern.search(self.text, at)):
+                code = self.ended()
+                assert time.monotonic() < limit and not code, f"no line {pattern.pattern!r}; it printed:\n{self.text[self.seen:][-3000:]}"
+                if code == 0 and not self._more():
+                    raise AssertionError(f"no line {pattern.pattern!r}; it ended, and had printed:\n{self.text[self.seen:][-3000:]}")
+                self.read(0.1)
+            at = found.end()
+
+    def _more(self):
+        before = len(self.text)
+        self.read(1)
+        return len(self.text) > before
+
+    def close(self):
+        """Ctrl-C, as a reader ends what still runs. Returns what did not end by it."""
+        stuck = ""
+        if self.busy and self.ended() is None:
+            self.child.sendintr()
+            self.child.sendline("printf '\\n=stopped=\\n'")
+            limit = time.monotonic() + STOP_S
+            while "=stopped=" not in self.text and time.monotonic() < limit:
+                self.read()
+            if "=stopped=" not in self.text:
+                stuck = f"not ended {STOP_S} s after Ctrl-C; the last it printed:\n{self.text[-2000:]}"
+        self.child.close(force=True)
+        return stuck
+
+
+class Page:
+    """Plays the blocks of one page in a folder."""
+
+    def __init__(self, path, folder, environment=None):
+        self.path, self.folder = Path(path), Path(folder)
+        self.environment = {**os.environ, **(environment or {})}
+        self.terminals = {}
+
+    def play(self):
+        stuck = []
+        try:
+            last = None
+            for block in blocks(self.path):
+                try:
+                    last = self._play(block, last)
+                except AssertionError as error:
+                    raise AssertionError(f"{self.path}:{block.line}: {error}\n{self._others(last)}") from None
+            self._finish(last)
+        finally:
+            stuck = [text for text in (terminal.close() for terminal in self.terminals.values()) if text]
+        assert not stuck, f"{self.path}: {stuck}"
+
+    def _play(self, block, last):
+        if block.shown_only:
+            return last
+        if block.language == "text":
+            assert last is not None, "output, but no command before it"
+            last.expect(block.text.splitlines(), OUTPUT_S)
+            return last
+        if block.language == "sh":
+            terminal = self.terminals.get(block.title)
+            if terminal is None:
+                terminal = self.terminals[block.title] = Terminal(self.folder, self.environment)
+            if terminal.busy:
+                code = terminal.wait(BUSY_S)
+                assert code == 0, f"the command before it: exit code {code}; it printed:\n{terminal.text[terminal.seen:][-3000:]}"
+            terminal.start(block.text)
+            if not self._promises_output(block):
+                code = terminal.wait(COMMAND_S)
+                assert code == 0, f"exit code {code}; it printed:\n{terminal.text[terminal.seen:][-3000:]}"
+            return terminal
+        if block.title and re.fullmatch(r"[\w./@-]+", block.title):
+            file = self.folder / block.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text)
+        return last
+
+    # A block that is followed by its output may go on running, as a server does.
+    def _promises_output(self, block):
+        every = [b for b in blocks(self.path) if not b.shown_only]
+        after = [b for b in every if b.line > block.line]
+        return bool(after) and after[0].language == "text"
+
+    # What has shown its output and ends by itself ends well.
+    def _finish(self, terminal):
+        if terminal is not None and terminal.busy:
+            terminal.read(0.2)
+            code = terminal.ended()
+            assert code in (None, 0), f"exit code {code}; it printed:\n{terminal.text[terminal.seen:][-3000:]}"
+
+    def _others(self, last):
+        return "".join(f"--- shell {name!r} ---\n{t.text[-1500:]}\n" for name, t in self.terminals.items() if t is not last)

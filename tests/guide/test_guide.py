@@ -1,0 +1,44 @@
+"""The manual and the examples hold what they say: pages are played as a reader would, code on them is what the files hold, the site builds."""
+import json, os, shutil, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+import snippets
+from page import Page, blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("MECHA_BIN", ROOT / "build/release/bin"))
+PLAYED = sorted(p for folder in ("docs/guide", "examples") for p in (ROOT / folder).rglob("*.md") if any(b.language == "sh" for b in blocks(p)))
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PLAYED, ids=name_of)
+def test_a_page_does_what_it_says(page, tmp_path):
+    """In a copy of the folder of an example, or in an empty folder for a page of the guide."""
+    folder = tmp_path / "work"
+    if page.is_relative_to(ROOT / "examples"):
+        shutil.copytree(page.parent, folder)
+    else:
+        folder.mkdir()
+    environment = {"PATH": f"{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}", "MECHA_REGISTRY_DIR": str(tmp_path / "registry"), "HOME": str(tmp_path),
+                   "PYTHONDONTWRITEBYTECODE": "1"}
+    Page(page, folder, environment).play()
+
+
+@pytest.mark.parametrize("page", snippets.pages(), ids=name_of)
+def test_code_on_a_page_is_what_the_file_holds(page):
+    text = page.read_text()
+    assert snippets.fresh(text) == text, "stale; python3 tests/guide/snippets.py writes it anew"
+
+
+def test_the_site_builds_and_is_searchable(tmp_path):
+    mkdocs = Path(sys.executable).parent / "mkdocs"
+    done = subprocess.run([mkdocs, "build", "--strict", "--quiet", "-d", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    index = json.loads((tmp_path / "search/search_index.json").read_text())
+    assert any(row["location"].startswith("components/") and "redisHost" in row["text"] for row in index["docs"])
