@@ -1,20 +1,40 @@
 // The client: every capability of a sidecar behind one cheap value, over the wire or over a fake.
 #pragma once
 
+#include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
+#include "mecha/binding.h"
+#include "mecha/configuration.h"
 #include "mecha/connect.h"
+#include "mecha/crypto.h"
+#include "mecha/invoke.h"
+#include "mecha/lock.h"
+#include "mecha/pubsub.h"
+#include "mecha/secrets.h"
+#include "mecha/sidecar.h"
 #include "mecha/state.h"
+#include "mecha/subscribe.h"
 
 namespace mecha {
 
 /// Everything a sidecar can be asked for, as bytes. `connect` gives the one that speaks to a
-/// sidecar; tests derive their own and override what they need (mecha/testing.h has one that keeps
-/// everything in memory).
-class Api : public StateApi {
+/// sidecar; tests derive their own and override what they need.
+///
+/// Overrides are called on any thread, several at a time. Arguments are theirs to move from. What
+/// is not overridden answers `unimplemented`, so that a new call here breaks no class elsewhere.
+class Api : public StateApi,
+            public InvokeApi,
+            public PublishApi,
+            public SubscribeApi,
+            public BindingApi,
+            public SecretApi,
+            public ConfigurationApi,
+            public LockApi,
+            public CryptoApi,
+            public SidecarApi {
  public:
   Api() = default;
   Api(const Api&) = delete;
@@ -34,12 +54,12 @@ using BlockingClient = BasicClient<Blocking>;
 template <class Mode>
 class BasicClient {
  public:
-  /// Over any implementation: a connection or a fake.
+  /// Over any implementation: a connection or a fake. Not null.
   explicit BasicClient(std::shared_ptr<Api> api) : api_(std::move(api)) {}
 
   /// Makes a client for the sidecar that the options or the environment name. Does not wait for it:
   /// the connection is made by the first call. Fails with `invalid_argument` for an address or TLS
-  /// files that cannot be used.
+  /// settings that cannot be used.
   static Result<BasicClient> connect(ClientOptions options = {}) {
     auto api = mecha::connect(std::move(options));
     if (!api) return std::move(api).error();
@@ -47,6 +67,34 @@ class BasicClient {
   }
 
   BasicStateStore<Mode> state(std::string store) const { return {api_, std::move(store)}; }
+  BasicApp<Mode> app(std::string id) const { return {api_, std::move(id)}; }
+  BasicPubSub<Mode> pubsub(std::string name) const { return {api_, std::move(name)}; }
+  BasicBinding<Mode> binding(std::string name) const { return {api_, std::move(name)}; }
+  BasicSecretStore<Mode> secrets(std::string store) const { return {api_, std::move(store)}; }
+  BasicConfiguration<Mode> configuration(std::string store) const {
+    return {api_, std::move(store)};
+  }
+  BasicLockStore<Mode> lock(std::string store) const { return {api_, std::move(store)}; }
+  BasicCrypto<Mode> crypto(std::string provider) const { return {api_, std::move(provider)}; }
+
+  /// What the sidecar says about itself.
+  auto metadata(CallOptions options = {}) const -> typename Mode::template Return<SidecarInfo> {
+    return Mode::run(api_->get_metadata(std::move(options)));
+  }
+  /// Sets a field of what the sidecar says about itself.
+  auto set_metadata(std::string key, std::string value, CallOptions options = {}) const ->
+      typename Mode::template Return<void> {
+    return Mode::run(api_->set_metadata(std::move(key), std::move(value), std::move(options)));
+  }
+  /// Ends when the sidecar answers, or with `deadline_exceeded` and the last failure after `limit`.
+  auto wait_until_ready(std::chrono::milliseconds limit, CallOptions options = {}) const ->
+      typename Mode::template Return<void> {
+    return Mode::run(api_->wait_until_ready(limit, std::move(options)));
+  }
+  /// Asks the sidecar to end.
+  auto shutdown(CallOptions options = {}) const -> typename Mode::template Return<void> {
+    return Mode::run(api_->shutdown(std::move(options)));
+  }
 
   /// The same client with calls that block, and the other way round.
   BlockingClient blocking() const { return BlockingClient(api_); }

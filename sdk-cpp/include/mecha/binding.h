@@ -1,0 +1,69 @@
+// Output bindings: an operation of an outside system.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "mecha/codec.h"
+#include "mecha/mode.h"
+
+namespace mecha {
+
+struct BindingRequest {
+  std::string binding;
+  std::string operation;
+  std::string data = {};
+  Metadata metadata = {};
+};
+
+struct BindingResponse {
+  std::string data;
+  Metadata metadata;
+};
+
+/// See StateApi for what overrides are held to.
+class BindingApi {
+ public:
+  virtual ~BindingApi() = default;
+  virtual Task<Result<BindingResponse>> invoke_binding(BindingRequest request, CallOptions options);
+};
+
+/// A binding by name. A cheap value; any thread.
+template <class Mode>
+class BasicBinding {
+ public:
+  BasicBinding(std::shared_ptr<BindingApi> api, std::string name)
+      : api_(std::move(api)), name_(std::move(name)) {}
+
+  const std::string& name() const noexcept { return name_; }
+
+  /// Runs an operation with a value. What the answer means is up to the binding; decode it with
+  /// `Codec<T>`.
+  template <Encodable T>
+  auto invoke(
+      std::string operation, const T& value, Metadata metadata = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<BindingResponse> {
+    auto bytes = detail::encode(value);
+    if (!bytes) return Mode::run(ready(Result<BindingResponse>(std::move(bytes).error())));
+    return Mode::run(api_->invoke_binding(
+        {name_, std::move(operation), std::move(*bytes), std::move(metadata)}, std::move(options)
+    ));
+  }
+
+  /// Runs an operation that takes no value.
+  auto invoke(std::string operation, Metadata metadata = {}, CallOptions options = {}) const ->
+      typename Mode::template Return<BindingResponse> {
+    return Mode::run(api_->invoke_binding(
+        {name_, std::move(operation), {}, std::move(metadata)}, std::move(options)
+    ));
+  }
+
+ private:
+  std::shared_ptr<BindingApi> api_;
+  std::string name_;
+};
+
+using Binding = BasicBinding<Async>;
+
+}  // namespace mecha

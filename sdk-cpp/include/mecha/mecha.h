@@ -1,0 +1,6 @@
+// Everything of the SDK that needs no library but its own.
+#pragma once
+
+#include "mecha/client.h"
+#include "mecha/version.h"
+#include "mecha/when_all.h"

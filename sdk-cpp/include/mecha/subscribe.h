@@ -1,0 +1,61 @@
+// A subscription over the client's own connection: messages come in on a stream, no port is opened.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "mecha/task.h"
+
+namespace mecha {
+
+/// What becomes of a message: done, to be delivered again, or given up (to the dead letter topic,
+/// where there is one).
+enum class Verdict : int { success = 0, retry = 1, drop = 2 };
+
+/// One message as bytes, with the fields of its CloudEvents envelope.
+struct TopicEvent {
+  std::string id;
+  std::string source;
+  std::string type;
+  std::string spec_version;
+  std::string content_type;
+  std::string data;
+  std::string topic;
+  std::string pubsub;
+  std::string path;        ///< Of the rule that matched; empty on a stream.
+  std::string extensions;  ///< Further fields of the envelope, as a JSON object.
+};
+
+struct SubscribeRequest {
+  std::string pubsub;
+  std::string topic;
+  Metadata metadata = {};
+  std::optional<std::string> dead_letter_topic = std::nullopt;
+};
+
+/// An open subscription. It begins with the first `next`. One `next` and one `answer` may wait at a
+/// time; the two may be called from different threads. Destroying it cancels; messages without an
+/// answer are delivered again.
+class TopicStream {
+ public:
+  virtual ~TopicStream() = default;
+  /// The next message; empty when the sidecar ended the stream in order. An error ends the stream
+  /// for good.
+  virtual Task<Result<std::optional<TopicEvent>>> next() = 0;
+  /// Says what became of a message. Answers may come in any order.
+  virtual Task<Result<void>> answer(std::string id, Verdict verdict) = 0;
+  /// Ends the stream: what waits and what comes later fails with `cancelled`. Any thread.
+  virtual void cancel() noexcept = 0;
+};
+
+/// See StateApi for what overrides are held to.
+class SubscribeApi {
+ public:
+  virtual ~SubscribeApi() = default;
+  /// Never null. `options.timeout` limits the wait for the sidecar's consent, which `next` waits
+  /// for; not the stream.
+  virtual std::unique_ptr<TopicStream> subscribe(SubscribeRequest request, CallOptions options);
+};
+
+}  // namespace mecha

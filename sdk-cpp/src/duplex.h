@@ -1,0 +1,281 @@
+// A stream of gRPC as operations of tasks: one read and one write may wait at a time.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <grpcpp/alarm.h>
+
+#include "src/unary.h"
+
+namespace mecha::wire {
+
+inline Error ended() {
+  return fail(Code::failed_precondition, "the stream has ended; reading tells why");
+}
+
+/// What both kinds of streams share: the start, reading, the end. Owned by its handle and, from the
+/// start to the end of the call, by itself. `mutex_` guards every member below it; no operation is
+/// told while it is held. gRPC never calls back in place, so that its functions are called under
+/// the lock, which is what keeps them before the end of the call.
+template <class Reactor, class Response>
+class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Reactor, Response>> {
+ public:
+  ReadSide(std::shared_ptr<const Core> core, CallOptions options)
+      : core_(std::move(core)), options_(std::move(options)) {}
+
+  /// The next message; empty at an orderly end. Ends after `OnDone`, so that the status is known.
+  Task<Result<std::optional<Response>>> read() {
+    return detail::TaskAccess::make(new Read(this->shared_from_this()));
+  }
+
+  /// Ends the stream from any thread, before its start too.
+  void cancel() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (stage_ == Stage::idle) stage_ = Stage::refused;
+    if (stage_ != Stage::running) return;
+    call_.TryCancel();
+    release();
+  }
+
+  /// The wait for consent is over.
+  void consented() noexcept { alarm_.Cancel(); }
+
+ protected:
+  using Base = ReadSide;
+  enum class Stage { idle, running, done, refused };
+
+  /// Begins the call in the stub; runs under the lock.
+  virtual void call() = 0;
+  /// The limit of the whole stream, or of the wait for consent.
+  virtual bool limits_stream() const { return true; }
+  /// Starts the call when it has not started; false when it has ended or may not start.
+  bool ensure_started(std::unique_lock<std::mutex>& lock, const TaskContext* task) {
+    if (stage_ != Stage::idle) return stage_ == Stage::running;
+    auto options = options_;
+    const auto consent = options.timeout.value_or(core_->timeout);
+    if (!limits_stream()) options.timeout = CallOptions::no_timeout;
+    core_->prepare(call_, options, task);
+    stage_ = Stage::running;
+    self_ = this->shared_from_this();
+    holding_ = true;
+    call();
+    this->AddHold();
+    lock.unlock();
+    // Outside the lock: who asked to stop already is called back in place.
+    if (!stop_.watch(call_, options_.stop, task)) cancel();
+    if (!limits_stream() && consent != CallOptions::no_timeout) {
+      alarm_.Set(
+          std::chrono::system_clock::now() + consent,
+          [weak = this->weak_from_this()](bool expired) {
+            const auto self = weak.lock();
+            if (expired && self) self->expire();
+          }
+      );
+    }
+    this->StartCall();
+    lock.lock();
+    return true;
+  }
+
+  /// Lets the call end once nothing is under way in it. Under the lock.
+  void release() noexcept {
+    if (std::exchange(holding_, false)) this->RemoveHold();
+  }
+
+  std::shared_ptr<const Core> core_;
+  CallOptions options_;
+  grpc::ClientContext call_;
+  StopWatch stop_;
+  grpc::Alarm alarm_;
+  std::mutex mutex_;
+  Stage stage_ = Stage::idle;
+  bool holding_ = false;
+
+ private:
+  class Read final : public detail::ValueOperation<Result<std::optional<Response>>> {
+   public:
+    explicit Read(std::shared_ptr<ReadSide> stream) : stream_(std::move(stream)) {}
+    std::coroutine_handle<> start() noexcept override {
+      if (stream_->begin_read(this)) return std::noop_coroutine();
+      return this->waiter.next();
+    }
+    void drop() noexcept override {
+      stream_->forget(this);
+      delete this;
+    }
+    void finish() noexcept { this->tell(); }
+
+   private:
+    std::shared_ptr<ReadSide> stream_;
+  };
+
+  // True when the operation will be told later.
+  bool begin_read(Read* read) {
+    std::unique_lock lock(mutex_);
+    const bool runs = ensure_started(lock, read->context);
+    if (stage_ == Stage::done || !runs) {
+      read->put(outcome());
+      return false;
+    }
+    if (reading_ != nullptr) {
+      read->put(fail(Code::failed_precondition, "a read of this stream is under way"));
+      return false;
+    }
+    reading_ = read;
+    if (holding_) this->StartRead(&message_);
+    return true;
+  }
+
+  // What reading gives after the end. Under the lock.
+  Result<std::optional<Response>> outcome() const {
+    if (stage_ == Stage::refused) return stopped();
+    if (expired_) return fail(Code::deadline_exceeded, "the sidecar did not answer in time");
+    if (!status_.ok()) return to_error(status_);
+    return std::optional<Response>();
+  }
+
+  void forget(Read* read) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (reading_ != read) return;
+      reading_ = nullptr;
+    }
+    cancel();
+  }
+
+  void expire() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stage_ != Stage::running) return;
+      expired_ = true;
+    }
+    cancel();
+  }
+
+  void OnReadDone(bool ok) override {
+    Read* read = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!ok) return release();  // OnDone follows and tells the reader
+      read = std::exchange(reading_, nullptr);
+      if (read != nullptr) read->put(std::optional<Response>(std::move(message_)));
+    }
+    if (read != nullptr) read->finish();
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    stop_.end();
+    alarm_.Cancel();
+    Read* read = nullptr;
+    std::shared_ptr<ReadSide> self;
+    {
+      const std::lock_guard lock(mutex_);
+      stage_ = Stage::done;
+      status_ = status;
+      self = std::move(self_);
+      read = std::exchange(reading_, nullptr);
+      if (read != nullptr) read->put(outcome());
+    }
+    if (read != nullptr) read->finish();
+  }
+
+  std::shared_ptr<ReadSide> self_;
+  Response message_;
+  Read* reading_ = nullptr;
+  bool expired_ = false;
+  grpc::Status status_;
+};
+
+/// A stream in both directions.
+template <class Request, class Response>
+class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Response>, Response> {
+  using Side = ReadSide<grpc::ClientBidiReactor<Request, Response>, Response>;
+
+ public:
+  using Side::Side;
+
+  /// Sends one message. Fails when the stream has ended; reading tells why.
+  Task<Result<void>> write(Request message) {
+    return detail::TaskAccess::make(new Write(self(), std::move(message)));
+  }
+  /// The last message was sent.
+  Task<Result<void>> finish() { return detail::TaskAccess::make(new Write(self(), std::nullopt)); }
+
+ private:
+  class Write final : public detail::ValueOperation<Result<void>> {
+   public:
+    Write(std::shared_ptr<Duplex> stream, std::optional<Request> what)
+        : message(std::move(what)), stream_(std::move(stream)) {}
+
+    std::optional<Request> message;
+
+    std::coroutine_handle<> start() noexcept override {
+      if (stream_->begin_write(this)) return std::noop_coroutine();
+      return this->waiter.next();
+    }
+    void drop() noexcept override {
+      stream_->forget(this);
+      delete this;
+    }
+    void finish() noexcept { this->tell(); }
+
+   private:
+    std::shared_ptr<Duplex> stream_;
+  };
+
+  std::shared_ptr<Duplex> self() {
+    return std::static_pointer_cast<Duplex>(this->shared_from_this());
+  }
+
+  bool begin_write(Write* write) {
+    std::unique_lock lock(this->mutex_);
+    const bool runs = this->ensure_started(lock, write->context);
+    if (!runs || !this->holding_ || writing_ != nullptr) {
+      write->put(
+          writing_ != nullptr
+              ? fail(Code::failed_precondition, "a write of this stream is under way")
+              : ended()
+      );
+      return false;
+    }
+    const bool last = !write->message;
+    writing_ = write;
+    if (!last) message_ = std::move(*write->message);
+    if (last) {
+      this->StartWritesDone();
+    } else {
+      this->StartWrite(&message_);
+    }
+    return true;
+  }
+
+  void forget(Write* write) noexcept {
+    {
+      const std::lock_guard lock(this->mutex_);
+      if (writing_ != write) return;
+      writing_ = nullptr;
+    }
+    this->cancel();
+  }
+
+  void written(bool ok) noexcept {
+    Write* write = nullptr;
+    {
+      const std::lock_guard lock(this->mutex_);
+      write = std::exchange(writing_, nullptr);
+      if (write != nullptr) write->put(ok ? Result<void>() : Result<void>(ended()));
+    }
+    if (write != nullptr) write->finish();
+  }
+
+  void OnWriteDone(bool ok) override { written(ok); }
+  void OnWritesDoneDone(bool ok) override { written(ok); }
+
+  Request message_;
+  Write* writing_ = nullptr;
+};
+
+}  // namespace mecha::wire
