@@ -174,6 +174,20 @@ def mysql_answers(port):
         return s.recv(256)[4:5] == b"\x0a"
 
 
+def postgres_answers(port):
+    """An answer to a login: a request for a password or, while the server starts, an error."""
+    words = b"user\0mecha\0database\0postgres\0\0"
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(struct.pack(">ii", 8 + len(words), 196608) + words)
+        return s.recv(64)[:1] == b"R"
+
+
+def stop_signal(name):
+    """PostgreSQL takes SIGTERM for "when the last client has gone"."""
+    return signal.SIGINT if name.startswith("postgres") else signal.SIGTERM
+
+
 def accepts(port):
     with socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -334,6 +348,33 @@ class Servers:
         self.environment["MECHA_TEST_MYSQL"] = f"mecha:a-password@tcp(127.0.0.1:{port})/"
         return self.environment["MECHA_TEST_MYSQL"]
 
+    def postgres(self, name="postgres", port=None):
+        """PostgreSQL with a user and a password, plain and TLS on one port; as nobody when root starts it. `port` starts it again."""
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
+        if not programs:
+            raise Unavailable("PostgreSQL is not installed (Debian package postgresql-15)")
+        program, data, certificates = programs[-1], self.data_of(name, fresh=not port), self.certificates()
+        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+        if not port:
+            for file in ("ca.crt", "server.crt", "server.key"):
+                shutil.copy(certificates / file, data / file)
+            (data / "password").write_text("a-password\n")
+            if os.geteuid() == 0:
+                for path in (data, *data.iterdir()):
+                    shutil.chown(path, "nobody", "nogroup")
+            (data / "server.key").chmod(0o600)
+            made = subprocess.run([*as_user, str(program.with_name("initdb")), "-D", f"{data}/db", "-U", "mecha", f"--pwfile={data}/password", "-A", "scram-sha-256",
+                                   "-E", "UTF8", "--locale=C", "--no-sync"], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+            if made.returncode:
+                raise RuntimeError("the database cluster of PostgreSQL could not be made: " + made.stdout[-600:])
+        port = port or free_port()
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "shared_buffers": "32MB", "max_connections": 200,
+                    "fsync": "off", "timezone": "UTC", "ssl": "on", "ssl_ca_file": f"{data}/ca.crt", "ssl_cert_file": f"{data}/server.crt", "ssl_key_file": f"{data}/server.key"}
+        self.start(name, [*as_user, str(program), "-D", f"{data}/db", *[word for item in settings.items() for word in ("-c", "{}={}".format(*item))]],
+                   postgres_answers, port, 60)
+        self.environment["MECHA_TEST_POSTGRES"] = f"postgres://mecha:a-password@127.0.0.1:{port}/postgres"
+        return self.environment["MECHA_TEST_POSTGRES"]
+
     def mosquitto(self, name="mosquitto", port=None):
         """Plain and TLS port, sessions kept on disk. `port` starts it again."""
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -358,7 +399,7 @@ class Servers:
     def stop(self):
         for name, process in reversed(self.processes):
             if process.poll() is None:
-                process.terminate()
+                process.send_signal(stop_signal(name))
                 try:
                     process.wait(10)
                 except subprocess.TimeoutExpired:
@@ -376,7 +417,7 @@ def stop_left(folder):
             ours = Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(Path(folder).resolve())
         except OSError:
             ours = False
-        for sign in (signal.SIGTERM, signal.SIGKILL) if ours else ():
+        for sign in (stop_signal(file.stem), signal.SIGKILL) if ours else ():
             try:
                 os.kill(pid, sign)
                 for _ in range(100):
@@ -395,7 +436,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql")
+    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

@@ -163,13 +163,7 @@ Result<mysql::Options> MysqlStore::options() const {
 }
 
 Async<void> MysqlStore::start() {
-  auto interval = std::chrono::nanoseconds(1h);
-  if (!settings_.cleanup_interval.empty()) {
-    const auto seconds = text::to_int(settings_.cleanup_interval);
-    const auto time = seconds ? std::chrono::nanoseconds(std::chrono::seconds(*seconds)) : text::go_duration(settings_.cleanup_interval);
-    if (!time) co_return fail(Code::invalid_argument, "invalid value for 'cleanupInterval': " + settings_.cleanup_interval);
-    interval = *time;
-  }
+  MECHA_CO_TRY(const auto interval, cleanup_interval(settings_.cleanup_interval));
   MECHA_CO_TRY(auto with_schema, options());
   sql_ = mysql_statements({settings_.schema, settings_.table, settings_.metadata_table});
   const MysqlNames names{settings_.schema, settings_.table, settings_.metadata_table};

@@ -115,6 +115,13 @@ Result<void> check_options(const Options& options) {
   return {};
 }
 
+Result<std::chrono::nanoseconds> cleanup_interval(std::string_view text) {
+  if (text.empty()) return std::chrono::hours(1);
+  const auto time = text::duration_or(text, std::chrono::seconds(1));
+  if (!time) return fail(Code::invalid_argument, "invalid value for 'cleanupInterval': " + std::string(text));
+  return *time;
+}
+
 Result<std::int64_t> parse_integer(std::string_view text, std::string_view function) {
   if (const auto number = text::to_int(text)) return *number;
   auto digits = text;

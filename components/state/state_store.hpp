@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -141,6 +142,8 @@ inline bool first_write(const Options& options) { return options.concurrency == 
 
 // `ttlInSeconds` by the parser that most stores share: -1 to 2147483647, empty if not stated.
 Result<std::optional<std::int64_t>> ttl_seconds(const Metadata& metadata);
+// The setting `cleanupInterval` of SQL stores: a duration or seconds; empty is 1h, 0 or less is never.
+Result<std::chrono::nanoseconds> cleanup_interval(std::string_view text);
 // strconv.Atoi with its error text: strconv.Atoi: parsing "x": invalid syntax.
 Result<std::int64_t> parse_integer(std::string_view text, std::string_view function = "Atoi");
 

@@ -1,7 +1,6 @@
 #include "runtime/daemon/describe.hpp"
 
 #include <cstdio>
-#include <set>
 
 #include "components/builtin.hpp"
 #include "components/catalog.hpp"
@@ -16,7 +15,7 @@ int describe(const std::string& form) {
     return 0;
   }
   if (form == "markdown") {
-    for (const auto category : {"state", "pubsub", "bindings", "secretstores", "crypto"}) {
+    for (const auto& category : catalog.categories()) {
       std::printf("%s\n", catalog.describe_markdown(category).c_str());
     }
     return 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "runtime/net/look_up.hpp"
 #include "runtime/net/system_text.hpp"
 #include "runtime/net/tls_context.hpp"
 #include "runtime/net/watchdog.hpp"
@@ -163,6 +165,18 @@ Async<Stream> dial(const Origin& origin, const ClientOptions& options) {
     co_return co_await secure(*std::move(socket), host, options, left_until(end));
   }
   co_return fail(first ? *std::move(first) : never_sent("dial tcp: no addresses"));
+}
+
+Async<std::vector<std::string>> look_up(std::string host, std::chrono::milliseconds limit) {
+  const Origin origin{.host = std::move(host), .port = 0, .unix_path = {}};
+  MECHA_CO_TRY(const auto endpoints, co_await resolve(origin, std::chrono::steady_clock::now() + limit));
+  std::vector<std::string> addresses;
+  for (const auto& endpoint : endpoints) {
+    asio::ip::tcp::endpoint tcp;
+    std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
+    addresses.push_back(tcp.address().to_string());
+  }
+  co_return addresses;
 }
 
 }  // namespace mecha::net

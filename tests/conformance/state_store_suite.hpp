@@ -23,6 +23,8 @@ struct StoreTraits {
   bool first_write_is_sticky = false;       // redis: the first succeeds and then guards the key
   bool last_write_ignores_etag = false;
   bool malformed_etag_is_invalid = false;   // "abc" on set
+  bool malformed_etag_is_invalid_on_delete = false;
+  std::string first_write_refusal = "mismatch";
   bool delete_with_etag_of_missing = false; // succeeds
   bool first_write_guards_delete = false;
   bool shows_expiry = true;
