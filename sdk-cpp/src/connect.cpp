@@ -9,6 +9,7 @@
 
 #include "mecha/version.h"
 #include "src/core.h"
+#include "src/dial.h"
 #include "src/endpoint.h"
 #include "src/remote.h"
 
@@ -87,28 +88,45 @@ AppEnvironment app_environment() {
   return app;
 }
 
-Result<std::shared_ptr<Api>> connect(ClientOptions options) {
+Result<wire::Dialled> wire::dial(ClientOptions options) {
   if (options.endpoint.empty()) {
     auto endpoint = endpoint_from_environment();
     if (!endpoint) return std::move(endpoint).error();
     options.endpoint = std::move(*endpoint);
   }
-  auto endpoint = wire::parse_endpoint(options.endpoint);
+  auto endpoint = parse_endpoint(options.endpoint);
   if (!endpoint) return std::move(endpoint).error();
   if (options.tls && options.tls->certificate.empty() != options.tls->key.empty()) {
     return fail(Code::invalid_argument, "TLS needs both a certificate and its key, or neither");
   }
+  return Dialled{
+      endpoint->target,
+      credentials(options, *endpoint),
+      arguments(options, *endpoint),
+      options.api_token ? *options.api_token : variable("DAPR_API_TOKEN")
+  };
+}
+
+Result<std::shared_ptr<Api>> connect(ClientOptions options) {
+  const auto timeout = options.timeout;
+  auto dialled = wire::dial(std::move(options));
+  if (!dialled) return std::move(dialled).error();
   auto core = std::make_shared<wire::Core>();
-  core->channel = grpc::CreateCustomChannel(
-      endpoint->target, credentials(options, *endpoint), arguments(options, *endpoint)
-  );
+  core->channel =
+      grpc::CreateCustomChannel(dialled->target, dialled->credentials, dialled->arguments);
   core->stub = wire::v1::Dapr::NewStub(core->channel);
-  core->token = options.api_token ? *options.api_token : variable("DAPR_API_TOKEN");
-  core->timeout = options.timeout;
+  core->token = std::move(dialled->token);
+  core->timeout = timeout;
   return std::shared_ptr<Api>(std::make_shared<wire::Remote>(std::move(core)));
 }
 
 namespace wire {
+
+void add_trace(grpc::ClientContext& call, const TraceContext& trace) {
+  if (!trace.traceparent.empty()) call.AddMetadata("traceparent", trace.traceparent);
+  if (!trace.tracestate.empty()) call.AddMetadata("tracestate", trace.tracestate);
+  if (!trace.baggage.empty()) call.AddMetadata("baggage", trace.baggage);
+}
 
 void Core::prepare(grpc::ClientContext& call, const CallOptions& options, const TaskContext* task)
     const {
@@ -118,11 +136,7 @@ void Core::prepare(grpc::ClientContext& call, const CallOptions& options, const 
   const TraceContext* trace = options.trace     ? options.trace.get()
                               : task != nullptr ? task->trace.get()
                                                 : nullptr;
-  if (trace != nullptr) {
-    if (!trace->traceparent.empty()) call.AddMetadata("traceparent", trace->traceparent);
-    if (!trace->tracestate.empty()) call.AddMetadata("tracestate", trace->tracestate);
-    if (!trace->baggage.empty()) call.AddMetadata("baggage", trace->baggage);
-  }
+  if (trace != nullptr) add_trace(call, *trace);
   for (const auto& [key, value] : options.metadata) call.AddMetadata(key, value);
 }
 

@@ -28,6 +28,8 @@ struct Core {
       const;
 };
 
+void add_trace(grpc::ClientContext& call, const TraceContext& trace);
+
 /// The error that a status means; the status is not OK.
 Error to_error(const grpc::Status& status);
 
