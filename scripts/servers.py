@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts real Redis, Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
+"""Starts real Redis (one server, a cluster), Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
 
     servers.py start --dir DIR redis kafka    prints `export NAME=value` lines; the servers stay
     servers.py stop --dir DIR                 stops what `start` left in DIR
@@ -18,9 +18,11 @@ import sys
 import time
 from pathlib import Path
 
+from redis_servers import RedisServers, redis_command  # noqa: F401: both are for users of this module too
+from server_base import Unavailable, free_port, wait_until  # noqa: F401
+
 KAFKA_VERSION = "3.9.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha" / f"kafka-{KAFKA_VERSION}"
-REDIS_USER, REDIS_PASSWORD = "mecha", "a-password"
 MYSQL_TABLES = [Path("/usr/share/mysql") / name for name in ("mysql_system_tables.sql", "mysql_system_tables_data.sql")]
 
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -81,16 +83,6 @@ max_queued_messages 100000
 """
 
 
-class Unavailable(Exception):
-    """A server that this machine cannot run, with the reason in words."""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def fetch_kafka():
     """Kafka's jars from Maven Central through mvn, once per machine."""
     if (CACHE / "complete").exists():
@@ -120,12 +112,6 @@ def make_certificates(folder):
     for name in ("server", "client"):
         openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-out", f"{name}.crt", "-extfile", "san.ext")
-
-
-def redis_answers(port):
-    with socket.create_connection(("127.0.0.1", port), 1) as s:
-        s.sendall(b"PING\r\n")
-        return s.recv(64).startswith(b"+PONG")
 
 
 def kafka_answers(port):
@@ -193,7 +179,7 @@ def accepts(port):
         return True
 
 
-class Servers:
+class Servers(RedisServers):
     """Owns every process that it starts; `stop` ends them in reverse order. `keep` leaves them to a later `stop`."""
 
     def __init__(self, folder, keep=False):
@@ -240,23 +226,6 @@ class Servers:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(exist_ok=True)
         return folder
-
-    def redis(self, name="redis", persist=False, port=None):
-        """Plain and TLS port, an ACL user beside the default one; `persist` writes every command to disk."""
-        if not shutil.which("redis-server"):
-            raise Unavailable("redis-server is not installed")
-        certificates, data = self.certificates(), self.data_of(name)
-        port, tls = port or free_port(), free_port()
-        self.start(name, ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--tls-port", str(tls), "--dir", str(data),
-                          "--save", "", "--appendonly", "yes" if persist else "no", "--appendfsync", "always",
-                          "--tls-cert-file", f"{certificates}/server.crt", "--tls-key-file", f"{certificates}/server.key",
-                          "--tls-ca-cert-file", f"{certificates}/ca.crt", "--tls-auth-clients", "optional",
-                          "--user", REDIS_USER, "on", f">{REDIS_PASSWORD}", "~*", "&*", "+@all"], redis_answers, port)
-        self.environment.update({
-            "MECHA_TEST_REDIS": f"127.0.0.1:{port}", "MECHA_TEST_REDIS_TLS": f"127.0.0.1:{tls}",
-            "MECHA_TEST_REDIS_USER": REDIS_USER, "MECHA_TEST_REDIS_PASSWORD": REDIS_PASSWORD,
-            "VECTORS_REDIS": f"127.0.0.1:{port}"})
-        return f"127.0.0.1:{port}"
 
     def kafka(self, name="kafka"):
         """One Kafka node in KRaft mode with a small heap."""
@@ -436,7 +405,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
+    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()
@@ -454,7 +423,7 @@ def main():
     servers = Servers(arguments.dir, keep=True)
     for name in arguments.servers:
         try:
-            getattr(servers, name)(**({"persist": True} if name == "redis" and arguments.persist else {}))
+            getattr(servers, name.replace("-", "_"))(**({"persist": True} if name == "redis" and arguments.persist else {}))
         except Unavailable as e:
             print(f"{name} is left out: {e}", file=sys.stderr)
         except BaseException:

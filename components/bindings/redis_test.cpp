@@ -1,14 +1,11 @@
 // bindings.redis against a real server (MECHA_TEST_REDIS=host:port), and what can be told without
 // one.
 
-#include <cstdlib>
-
 #include "components/catalog.hpp"
-#include "components/redis/client.hpp"
 #include "runtime/base/text.hpp"
 #include "tests/catch.hpp"
 #include "tests/conformance/binding_suite.hpp"
-#include "tests/run.hpp"
+#include "tests/redis.hpp"
 
 namespace mecha::bindings {
 void register_redis(Catalog& catalog);
@@ -20,30 +17,16 @@ using conformance::BindingBench;
 
 namespace {
 
-std::string server() {
-  const char* address = std::getenv("MECHA_TEST_REDIS");
-  return address != nullptr ? address : "127.0.0.1:6379";
-}
+using testing::Redis;
+
+std::string server() { return testing::redis_node().front().second; }
 
 BindingBench bench(BindingBench::Settings settings) {
   return {register_redis, "bindings.redis", std::move(settings)};
 }
 
-// A second way to the server, to look at what was stored.
-std::string ask(Shards& shards, redis::Command command) {
-  redis::Settings settings;
-  settings.host = server();
-  redis::Client client(shards, redis::resolve(settings).value());
-  auto reply = testing::run(shards.context(0), client.call(std::move(command)));
-  testing::run(shards.context(0), client.close());
-  REQUIRE(reply.has_value());
-  return reply->as_text();
-}
-
-}  // namespace
-
-TEST_CASE("bindings.redis keeps the output contract", "[bindings][redis][needs-redis]") {
-  auto red = bench({{"redisHost", server()}});
+void keeps_the_contract(const testing::RedisPlace& place) {
+  auto red = bench({place.begin(), place.end()});
   red.start();
   CHECK(red.binding().input() == nullptr);
   const auto key = "bind-" + text::uuid();
@@ -57,26 +40,37 @@ TEST_CASE("bindings.redis keeps the output contract", "[bindings][redis][needs-r
   );
 }
 
+}  // namespace
+
+TEST_CASE("bindings.redis keeps the output contract", "[bindings][redis][needs-redis]") {
+  keeps_the_contract(testing::redis_node());
+}
+
+TEST_CASE("bindings.redis keeps the output contract on a cluster", "[bindings][redis][needs-redis-cluster]") {
+  keeps_the_contract(testing::redis_cluster());
+}
+
 TEST_CASE("keys live as long as the request says", "[bindings][redis][needs-redis]") {
+  Redis direct(testing::redis_node());
   auto red = bench({{"redisHost", server()}});
   red.start();
   const auto key = "bind-" + text::uuid();
   CHECK(!red.invoke("create", "\"v\"", {{"key", key}, {"ttlInSeconds", "50"}}).error);
-  CHECK(ask(red.shards(), redis::Command("TTL", key)) == "50");
-  CHECK(ask(red.shards(), redis::Command("GET", key)) == "\"v\"");
+  CHECK(direct("TTL", key).as_text() == "50");
+  CHECK(direct("GET", key).as_text() == "\"v\"");
   CHECK(!red.invoke("create", "1", {{"key", key}, {"TTL", "1m30s"}}).error);
-  CHECK(ask(red.shards(), redis::Command("TTL", key)) == "90");
+  CHECK(direct("TTL", key).as_text() == "90");
   CHECK(!red.invoke("create", "1", {{"key", key}}).error);
-  CHECK(ask(red.shards(), redis::Command("TTL", key)) == "-1");
+  CHECK(direct("TTL", key).as_text() == "-1");
   CHECK(!red.invoke("increment", {}, {{"key", key}, {"ttlInSeconds", "100"}}).error);
-  CHECK(ask(red.shards(), redis::Command("TTL", key)) == "100");
-  CHECK(ask(red.shards(), redis::Command("GET", key)) == "2");
+  CHECK(direct("TTL", key).as_text() == "100");
+  CHECK(direct("GET", key).as_text() == "2");
   for (const auto* ttl : {"x", "0", "-5"}) {
     CHECK(red.refusal(
                  "create", "9", {{"key", key}, {"ttlInSeconds", ttl}}
     ).starts_with("ttlInSeconds must be"));
   }
-  CHECK(ask(red.shards(), redis::Command("GET", key)) == "2");
+  CHECK(direct("GET", key).as_text() == "2");
 }
 
 TEST_CASE("get may take the key away", "[bindings][redis][needs-redis]") {
@@ -111,8 +105,5 @@ TEST_CASE("settings of the redis family are strict", "[bindings][redis]") {
   CHECK(bench({{"redisHost", "h"}, {"enableTLS", "yes"}})
             .start_error()
             .starts_with("redis client configuration error: enableTLS must be true or false"));
-  CHECK(
-      bench({{"redisHost", "h"}, {"redisType", "cluster"}}).start_error().find("not supported") !=
-      std::string::npos
-  );
+  CHECK(bench({{"redisHost", "a,b"}}).start_error().find("needs redisType cluster") != std::string::npos);
 }

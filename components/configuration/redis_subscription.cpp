@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 
+#include "runtime/async/parallel.hpp"
 #include "runtime/async/within.hpp"
 
 namespace mecha::configuration {
@@ -16,8 +17,20 @@ using redis::Reply;
 // The server answers each PING; a connection that is silent for longer is dead.
 constexpr auto kBeat = 15s;
 constexpr redis::milliseconds kSilence = 45s;
+constexpr auto kLook = 2s;
 constexpr redis::milliseconds kConfirmLimit = 5s;
 constexpr std::chrono::milliseconds kFirstPause = 200ms, kLongestPause = 10s;
+
+class Turn {
+ public:
+  explicit Turn(Semaphore& semaphore) : semaphore_(semaphore) {}
+  ~Turn() { semaphore_.release(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Semaphore& semaphore_;
+};
 
 std::vector<std::string> distinct(const std::vector<std::string>& keys) {
   const std::set<std::string> once(keys.begin(), keys.end());
@@ -59,36 +72,66 @@ RedisSubscription::RedisSubscription(
       keys_(distinct(keys)),
       handler_(std::move(handler)),
       prefix_("__keyspace@" + std::to_string(client.options().database) + "__:"),
+      turn_(executor, 1),
       gate_(executor) {}
 
 Async<void> RedisSubscription::start() {
   MECHA_CO_TRY_VOID(co_await open());
   gate_.spawn(executor_, run());
   gate_.spawn(executor_, beat());
+  if (places_.size() > 1 || !places_.begin()->first.empty()) gate_.spawn(executor_, watch_places());
   co_return Result<void>{};
 }
 
 asio::awaitable<void> RedisSubscription::stop() {
   stopping_ = true;
-  if (session_) session_->close();
+  close_all();
   co_await gate_.close(0s);
 }
 
-Async<void> RedisSubscription::open() {
-  // Managed servers refuse it and have a switch elsewhere.
-  (void)co_await client_.call(Command("CONFIG", "SET", "notify-keyspace-events", "Kg$xe"));
-  MECHA_CO_TRY(auto session, co_await client_.dedicated());
-  Command subscribe(keys_.empty() ? "PSUBSCRIBE" : "SUBSCRIBE");
-  if (keys_.empty()) subscribe.add(prefix_ + "*");
-  for (const auto& key : keys_) subscribe.add(prefix_ + key);
-  MECHA_CO_TRY_VOID(co_await session->send(std::move(subscribe)));
-  for (auto missing = std::max<std::size_t>(keys_.size(), 1); missing > 0;) {
-    MECHA_CO_TRY(const auto push, co_await session->next(kConfirmLimit));
-    if (confirms(push)) --missing;
-    if (auto key = key_of(push, prefix_)) early_.push_back(*std::move(key));
+void RedisSubscription::close_all() {
+  for (const auto& ear : ears_) ear->session->close();
+}
+
+Async<RedisSubscription::Places> RedisSubscription::places() {
+  Places places;
+  if (keys_.empty()) {
+    MECHA_CO_TRY(const auto servers, co_await client_.servers());
+    for (const auto& server : servers) places[server].push_back(prefix_ + "*");
   }
-  session_ = std::move(session);
+  for (const auto& key : keys_) {
+    MECHA_CO_TRY(const auto server, co_await client_.server_of(key));
+    places[server].push_back(prefix_ + key);
+  }
+  co_return places;
+}
+
+Async<void> RedisSubscription::open() {
+  MECHA_CO_TRY(places_, co_await places());
+  ears_.clear();
+  for (const auto& [server, channels] : places_) {
+    MECHA_CO_TRY(auto ear, co_await open_one(server, channels));
+    ears_.push_back(std::move(ear));
+  }
   co_return Result<void>{};
+}
+
+Async<std::shared_ptr<RedisSubscription::Ear>> RedisSubscription::open_one(
+    std::string server, std::vector<std::string> channels
+) {
+  // Managed servers refuse it and have a switch elsewhere.
+  (void)co_await client_.call_at(server, Command("CONFIG", "SET", "notify-keyspace-events", "Kg$xe"));
+  auto ear = std::make_shared<Ear>();
+  MECHA_CO_TRY(ear->session, co_await client_.dedicated(std::move(server)));
+  Command subscribe(keys_.empty() ? "PSUBSCRIBE" : "SUBSCRIBE");
+  for (const auto& channel : channels) subscribe.add(channel);
+  MECHA_CO_TRY_VOID(co_await ear->session->send(std::move(subscribe)));
+  for (auto missing = channels.size(); missing > 0;) {
+    MECHA_CO_TRY(const auto push, co_await ear->session->next(kConfirmLimit));
+    if (confirms(push)) --missing;
+    if (auto key = key_of(push, prefix_)) ear->early.push_back(*std::move(key));
+  }
+  co_return ear;
 }
 
 asio::awaitable<void> RedisSubscription::run() {
@@ -107,30 +150,48 @@ asio::awaitable<void> RedisSubscription::run() {
   }
 }
 
+// Until one of the connections breaks.
 asio::awaitable<void> RedisSubscription::listen() {
+  const auto ears = ears_;
+  co_await for_each_parallel(ears.size(), ears.size(), [&](std::size_t i) { return listen_to(ears[i]); });
+}
+
+asio::awaitable<void> RedisSubscription::listen_to(std::shared_ptr<Ear> ear) {
   while (!stopping_) {
-    if (!early_.empty()) {
-      auto key = std::move(early_.front());
-      early_.pop_front();
+    if (!ear->early.empty()) {
+      auto key = std::move(ear->early.front());
+      ear->early.pop_front();
       co_await changed(std::move(key));
       continue;
     }
-    const auto push = co_await session_->next(kSilence);
-    if (!push) {
-      session_->close();
-      co_return;
-    }
+    const auto push = co_await ear->session->next(kSilence);
+    if (!push) break;
     if (auto key = key_of(*push, prefix_)) co_await changed(*std::move(key));
   }
+  close_all();
 }
 
 asio::awaitable<void> RedisSubscription::beat() {
   while (co_await sleep_for(kBeat)) {
-    if (session_->open()) (void)co_await session_->send(Command("PING"));
+    const auto ears = ears_;
+    for (const auto& ear : ears) {
+      if (ear->session->open()) (void)co_await ear->session->send(Command("PING"));
+    }
+  }
+}
+
+// Where the keys of a cluster are: a server that lost them stays silent, so somebody has to look.
+asio::awaitable<void> RedisSubscription::watch_places() {
+  while (co_await sleep_for(kLook)) {
+    (void)co_await client_.refresh();
+    const auto now = co_await places();
+    if (now && *now != places_) close_all();
   }
 }
 
 asio::awaitable<void> RedisSubscription::changed(std::string key) {
+  if (!co_await turn_.acquire()) co_return;
+  const Turn turn(turn_);
   const auto value = co_await client_.call(Command("GET", key));
   if (stopping_) co_return;
   if (!value) {

@@ -1,11 +1,10 @@
 // configuration.redis: the conformance suite against a real server (MECHA_TEST_REDIS=host:port), items, lost connections.
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "components/configuration/redis_subscription.hpp"
-#include "components/redis/client.hpp"
 #include "tests/conformance/configuration_store_suite.hpp"
+#include "tests/redis.hpp"
 
 namespace mecha::configuration {
 void register_redis(Catalog& catalog);
@@ -14,40 +13,68 @@ void register_redis(Catalog& catalog);
 using namespace mecha;
 using namespace mecha::configuration;
 using conformance::Stage;
-using redis::Command;
 
 namespace {
 
-std::string server() {
-  const char* address = std::getenv("MECHA_TEST_REDIS");
-  return address ? address : "127.0.0.1:6379";
+using Place = testing::RedisPlace;
+
+Place node() {
+  auto place = testing::redis_node();
+  place.emplace_back("redisDB", "11");
+  return place;
 }
 
-std::vector<NameValue> settings() { return {{"redisHost", server()}, {"redisDB", "11"}}; }
-
 struct World {
-  World() {
-    redis::Settings s;
-    s.host = server();
-    s.database = 11;
-    client.emplace(stage.shards(), redis::resolve(s).value());
-    auto started = stage.start<ConfigurationStore>("configuration.redis", settings());
+  explicit World(const Place& place) : redis(place) {
+    std::vector<NameValue> metadata;
+    for (const auto& [name, value] : place) metadata.push_back({name, value});
+    auto started = stage.start<ConfigurationStore>("configuration.redis", metadata);
     INFO((started ? "" : started.error().message));
     REQUIRE(started);
     store = *started;
   }
-  ~World() { stage.run(client->close()); }
-  redis::Reply run(Command command) {
-    auto reply = stage.run(client->call(std::move(command)));
-    INFO((reply ? "" : reply.error().message));
-    REQUIRE(reply);
-    return *std::move(reply);
-  }
 
+  testing::Redis redis;
   Stage stage{configuration::register_redis};
-  std::optional<redis::Client> client;
   std::shared_ptr<ConfigurationStore> store;
 };
+
+void keeps_the_promises(const Place& place) {
+  World world(place);
+  conformance::ConfigurationTraits traits;
+  traits.write = [&](const std::string& key, const std::string& value, const std::string& version) {
+    world.redis("SET", key, value + "||" + version);
+  };
+  traits.remove = [&](const std::string& key) { world.redis("DEL", key); };
+  conformance::configuration_store(world.stage, *world.store, traits, text::uuid() + ":");
+}
+
+void goes_on(const Place& place, std::vector<std::string> keys) {
+  World world(place);
+  std::vector<Items> heard;
+  const auto handler = [&heard](Items items) -> asio::awaitable<void> {
+    heard.push_back(std::move(items));
+    co_return;
+  };
+  auto subscription = world.stage.run(world.store->subscribe({.keys = keys}, handler));
+  REQUIRE(subscription);
+  if (keys.empty()) keys = {text::uuid(), text::uuid(), text::uuid(), text::uuid(), text::uuid()};
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& key : keys) {
+      heard.clear();
+      const auto heard_of_it = [&] {
+        world.redis("SET", key, "v||1");
+        world.stage.run_for(std::chrono::milliseconds(20));
+        return std::ranges::any_of(heard, [&](const Items& items) { return items.contains(key); });
+      };
+      CHECK(testing::eventually(heard_of_it));
+    }
+    // Ends the connections of all subscribers of the servers.
+    world.redis.everywhere("CLIENT", "KILL", "TYPE", "pubsub");
+  }
+  world.stage.run((*subscription)->stop());
+  for (const auto& key : keys) world.redis("DEL", key);
+}
 
 }  // namespace
 
@@ -61,44 +88,38 @@ TEST_CASE("an item is a value and a version", "[configuration][redis]") {
 }
 
 TEST_CASE("a configuration store on Redis keeps the promises of such stores", "[configuration][redis][needs-redis]") {
-  World world;
-  conformance::ConfigurationTraits traits;
-  traits.write = [&](const std::string& key, const std::string& value, const std::string& version) {
-    world.run(Command("SET", key, value + "||" + version));
-  };
-  traits.remove = [&](const std::string& key) { world.run(Command("DEL", key)); };
-  conformance::configuration_store(world.stage, *world.store, traits, text::uuid() + ":");
+  keeps_the_promises(node());
+}
+
+TEST_CASE("a configuration store on a Redis cluster keeps them too", "[configuration][redis][needs-redis-cluster]") {
+  keeps_the_promises(testing::redis_cluster());
 }
 
 TEST_CASE("what is no text or has no value is no configuration item", "[configuration][redis][needs-redis]") {
-  World world;
+  World world(node());
   const auto key = text::uuid();
-  world.run(Command("HSET", key, "field", "value"));
-  world.run(Command("SET", key + "-empty", "||3"));
+  world.redis("HSET", key, "field", "value");
+  world.redis("SET", key + "-empty", "||3");
   const auto items = world.stage.run(world.store->get({.keys = {key, key + "-empty", ""}}));
   REQUIRE(items);
   CHECK(items->empty());
-  world.run(Command("DEL", key, key + "-empty"));
+  world.redis("DEL", key, key + "-empty");
+}
+
+TEST_CASE("all items of all servers of a cluster are read", "[configuration][redis][needs-redis-cluster]") {
+  World world(testing::redis_cluster());
+  world.redis.everywhere("FLUSHALL");
+  for (int i = 0; i < 40; ++i) world.redis("SET", "all" + std::to_string(i), "v||" + std::to_string(i));
+  world.redis("HSET", "all-other", "field", "value");
+  CHECK(world.stage.run(world.store->get({})).value().size() == 40);
+  world.redis.everywhere("FLUSHALL");
 }
 
 TEST_CASE("a subscription on Redis goes on after its connection broke", "[configuration][redis][needs-redis]") {
-  World world;
-  const auto key = text::uuid();
-  std::vector<Items> heard;
-  const auto handler = [&heard](Items items) -> asio::awaitable<void> {
-    heard.push_back(std::move(items));
-    co_return;
-  };
-  auto subscription = world.stage.run(world.store->subscribe({.keys = {key}}, handler));
-  REQUIRE(subscription);
-  // Ends the connections of all subscribers of the server.
-  world.run(Command("CLIENT", "KILL", "TYPE", "pubsub"));
-  const auto heard_again = [&] {
-    world.run(Command("SET", key, "v||1"));
-    world.stage.run_for(std::chrono::milliseconds(20));
-    return !heard.empty();
-  };
-  CHECK(testing::eventually(heard_again));
-  world.stage.run((*subscription)->stop());
-  world.run(Command("DEL", key));
+  goes_on(node(), {text::uuid()});
+}
+
+TEST_CASE("a subscription hears of the keys of all servers of a cluster", "[configuration][redis][needs-redis-cluster]") {
+  goes_on(testing::redis_cluster(), {"a" + text::uuid(), "b" + text::uuid(), "c" + text::uuid(), "d" + text::uuid()});
+  goes_on(testing::redis_cluster(), {});
 }

@@ -68,7 +68,7 @@ std::string write_metadata(const Metadata& metadata) {
 class RedisBroker final : public PubSub {
  public:
   using Settings = RedisSettings;
-  static constexpr ComponentInfo info{"pubsub.redis", "v1", "Redis Streams, single node."};
+  static constexpr ComponentInfo info{"pubsub.redis", "v1", "Redis Streams; a cluster too."};
 
   RedisBroker(const Settings& settings, const ComponentContext& context)
       : settings_(settings),

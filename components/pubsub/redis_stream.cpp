@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "runtime/async/within.hpp"
 #include "runtime/base/json.hpp"
@@ -15,6 +16,7 @@ using redis::Reply;
 
 constexpr auto kReconnectFirst = 100ms;
 constexpr auto kReconnectMost = 5000ms;
+constexpr auto kFollow = 10ms;  // before going where a cluster's server sends
 constexpr auto kFirstLook = 500ms;
 constexpr auto kEndReading = 1s;
 
@@ -86,7 +88,8 @@ Async<void> StreamSubscription::start() {
 // A user who may not ask for the number can read all the same.
 Async<std::unique_ptr<redis::Session>> StreamSubscription::dial() {
   connection_ = 0;
-  MECHA_CO_TRY(auto session, co_await client_.dedicated());
+  MECHA_CO_TRY(auto session, co_await client_.dedicated_to(stream_, std::exchange(refused_, {})));
+  server_ = session->server();
   const auto number = co_await session->call(Command("CLIENT", "ID"), 5s);
   if (number) connection_ = number->integer;
   if (!session->open()) co_return fail(number.error());
@@ -117,6 +120,15 @@ asio::awaitable<void> StreamSubscription::read_loop() {
     if (starts_with(done.error(), "NOGROUP")) {
       done = co_await make_group();
       if (done) continue;
+    }
+    const bool moved = redis::Client::is_redirect(done.error());
+    if (redis::is_server_error(done.error())) {
+      refused_ = done.error().message;
+      session.reset();
+    }
+    if (moved) {
+      if (!co_await sleep_for(kFollow)) co_return;
+      continue;
     }
     log_.warn("reading from the stream failed", {{"stream", stream_}, {"error", done.error().message}});
     if (!co_await sleep_for(pause)) co_return;
@@ -237,7 +249,7 @@ asio::awaitable<void> StreamSubscription::end_reading() {
   const auto end = std::chrono::steady_clock::now() + kEndReading;
   while (((reading_ && connection_ != 0) || claiming_) && std::chrono::steady_clock::now() < end) {
     if (reading_ && connection_ != 0) {
-      const auto ended = co_await within(kEndReading, client_.call(Command("CLIENT", "UNBLOCK", std::to_string(connection_))));
+      const auto ended = co_await within(kEndReading, client_.call_at(server_, Command("CLIENT", "UNBLOCK", std::to_string(connection_))));
       if (!ended && ended.error().code == Code::unknown) connection_ = 0;  // the user may not
     }
     if (!co_await sleep_for(1ms)) co_return;

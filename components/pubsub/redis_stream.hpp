@@ -70,6 +70,8 @@ class StreamSubscription final : public Subscription {
   Lanes lanes_;
   std::multiset<std::string> waiting_;  // ids that were read and whose work has not begun
   std::multiset<std::string> working_;
+  std::string refused_;          // what the reading connection failed with, if its server may have been the wrong one
+  std::string server_;           // of the reading connection
   std::int64_t connection_ = 0;  // the server's number of the reading connection; 0: it does not tell
   bool reading_ = false;         // a command is under way whose reply has entries
   bool claiming_ = false;        // the same of those that are delivered again

@@ -1,14 +1,11 @@
 // The broker on Redis Streams against a real server (MECHA_TEST_REDIS).
-#include <cstdlib>
-
 #include "components/catalog.hpp"
 #include "components/pubsub/pubsub.hpp"
-#include "components/redis/client.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
 #include "tests/catch.hpp"
 #include "tests/conformance/pubsub_suite.hpp"
-#include "tests/run.hpp"
+#include "tests/redis.hpp"
 
 namespace mecha::pubsub {
 void register_redis(Catalog& catalog);
@@ -20,20 +17,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string server() {
-  const char* address = std::getenv("MECHA_TEST_REDIS");
-  return address == nullptr ? "127.0.0.1:6379" : address;
-}
+using Place = testing::RedisPlace;
 
-std::shared_ptr<PubSub> make(Shards& shards, std::vector<std::pair<std::string, std::string>> more = {}) {
+std::shared_ptr<PubSub> make(Shards& shards, const Place& place, const Place& more = {}) {
   Catalog catalog;
   register_redis(catalog);
   ComponentSpec spec;
   spec.name = "bus";
   spec.type = "pubsub.redis";
-  spec.metadata = {{.name = "redisHost", .value = server()}, {.name = "processingTimeout", .value = "1s"},
-                   {.name = "redeliverInterval", .value = "200"}};
-  for (auto& [name, value] : more) spec.metadata.push_back({.name = name, .value = value});
+  spec.metadata = {{.name = "processingTimeout", .value = "1s"}, {.name = "redeliverInterval", .value = "200"}};
+  for (const auto* list : {&place, &more}) {
+    for (const auto& [name, value] : *list) spec.metadata.push_back({.name = name, .value = value});
+  }
   auto made = catalog.make(spec, {shards, "bus", "pubsub.redis", "conformance", "", {}});
   INFO((made ? std::string() : made.error().message));
   REQUIRE(made.has_value());
@@ -65,11 +60,9 @@ asio::awaitable<std::int64_t> pending(redis::Client& client, std::string topic) 
   co_return reply->items.at(0).integer;
 }
 
-asio::awaitable<void> failures(std::shared_ptr<PubSub> bus, Shards& shards) {
+asio::awaitable<void> failures(std::shared_ptr<PubSub> bus, Shards& shards, Place place) {
   REQUIRE((co_await bus->start()).has_value());
-  redis::Settings settings;
-  settings.host = server();
-  redis::Client client(shards, *redis::resolve(settings));
+  redis::Client client(shards, testing::redis_options(place));
   const auto topic = "conformance-" + text::uuid();
   Seen seen;
   seen.verdict = Verdict::failed;
@@ -128,11 +121,9 @@ asio::awaitable<void> write_until(redis::Client& client, std::string topic, bool
 }
 
 // Under a stream of new entries: whatever the moment of the stop, nothing stays with the one that stopped.
-asio::awaitable<void> stops(std::shared_ptr<PubSub> bus, Shards& shards) {
+asio::awaitable<void> stops(std::shared_ptr<PubSub> bus, Shards& shards, Place place) {
   REQUIRE((co_await bus->start()).has_value());
-  redis::Settings settings;
-  settings.host = server();
-  redis::Client client(shards, *redis::resolve(settings));
+  redis::Client client(shards, testing::redis_options(place));
   Gate gate(shards.executor(0));
   for (int round = 0; round < 20; ++round) {
     const auto topic = "conformance-" + text::uuid();
@@ -168,28 +159,42 @@ asio::awaitable<void> idle_stop(std::shared_ptr<PubSub> bus) {
   co_await bus->stop();
 }
 
+void on(const Place& place) {
+  conformance::pubsub_contract({.make = [&place](Shards& shards) { return make(shards, place); }});
+  Shards shards(1);
+  testing::run(shards.context(0), failures(make(shards, place), shards, place), 30s);
+  testing::run(shards.context(0), stops(make(shards, place), shards, place), 60s);
+  testing::run(shards.context(0), idle_stop(make(shards, place)), 30s);
+}
+
 }  // namespace
 
 TEST_CASE("a stop gives back whatever was read and not handled", "[pubsub][redis][needs-redis]") {
   Shards shards(1);
-  testing::run(shards.context(0), stops(make(shards), shards), 60s);
+  const auto place = testing::redis_node();
+  testing::run(shards.context(0), stops(make(shards, place), shards, place), 60s);
 }
 
 TEST_CASE("a subscription that waits for entries stops at once", "[pubsub][redis][needs-redis]") {
   Shards shards(1);
-  testing::run(shards.context(0), idle_stop(make(shards)), 30s);
+  testing::run(shards.context(0), idle_stop(make(shards, testing::redis_node())), 30s);
 }
 
 TEST_CASE("pubsub.redis keeps the broker contract", "[pubsub][redis][needs-redis]") {
-  conformance::pubsub_contract({.make = [](Shards& shards) { return make(shards); }});
+  conformance::pubsub_contract({.make = [](Shards& shards) { return make(shards, testing::redis_node()); }});
 }
 
 TEST_CASE("a failed entry is acknowledged unless its work took too long", "[pubsub][redis][needs-redis]") {
   Shards shards(1);
-  testing::run(shards.context(0), failures(make(shards), shards), 30s);
+  const auto place = testing::redis_node();
+  testing::run(shards.context(0), failures(make(shards, place), shards, place), 30s);
 }
 
 TEST_CASE("concurrency holds over all topics of a component", "[pubsub][redis][needs-redis]") {
   Shards shards(1);
-  testing::run(shards.context(0), one_at_a_time(make(shards, {{"concurrency", "1"}})), 30s);
+  testing::run(shards.context(0), one_at_a_time(make(shards, testing::redis_node(), {{"concurrency", "1"}})), 30s);
+}
+
+TEST_CASE("pubsub.redis keeps all that on a cluster", "[pubsub][redis][needs-redis-cluster]") {
+  on(testing::redis_cluster());
 }

@@ -4,6 +4,8 @@
 
 #include <hiredis/read.h>
 
+#include "runtime/base/text.hpp"
+
 namespace mecha::redis {
 namespace {
 
@@ -63,6 +65,17 @@ Command& Command::add(std::string_view argument) {
 void Command::append_to(std::string& out) const {
   append_number(out, '*', count_);
   out.append(body_);
+}
+
+std::optional<std::string_view> Command::argument(std::size_t number) const {
+  std::string_view rest = body_;
+  for (;; --number) {  // "$3\r\nGET\r\n" each
+    const auto line = rest.find('\r');
+    if (line == std::string_view::npos) return std::nullopt;
+    const auto size = static_cast<std::size_t>(text::to_uint(rest.substr(1, line - 1)).value_or(0));
+    if (number == 0) return rest.substr(line + 2, size);
+    rest.remove_prefix(line + 2 + size + 2);
+  }
 }
 
 Result<Reply> checked(Reply reply) {

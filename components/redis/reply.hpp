@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ class Command {
 
   void append_to(std::string& out) const;
   std::size_t bytes() const { return body_.size() + 16; }
+  // The argument of that number, 0 being the name; empty when there are fewer. Valid until the command changes.
+  std::optional<std::string_view> argument(std::size_t number) const;
 
  private:
   std::string body_;

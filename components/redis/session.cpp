@@ -14,6 +14,8 @@ namespace mecha::redis {
 struct Session::State {
   std::unique_ptr<net::Wire> stream;
   Parser parser;
+  std::string server;   // what Client::call_at takes
+  bool asking = false;  // a cluster's server answers although the slot is not yet its own
   bool closed = false;
   std::array<char, 16384> buffer;
 
@@ -82,15 +84,23 @@ Async<Reply> Session::next(std::optional<milliseconds> limit) {
   co_return checked(*std::move(reply));
 }
 
+const std::string& Session::server() const { return state_->server; }
+
 Async<Reply> Session::call(Command command, std::optional<milliseconds> limit) {
+  if (state_->asking) {
+    MECHA_CO_TRY_VOID(co_await send(Command("ASKING")));
+    MECHA_CO_TRY_VOID(co_await next(limit));
+  }
   MECHA_CO_TRY_VOID(co_await send(std::move(command)));
   co_return co_await next(limit);
 }
 
-Async<std::unique_ptr<Session>> Client::dedicated() {
-  MECHA_CO_TRY(auto stream, co_await dial(options_));
-  auto state = std::make_unique<Session::State>();
+Async<std::unique_ptr<Session>> Session::dial(std::shared_ptr<const Options> options, std::string server, bool asking) {
+  MECHA_CO_TRY(auto stream, co_await redis::dial(std::move(options)));
+  auto state = std::make_unique<State>();
   state->stream = std::move(stream);
+  state->server = std::move(server);
+  state->asking = asking;
   co_return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 

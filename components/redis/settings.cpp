@@ -11,42 +11,56 @@ std::unexpected<Error> wrong(std::string_view what) {
   return fail(Code::invalid_argument, "redis client configuration error: " + std::string(what));
 }
 
+bool is_cluster(const Settings& s) { return text::equals_nocase(s.type, "cluster"); }
+
 Result<void> check_built(const Settings& s) {
   if (s.failover) {
     return wrong("failover (Sentinel) is not supported by this version: name the server itself in redisHost");
   }
-  if (text::equals_nocase(s.type, "cluster")) {
-    return wrong("redisType cluster is not supported by this version: use a single node");
-  }
-  if (s.host.find(',') != std::string::npos) {
-    return wrong("redisHost names several servers, which needs a cluster or Sentinel; this version supports a single node");
+  if (!is_cluster(s) && s.host.find(',') != std::string::npos) {
+    return wrong("redisHost names several servers, which needs redisType cluster");
   }
   if (s.entra_id || s.oidc) return wrong("useEntraID and useOIDC are not supported by this version: use redisPassword");
   if (s.client_certificate.empty() != s.client_key.empty()) return wrong("clientCert and clientKey need each other");
   return {};
 }
 
-// Host and port out of redisHost; the last colon counts unless it belongs to a bare IPv6 address.
-Result<void> read_address(const Settings& s, Options& options) {
-  std::string_view host = s.host;
-  if (host.starts_with('/')) {
-    options.unix_path = s.host;
-    return {};
-  }
-  if (s.port) options.port = static_cast<std::uint16_t>(*s.port);
+// One entry of redisHost; the last colon counts unless it belongs to a bare IPv6 address.
+Result<Address> read_address(std::string_view host, std::optional<int> port) {
+  Address address;
+  if (port) address.port = static_cast<std::uint16_t>(*port);
   const auto colon = host.rfind(':');
   const bool bare_v6 = colon != std::string_view::npos && host.find(':') != colon && !host.starts_with('[');
   if (colon != std::string_view::npos && !bare_v6 && host.find(']', colon) == std::string_view::npos) {
-    const auto port = text::to_uint(host.substr(colon + 1));
-    if (!port || *port == 0 || *port > 65535) return wrong("redisHost has no valid port: " + s.host);
-    if (s.port && *s.port != static_cast<int>(*port)) {
-      return wrong("redisPort " + std::to_string(*s.port) + " contradicts redisHost " + s.host);
+    const auto own = text::to_uint(host.substr(colon + 1));
+    if (!own || *own == 0 || *own > 65535) return wrong("redisHost has no valid port: " + std::string(host));
+    if (port && *port != static_cast<int>(*own)) {
+      return wrong("redisPort " + std::to_string(*port) + " contradicts redisHost " + std::string(host));
     }
-    options.port = static_cast<std::uint16_t>(*port);
+    address.port = static_cast<std::uint16_t>(*own);
     host = host.substr(0, colon);
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (!host.empty()) options.host = host;
+  if (!host.empty()) address.host = host;
+  return address;
+}
+
+Result<void> read_addresses(const Settings& s, Options& options) {
+  if (options.topology == Topology::node) {
+    if (s.host.starts_with('/')) {
+      options.unix_path = s.host;
+      return {};
+    }
+    MECHA_TRY(static_cast<Address&>(options), read_address(s.host, s.port));
+    return {};
+  }
+  for (const auto entry : text::split(s.host, ',')) {
+    const auto host = text::trim(entry);
+    if (host.empty() && !s.host.empty()) continue;
+    MECHA_TRY(auto address, read_address(host, s.port));
+    options.hosts.push_back(std::move(address));
+  }
+  if (options.hosts.empty()) return wrong("redisHost names no server: " + s.host);
   return {};
 }
 
@@ -54,19 +68,46 @@ milliseconds limit(milliseconds time) { return std::max(time, milliseconds(0)); 
 
 }  // namespace
 
-std::string Options::address() const {
-  if (!unix_path.empty()) return unix_path;
+std::string Address::text() const {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::optional<Address> parse_address(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = text::to_uint(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > 65535) return std::nullopt;
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return Address{.host = std::string(host), .port = static_cast<std::uint16_t>(*port)};
+}
+
+std::string Options::address() const {
+  if (!unix_path.empty()) return unix_path;
+  if (hosts.empty()) return text();
+  std::string list;
+  for (const auto& entry : hosts) list.append(list.empty() ? "" : ",").append(entry.text());
+  return list;
+}
+
+Options options_at(const Options& options, const Address& address) {
+  Options one = options;
+  static_cast<Address&>(one) = address;
+  one.topology = Topology::node;
+  one.hosts.clear();
+  one.attempts = 1;  // who routes looks first whether another server has taken over
+  return one;
 }
 
 Result<Options> resolve(const Settings& s, milliseconds retry_min) {
   MECHA_TRY_VOID(check_built(s));
   Options options;
-  MECHA_TRY_VOID(read_address(s, options));
+  options.topology = is_cluster(s) ? Topology::cluster : Topology::node;
+  MECHA_TRY_VOID(read_addresses(s, options));
   options.username = s.username;
   options.password = s.password.reveal();
-  options.database = s.database;
+  options.database = is_cluster(s) ? 0 : s.database;
   options.attempts = std::max(s.retries_max, 0) + 1;
   options.retry_min = limit(s.retry_min.value_or(retry_min));
   options.retry_max = limit(s.retry_max.value_or(milliseconds(512)));

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "runtime/net/tls.hpp"
 #include "runtime/resources/fields.hpp"
@@ -48,12 +51,12 @@ struct Settings {
   static constexpr auto fields() {
     using S = Settings;
     return std::tuple{
-        field("redisHost", &S::host, "Server as host or host:port; localhost:6379 if empty."),
-        field("redisPort", &S::port, "Port, where redisHost has none.").between(1, 65535),
+        field("redisHost", &S::host, "Server as host or host:port; localhost:6379 if empty. A list with commas for a cluster or sentinels."),
+        field("redisPort", &S::port, "Port, where an entry of redisHost has none.").between(1, 65535),
         field("redisUsername", &S::username, "User of the access control list."),
         field("redisPassword", &S::password, "Password sent with AUTH."),
-        field("redisDB", &S::database, "Number of the database."),
-        field("redisType", &S::type, "node; cluster is not built yet."),
+        field("redisDB", &S::database, "Number of the database; a cluster has only 0."),
+        field("redisType", &S::type, "node or cluster; redisHost then names some of its servers."),
         field("failover", &S::failover, "Sentinel; not built yet."),
         field("sentinelMasterName", &S::sentinel_master, "Name of the master at the sentinels."),
         field("sentinelUsername", &S::sentinel_username, "User at the sentinels."),
@@ -80,10 +83,23 @@ struct Settings {
   }
 };
 
-// What a Client needs, checked.
-struct Options {
+struct Address {
   std::string host = "localhost";
   std::uint16_t port = 6379;
+
+  std::string text() const;  // "127.0.0.1:6379", "[::1]:6379"
+  auto operator<=>(const Address&) const = default;
+};
+
+// "host:port" as servers write it: the last colon counts. Empty when there is no port.
+std::optional<Address> parse_address(std::string_view text);
+
+enum class Topology : std::uint8_t { node, cluster };
+
+// What a Client needs, checked.
+struct Options : Address {
+  Topology topology = Topology::node;
+  std::vector<Address> hosts;  // servers of the cluster that are asked first
   std::string unix_path;  // not empty: dialled instead of host and port
   std::string username, password;
   int database = 0;
@@ -93,11 +109,14 @@ struct Options {
   milliseconds retry_max{512};
   milliseconds dial_timeout{5000};       // each time limit: 0 is none
   milliseconds read_timeout{3000};
-  std::size_t lines = 2;                 // pipelined connections per shard
+  std::size_t lines = 2;                 // pipelined connections per shard and server
   std::size_t waiting_max = 100'000;     // commands without an answer, per connection
 
-  std::string address() const;  // "127.0.0.1:6379"
+  std::string address() const;  // "127.0.0.1:6379", or the list of hosts
 };
+
+// The same for one server of several.
+Options options_at(const Options& options, const Address& address);
 
 // Fails with "redis client configuration error: ...", also for what is not built yet. `retry_min` is the component's default.
 Result<Options> resolve(const Settings& settings, milliseconds retry_min = milliseconds(8));

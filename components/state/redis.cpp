@@ -1,4 +1,4 @@
-// State store on Redis 6 or later, single node (contract 02, section 2.2). Each record is a hash that one script at the
+// State store on Redis 6 or later, one server or a cluster (contract 02, section 2.2). Each record is a hash that one script at the
 // server writes; see redis_scripts.hpp. Keys arrive with their prefix.
 
 #include <algorithm>
@@ -78,7 +78,7 @@ Result<std::optional<Item>> item_of_document(const Reply& reply) {
 class RedisStore final : public StateStore {
  public:
   using Settings = RedisStateSettings;
-  static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later, single node."};
+  static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later, one server or a cluster."};
 
   RedisStore(Settings settings, const ComponentContext& context)
       : host_(settings.host), ttl_(settings.ttl), index_text_(settings.query_indexes) {
@@ -121,6 +121,7 @@ class RedisStore final : public StateStore {
 
  private:
   Async<std::optional<Item>> get_text(std::string key);
+  Async<void> count_replicas();
   Async<void> load_script(Script* script);
   Async<void> prepare_json();
   Async<Reply> run(Write write, bool strong);
@@ -163,20 +164,37 @@ Async<void> RedisStore::start() {
         std::move(connected).error().context("redis store: error connecting to redis at " + host_)
     );
   }
-  MECHA_CO_TRY(const auto replication, co_await client_->call(Command("INFO", "replication")));
-  constexpr std::string_view kReplicas = "connected_slaves:";
-  if (const auto at = replication.text.find(kReplicas); at != std::string::npos) {
-    const auto rest = std::string_view(replication.text).substr(at + kReplicas.size());
-    replicas_ = text::to_int(rest.substr(0, rest.find_first_not_of("0123456789"))).value_or(0);
-  }
+  MECHA_CO_TRY_VOID(co_await count_replicas());
   MECHA_CO_TRY_VOID(co_await load_script(&set_));
   MECHA_CO_TRY_VOID(co_await load_script(&delete_));
   co_return co_await prepare_json();
 }
 
+// Of a cluster the least that a master has: a strong write waits for that many.
+Async<void> RedisStore::count_replicas() {
+  constexpr std::string_view kReplicas = "connected_slaves:";
+  MECHA_CO_TRY(const auto servers, co_await client_->servers());
+  std::optional<std::int64_t> least;
+  for (const auto& server : servers) {
+    MECHA_CO_TRY(const auto replication, co_await client_->call_at(server, Command("INFO", "replication")));
+    std::int64_t count = 0;
+    if (const auto at = replication.text.find(kReplicas); at != std::string::npos) {
+      const auto rest = std::string_view(replication.text).substr(at + kReplicas.size());
+      count = text::to_int(rest.substr(0, rest.find_first_not_of("0123456789"))).value_or(0);
+    }
+    least = std::min(least.value_or(count), count);
+  }
+  replicas_ = least.value_or(0);
+  co_return Result<void>{};
+}
+
+// On each server; one that lacks it, because it came later, gets it with the first call.
 Async<void> RedisStore::load_script(Script* script) {
-  MECHA_CO_TRY(auto hash, co_await client_->call(Command("SCRIPT", "LOAD", script->text)));
-  script->hash = std::move(hash.text);
+  MECHA_CO_TRY(const auto servers, co_await client_->servers());
+  for (const auto& server : servers) {
+    MECHA_CO_TRY(auto hash, co_await client_->call_at(server, Command("SCRIPT", "LOAD", script->text)));
+    script->hash = std::move(hash.text);
+  }
   co_return Result<void>{};
 }
 
@@ -303,14 +321,16 @@ Async<std::vector<BulkItem>> RedisStore::bulk_get(std::vector<GetRequest> reques
   std::vector<Command> commands;
   commands.reserve(requests.size());
   for (const auto& request : requests) commands.emplace_back("HGETALL", request.key);
-  MECHA_CO_TRY(auto replies, co_await client_->pipeline(std::move(commands)));
+  auto replies = co_await client_->each(std::move(commands));
+  const auto no_answer = [](const auto& reply) { return !reply && !redis::is_server_error(reply.error()); };
+  if (!replies.empty() && std::ranges::all_of(replies, no_answer)) co_return fail(replies.front().error());
   std::vector<BulkItem> items(requests.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     items[i].key = requests[i].key;
     Result<std::optional<Item>> item = std::nullopt;
-    if (is_wrong_type(replies[i].text)) item = co_await get_text(std::move(requests[i].key));
-    else if (replies[i].is_error()) item = fail(Code::unknown, std::move(replies[i].text));
-    else item = item_of_hash(std::move(replies[i]));
+    if (replies[i]) item = item_of_hash(*std::move(replies[i]));
+    else if (is_wrong_type(replies[i].error().message)) item = co_await get_text(std::move(requests[i].key));
+    else item = fail(std::move(replies[i]).error());
     if (item) items[i].item = *std::move(item);
     else items[i].error = std::move(item).error();
   }
@@ -337,12 +357,12 @@ Async<std::vector<KeyError>> RedisStore::bulk_set(std::vector<SetRequest> reques
     commands.push_back(run_by_hash(set_script(w.json), w.key, w.version, w.data, w.flag, w.ttl));
     writes.emplace_back(i, *std::move(write));
   }
-  auto replies = co_await client_->pipeline(std::move(commands));
+  auto replies = co_await client_->each(std::move(commands));
   for (std::size_t n = 0; n < writes.size(); ++n) {
     auto& [index, write] = writes[n];
     const auto key = write.key;
     const auto etag = write.etag;
-    Result<Reply> reply = replies ? redis::checked(std::move((*replies)[n])) : fail(replies.error());
+    auto reply = std::move(replies[n]);
     if (!reply && is_unknown_script(reply.error().message)) reply = co_await run(std::move(write), false);
     if (!reply) failed.push_back({index, set_failure(reply.error(), key, etag)});
   }
@@ -386,17 +406,24 @@ Async<QueryResult> RedisStore::query(QueryRequest request) {
 Async<KeyPage> RedisStore::keys_like(std::string pattern, std::size_t page_size, std::string token) {
   if (pattern.empty()) co_return fail(Code::invalid_argument, "keys like pattern cannot be empty");
   const auto glob = to_glob(pattern);
-  KeyPage page{.token = token.empty() ? "0" : std::move(token)};
-  do {
-    Command scan("SCAN", page.token, "MATCH", glob, "COUNT", 1000);
-    MECHA_CO_TRY(auto reply, co_await client_->call(std::move(scan)));
+  MECHA_CO_TRY(const auto servers, co_await client_->servers());
+  // The token is the server's cursor; of a cluster, with the server whose it is: "17@127.0.0.1:7000".
+  const auto mark = std::min(token.find('@'), token.size());
+  auto cursor = token.empty() ? "0" : token.substr(0, mark);
+  auto server = std::ranges::lower_bound(servers, mark < token.size() ? token.substr(mark + 1) : std::string());
+  if (server != servers.end() && mark < token.size() && *server != token.substr(mark + 1)) cursor = "0";
+  KeyPage page;
+  while (server != servers.end() && (page_size == 0 || page.keys.size() < page_size)) {
+    Command scan("SCAN", cursor, "MATCH", glob, "COUNT", 1000);
+    MECHA_CO_TRY(auto reply, co_await client_->call_at(*server, std::move(scan)));
     if (reply.items.size() != 2) co_return fail(Code::internal, "redis: unexpected answer of SCAN");
-    page.token = std::move(reply.items[0].text);
+    cursor = std::move(reply.items[0].text);
     for (auto& key : reply.items[1].items) {
       if (like(pattern, key.text)) page.keys.push_back(std::move(key.text));
     }
-  } while (page.token != "0" && (page_size == 0 || page.keys.size() < page_size));
-  if (page.token == "0") page.token.clear();
+    if (cursor == "0") ++server;
+  }
+  if (server != servers.end()) page.token = server->empty() ? cursor : cursor + "@" + *server;
   co_return page;
 }
 

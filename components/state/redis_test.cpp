@@ -1,14 +1,13 @@
 // state.redis: the conformance suite against a real server (MECHA_TEST_REDIS=host:port), the stored layout, and what
 // can be told without a server.
 
-#include <cstdlib>
+#include <algorithm>
 
 #include "components/catalog.hpp"
-#include "components/redis/client.hpp"
 #include "components/state/redis_query.hpp"
 #include "tests/catch.hpp"
 #include "tests/conformance/state_store_suite.hpp"
-#include "tests/run.hpp"
+#include "tests/redis.hpp"
 
 namespace mecha::state {
 void register_redis(Catalog& catalog);
@@ -33,36 +32,19 @@ const conformance::StoreTraits kTraits{
     .document = R"({"a":"<é>","b":[1.5,true]})",
 };
 
-std::string server() {
-  const char* address = std::getenv("MECHA_TEST_REDIS");
-  return address ? address : "127.0.0.1:6379";
+using testing::Redis;
+using testing::RedisPlace;
+
+StoreBench::Settings settings(const RedisPlace& place = testing::redis_node()) { return {place.begin(), place.end()}; }
+
+void keeps_the_contract(const RedisPlace& place) {
+  Redis direct(place);
+  direct.everywhere("FLUSHDB");
+  StoreBench bench(register_redis, "state.redis", settings(place));
+  bench.start();
+  conformance::state_store(bench, kTraits, "app||");
+  CHECK(bench.store().features() == std::vector<std::string>{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"});
 }
-
-StoreBench::Settings settings() { return {{"redisHost", server()}}; }
-
-// A second way to the server, to look at what was stored.
-class Server {
- public:
-  Server() : client_(shards_, options()) {}
-  ~Server() { testing::run(shards_.context(0), client_.close()); }
-
-  template <class... A>
-  redis::Reply run(const A&... arguments) {
-    auto reply = testing::run(shards_.context(0), client_.call(redis::Command(arguments...)));
-    INFO((reply ? "" : reply.error().message));
-    REQUIRE(reply.has_value());
-    return *std::move(reply);
-  }
-
- private:
-  static redis::Options options() {
-    redis::Settings s;
-    s.host = server();
-    return redis::resolve(s).value();
-  }
-  Shards shards_{1};
-  redis::Client client_;
-};
 
 std::vector<QueryIndex> indexes() {
   return parse_query_indexes(
@@ -81,92 +63,125 @@ std::string search(std::string_view query) {
 }  // namespace
 
 TEST_CASE("state.redis keeps the state store contract", "[state][redis][needs-redis]") {
-  Server direct;
-  direct.run("FLUSHDB");
-  StoreBench bench(register_redis, "state.redis", settings());
+  keeps_the_contract(testing::redis_node());
+}
+
+TEST_CASE("state.redis keeps the state store contract on a cluster", "[state][redis][needs-redis-cluster]") {
+  keeps_the_contract(testing::redis_cluster());
+}
+
+TEST_CASE("records of state.redis are spread over a cluster, and found again", "[state][redis][needs-redis-cluster]") {
+  const auto place = testing::redis_cluster();
+  Redis direct(place);
+  direct.everywhere("FLUSHDB");
+  direct.everywhere("SCRIPT", "FLUSH");
+  StoreBench bench(register_redis, "state.redis", settings(place));
   bench.start();
-  conformance::state_store(bench, kTraits, "app||");
-  CHECK(bench.store().features() == std::vector<std::string>{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"});
+  std::vector<SetRequest> sets;
+  std::vector<GetRequest> gets;
+  decltype(TransactRequest::operations) operations;
+  for (int i = 0; i < 60; ++i) {
+    const auto key = "spread||" + std::to_string(i);
+    sets.push_back({.key = key, .value = std::to_string(i)});
+    gets.push_back({.key = key});
+    operations.push_back(SetRequest{.key = key, .value = "t" + std::to_string(i)});
+  }
+  CHECK(bench.run(bench.store().bulk_set(sets))->empty());
+  const auto items = bench.run(bench.store().bulk_get(gets, 0)).value();
+  for (std::size_t i = 0; i < items.size(); ++i) CHECK(items[i].item->data == std::to_string(i));
+  CHECK(bench.run(bench.store().transact({.operations = operations})).has_value());
+  for (std::size_t i = 0; i < gets.size(); ++i) CHECK(bench.get(gets[i].key) == "t" + std::to_string(i));
+
+  std::vector<std::string> keys;
+  std::string token;
+  do {
+    const auto page = bench.run(bench.store().keys_like("spread||%", 7, token)).value();
+    keys.insert(keys.end(), page.keys.begin(), page.keys.end());
+    token = page.token;
+  } while (!token.empty());
+  std::ranges::sort(keys);
+  const auto twice = std::ranges::unique(keys);
+  CHECK(twice.begin() - keys.begin() == 60);
 }
 
 TEST_CASE("state.redis lets records expire", "[state][redis][needs-redis][.slow]") {
-  Server direct;
-  direct.run("FLUSHDB");
+  Redis direct(testing::redis_node());
+  direct("FLUSHDB");
   StoreBench bench(register_redis, "state.redis", settings());
   bench.start();
   conformance::state_store_expiry(bench, kTraits, "app||");
 }
 
 TEST_CASE("a record of state.redis is a hash of data and version", "[state][redis][needs-redis]") {
-  Server direct;
-  direct.run("FLUSHDB");
+  Redis direct(testing::redis_node());
+  direct("FLUSHDB");
   StoreBench bench(register_redis, "state.redis", settings());
   bench.start();
   CHECK(bench.set("lay||a", R"({"x":"<1>"})") == "");
-  CHECK(direct.run("HLEN", "lay||a").integer == 2);
-  CHECK(direct.run("HGET", "lay||a", "data").text == R"({"x":"<1>"})");
-  CHECK(direct.run("HGET", "lay||a", "version").text == "1");
-  CHECK(direct.run("TTL", "lay||a").integer == -1);
+  CHECK(direct("HLEN", "lay||a").integer == 2);
+  CHECK(direct("HGET", "lay||a", "data").text == R"({"x":"<1>"})");
+  CHECK(direct("HGET", "lay||a", "version").text == "1");
+  CHECK(direct("TTL", "lay||a").integer == -1);
   CHECK(bench.set(SetRequest{.key = "lay||a", .value = std::string("2"), .options = {.concurrency = "first-write"}}) == "");
-  CHECK(direct.run("HGET", "lay||a", "first-write").text == "0");
-  CHECK(direct.run("HGET", "lay||a", "version").text == "2");
+  CHECK(direct("HGET", "lay||a", "first-write").text == "0");
+  CHECK(direct("HGET", "lay||a", "version").text == "2");
   CHECK(bench.set("lay||a", "3", "2") == "");
-  CHECK(direct.run("HGET", "lay||a", "first-write").text == "0");
+  CHECK(direct("HGET", "lay||a", "first-write").text == "0");
 }
 
 TEST_CASE("state.redis lives with records of others", "[state][redis][needs-redis]") {
-  Server direct;
-  direct.run("FLUSHDB");
+  Redis direct(testing::redis_node());
+  direct("FLUSHDB");
   StoreBench bench(register_redis, "state.redis", settings());
   bench.start();
-  direct.run("HSET", "o", "data", "{\"from\": \"other\"}", "version", "41", "extra", "x");
+  direct("HSET", "o", "data", "{\"from\": \"other\"}", "version", "41", "extra", "x");
   CHECK(bench.get("o") == "{\"from\": \"other\"}");
   CHECK(bench.set("o", "1", "41") == "");
-  CHECK(direct.run("HGET", "o", "version").text == "42");
-  CHECK(direct.run("HGET", "o", "extra").text == "x");
-  direct.run("HSET", "nov", "data", "1");
+  CHECK(direct("HGET", "o", "version").text == "42");
+  CHECK(direct("HGET", "o", "extra").text == "x");
+  direct("HSET", "nov", "data", "1");
   CHECK(bench.get("nov") == "error: required hash field 'data' or 'version' was not found");
   CHECK(bench.set("nov", "5", "9") == "");
-  CHECK(direct.run("HGET", "nov", "version").text == "1");
-  direct.run("HSET", "half", "data", "1", "version", "");
+  CHECK(direct("HGET", "nov", "version").text == "1");
+  direct("HSET", "half", "data", "1", "version", "");
   CHECK(bench.set("half", "6") == "");
-  CHECK(direct.run("HGET", "half", "version").text == "1");
-  direct.run("SET", "s", "hello");
+  CHECK(direct("HGET", "half", "version").text == "1");
+  direct("SET", "s", "hello");
   CHECK(bench.get("s") == "hello");
   CHECK(bench.etag("s") == "");
   CHECK(bench.set("s", "1") == "");
-  CHECK(direct.run("TYPE", "s").text == "hash");
-  direct.run("LPUSH", "l", "x");
+  CHECK(direct("TYPE", "s").text == "hash");
+  direct("LPUSH", "l", "x");
   CHECK_THAT(bench.get("l"), Catch::Contains("WRONGTYPE"));
   CHECK(bench.remove({.key = "l", .etag = "3"}) == "");
-  CHECK(direct.run("EXISTS", "l").integer == 0);
+  CHECK(direct("EXISTS", "l").integer == 0);
 }
 
 TEST_CASE("state.redis goes on when the server forgot its scripts", "[state][redis][needs-redis]") {
-  Server direct;
+  Redis direct(testing::redis_node());
   StoreBench bench(register_redis, "state.redis", settings());
   bench.start();
-  direct.run("FLUSHDB");
-  direct.run("SCRIPT", "FLUSH");
+  direct("FLUSHDB");
+  direct("SCRIPT", "FLUSH");
   CHECK(bench.set("k", "1") == "");
-  direct.run("SCRIPT", "FLUSH");
+  direct("SCRIPT", "FLUSH");
   CHECK(bench.remove({.key = "k", .etag = "1"}) == "");
-  direct.run("SCRIPT", "FLUSH");
+  direct("SCRIPT", "FLUSH");
   CHECK(bench.run(bench.store().bulk_set({{.key = "k", .value = std::string("1")}, {.key = "k", .value = std::string("2")}}))->empty());
   CHECK(bench.get("k") == "2");
 }
 
 TEST_CASE("state.redis applies its own time to live", "[state][redis][needs-redis]") {
-  Server direct;
-  direct.run("FLUSHDB");
+  Redis direct(testing::redis_node());
+  direct("FLUSHDB");
   auto own = settings();
   own["ttlInSeconds"] = "100";
   StoreBench bench(register_redis, "state.redis", own);
   bench.start();
   CHECK(bench.set("k", "1") == "");
-  CHECK(direct.run("TTL", "k").integer > 90);
+  CHECK(direct("TTL", "k").integer > 90);
   CHECK(bench.set(SetRequest{.key = "k", .value = std::string("1"), .metadata = {{"ttlInSeconds", "-1"}}}) == "");
-  CHECK(direct.run("TTL", "k").integer == -1);
+  CHECK(direct("TTL", "k").integer == -1);
 }
 
 TEST_CASE("state.redis says what is wrong with its settings", "[state][redis]") {

@@ -58,10 +58,10 @@ def call(connection, method, path, body=None, headers=None):
     return got.status, got.read()
 
 
-def saving(store, statuses=None):
+def saving(store, statuses=None, options=None):
     """Saves key k<number> = number."""
     def work(connection, number):
-        status, body = call(connection, "POST", f"/v1.0/state/{store}", json.dumps([{"key": f"k{number}", "value": number}]))
+        status, body = call(connection, "POST", f"/v1.0/state/{store}", json.dumps([{"key": f"k{number}", "value": number, "options": options or {}}]))
         if statuses is not None:
             statuses.append((status, body))
         return status == 204

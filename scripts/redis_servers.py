@@ -1,0 +1,86 @@
+"""The Redis part of Servers: one server, a cluster."""
+import shutil
+import socket
+
+from server_base import Unavailable, free_port, wait_until
+
+REDIS_USER, REDIS_PASSWORD = "mecha", "a-password"
+
+
+def redis_answers(port):
+    with socket.create_connection(("127.0.0.1", port), 1) as s:
+        s.sendall(b"PING\r\n")
+        return s.recv(64).startswith(b"+PONG")
+
+
+def redis_command(port, *words, limit_s=5):
+    """One command on a connection of its own; the reply as Python values, an error as RuntimeError."""
+    def read(stream):
+        line = stream.readline()[:-2]
+        kind, rest = line[:1], line[1:].decode()
+        if kind == b"-":
+            raise RuntimeError(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode(errors="replace")
+        if kind == b"*":
+            return None if rest == "-1" else [read(stream) for _ in range(int(rest))]
+        if kind == b"+":
+            return rest
+        raise OSError("the server closed the connection")
+
+    encoded = [str(word).encode() for word in words]
+    with socket.create_connection(("127.0.0.1", port), limit_s) as s, s.makefile("rb") as stream:
+        s.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
+        return read(stream)
+
+
+class RedisServers:
+    """Adds Redis to a class that has start(), certificates(), data_of(), folder and environment."""
+
+    def redis(self, name="redis", persist=False, port=None):
+        """Plain and TLS port, an ACL user beside the default one; `persist` writes every command to disk."""
+        if not shutil.which("redis-server"):
+            raise Unavailable("redis-server is not installed")
+        certificates, data = self.certificates(), self.data_of(name)
+        port, tls = port or free_port(), free_port()
+        self.start(name, ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--tls-port", str(tls), "--dir", str(data),
+                          "--save", "", "--appendonly", "yes" if persist else "no", "--appendfsync", "always",
+                          "--tls-cert-file", f"{certificates}/server.crt", "--tls-key-file", f"{certificates}/server.key",
+                          "--tls-ca-cert-file", f"{certificates}/ca.crt", "--tls-auth-clients", "optional",
+                          "--user", REDIS_USER, "on", f">{REDIS_PASSWORD}", "~*", "&*", "+@all"], redis_answers, port)
+        self.environment.update({
+            "MECHA_TEST_REDIS": f"127.0.0.1:{port}", "MECHA_TEST_REDIS_TLS": f"127.0.0.1:{tls}",
+            "MECHA_TEST_REDIS_USER": REDIS_USER, "MECHA_TEST_REDIS_PASSWORD": REDIS_PASSWORD,
+            "VECTORS_REDIS": f"127.0.0.1:{port}"})
+        return f"127.0.0.1:{port}"
+
+    def redis_node(self, name, *options, port=None):
+        """One server with its own folder and further words of its command line: (port, process)."""
+        if not shutil.which("redis-server"):
+            raise Unavailable("redis-server is not installed")
+        port, data = port or free_port(), self.data_of(name, fresh=True)
+        process = self.start(name, ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), "--save", "",
+                                    "--appendonly", "no", *map(str, options)], redis_answers, port)
+        return port, process
+
+    def redis_cluster(self, name="redis-cluster", masters=3, replicas=0):
+        """A cluster whose masters share the slots evenly, each with so many replicas: [(port, process)], masters first."""
+        nodes = [self.redis_node(f"{name}-{n}", "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", 2000)
+                 for n in range(masters * (1 + replicas))]
+        ports = [port for port, _ in nodes]
+        for n, port in enumerate(ports[:masters]):
+            redis_command(port, "CLUSTER", "ADDSLOTSRANGE", 16384 * n // masters, 16384 * (n + 1) // masters - 1)
+            redis_command(port, "CLUSTER", "SET-CONFIG-EPOCH", n + 1)
+        bus = int(redis_command(ports[0], "CONFIG", "GET", "cluster-port")[1])
+        for port in ports[1:]:
+            redis_command(port, "CLUSTER", "MEET", "127.0.0.1", ports[0], bus)
+        wait_until("a whole cluster", lambda: all("cluster_state:ok" in (info := redis_command(p, "CLUSTER", "INFO")) and
+                                                  f"cluster_known_nodes:{len(ports)}\r" in info for p in ports))
+        for n, port in enumerate(ports[masters:]):
+            redis_command(port, "CLUSTER", "REPLICATE", redis_command(ports[n % masters], "CLUSTER", "MYID"))
+        for port in ports[masters:]:
+            wait_until("a replica", lambda: "master_link_status:up" in redis_command(port, "INFO", "replication"))
+        self.environment["MECHA_TEST_REDIS_CLUSTER"] = ",".join(f"127.0.0.1:{p}" for p in ports[:masters])
+        return nodes
