@@ -48,6 +48,12 @@ std::string_view token_problem(const std::string& token, const net::Headers& met
   return security::equal_in_constant_time(*given, token) ? "" : "authentication error: api token mismatch";
 }
 
+Status malformed_baggage(const std::string& why) {
+  return {.code = Code::invalid_argument, .message = "invalid baggage header: " + why, .details = {}};
+}
+
+asio::awaitable<void> answer_415(net::Exchange& exchange) { (void)co_await exchange.respond({.status = 415}, {}); }
+
 }  // namespace
 
 // What is known of a call while it is served.
@@ -77,50 +83,54 @@ GrpcServer::GrpcServer(
   methods_ = by_path(std::move(methods));
 }
 
+// One coroutine for all of a call: streams may be many, and wait long. What it says before it ends is said elsewhere.
 asio::awaitable<void> GrpcServer::serve(net::Exchange& exchange) {
-  if (!net::grpc::is_grpc(exchange.request())) {
-    (void)co_await exchange.respond({.status = 415}, {});
-    co_return;
-  }
+  if (!net::grpc::is_grpc(exchange.request())) co_return co_await answer_415(exchange);
   Served served(application_, exchange, options_.message_max);
   if (const auto found = methods_.find(served.path); found != methods_.end()) served.method = &found->second;
   served.scope.deadline = served.call.deadline();
   exchange.on_disconnect([&scope = served.scope] { scope.give_up(); });
+  auto end = refusal(served);
+  const bool counted = !end;
+  if (counted) end = begin_trace(served);
+  if (!end && served.method == nullptr) {
+    co_await proxy_(served.request);
+  } else if (!end) {
+    const auto done = co_await served.method->handler(served.request);
+    end = outcome(served, done);
+  }
+  if (end && !served.call.finished()) co_await finish(served, *std::move(end));
+  if (counted) measure(served);
+  if (counted && options_.api_logging) log(served);
+}
+
+asio::awaitable<void> GrpcServer::finish(Served& served, Status status) {
+  (void)co_await served.call.finish(std::move(status));
+}
+
+// Why a call is not served at all: allow and deny lists, and the token.
+std::optional<Status> GrpcServer::refusal(Served& served) const {
   if (served.method != nullptr && !rules_.admits(served.method->group)) {
-    co_return (void)co_await served.call.finish(
-        refused(Code::unimplemented, "Not Implemented", 501, "requested endpoint is not available")
-    );
+    return refused(Code::unimplemented, "Not Implemented", 501, "requested endpoint is not available");
   }
   const auto& token = application_.info.api_token;
-  if (!token.empty()) {
-    if (const auto problem = token_problem(token, served.call.metadata()); !problem.empty()) {
-      co_return (void)co_await served.call.finish(refused(Code::unauthenticated, "Unauthorized", 401, problem));
-    }
-    exchange.mutable_request().headers.erase(security::kApiTokenHeader);
+  if (token.empty()) return std::nullopt;
+  if (const auto problem = token_problem(token, served.call.metadata()); !problem.empty()) {
+    return refused(Code::unauthenticated, "Unauthorized", 401, problem);
   }
-  co_await run(served);
+  served.request.exchange.mutable_request().headers.erase(security::kApiTokenHeader);
+  return std::nullopt;
 }
 
-asio::awaitable<void> GrpcServer::run(Served& served) {
-  if (begin_trace(served)) {
-    co_await handle(served);
-  } else {
-    const auto invalid = telemetry::check_baggage(served.scope.baggage);
-    (void)co_await served.call.finish(
-        {.code = Code::invalid_argument, .message = "invalid baggage header: " + invalid.error().message}
-    );
-  }
-  measure(served);
-  if (options_.api_logging) log(served);
-}
-
-// False when the baggage is malformed.
-bool GrpcServer::begin_trace(Served& served) const {
+// Fails when the baggage is malformed.
+std::optional<Status> GrpcServer::begin_trace(Served& served) const {
   auto& tracer = *application_.tracer;
-  if (tracer.mode() == trace::Mode::off) return true;
+  if (tracer.mode() == trace::Mode::off) return std::nullopt;
   const auto& metadata = served.call.metadata();
   served.scope.baggage = metadata.value_or("baggage");
-  if (!served.scope.baggage.empty() && !telemetry::check_baggage(served.scope.baggage)) return false;
+  if (!served.scope.baggage.empty()) {
+    if (const auto valid = telemetry::check_baggage(served.scope.baggage); !valid) return malformed_baggage(valid.error().message);
+  }
   served.scope.parent = parent_of(metadata);
   served.span = tracer.start(served.path, trace::Kind::client, served.scope.parent);
   served.scope.span = served.span.context();
@@ -138,20 +148,16 @@ bool GrpcServer::begin_trace(Served& served) const {
       if (field.name.starts_with("dapr-")) served.span.set(field.name, std::string(field.value));
     }
   }
-  return true;
+  return std::nullopt;
 }
 
-asio::awaitable<void> GrpcServer::handle(Served& served) {
-  if (served.method == nullptr) co_return co_await proxy_(served.request);
-  auto done = co_await served.method->handler(served.request);
-  if (served.call.finished()) co_return;
-  Status status;
-  if (!done) {
-    status = status_of(done.error());
-    if (!done.error().tag.empty()) count_error(served.scope, done.error().tag);
-  }
+// How a handler's result ends the call.
+Status GrpcServer::outcome(Served& served, const Result<void>& done) const {
+  if (done || served.call.finished()) return {};
+  auto status = status_of(done.error());
+  if (!done.error().tag.empty()) count_error(served.scope, done.error().tag);
   if (!status.ok()) served.span.fail(status.message);
-  (void)co_await served.call.finish(std::move(status));
+  return status;
 }
 
 void GrpcServer::measure(const Served& served) const {

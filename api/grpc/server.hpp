@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,10 +34,10 @@ class GrpcServer {
 
  private:
   struct Served;
-  bool admitted(Served& served) const;
-  bool begin_trace(Served& served) const;
-  asio::awaitable<void> run(Served& served);
-  asio::awaitable<void> handle(Served& served);
+  std::optional<net::grpc::Status> refusal(Served& served) const;
+  std::optional<net::grpc::Status> begin_trace(Served& served) const;
+  net::grpc::Status outcome(Served& served, const Result<void>& done) const;
+  asio::awaitable<void> finish(Served& served, net::grpc::Status status);
   void measure(const Served& served) const;
   void log(const Served& served) const;
 

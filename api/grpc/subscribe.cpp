@@ -1,7 +1,5 @@
 #include "api/grpc/subscribe.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include "api/grpc/message.hpp"
 #include "dapr/proto/runtime/v1/pubsub.pb.h"
 #include "runtime/base/wire.hpp"
@@ -29,62 +27,69 @@ Result<SubscriptionSpec> spec_of(const pb::SubscribeTopicEventsRequestAlpha1& me
   return spec;
 }
 
-// The way out of a stream. Events wait until the first answer has gone.
-struct Outlet {
-  explicit Outlet(GrpcRequest& for_request, Executor executor) : request(for_request), opened(std::move(executor)) {}
-
-  Async<void> open() {
-    pb::SubscribeTopicEventsResponseAlpha1 first;
-    first.mutable_initial_response();
-    MECHA_CO_TRY_VOID(co_await request.write(first));
-    opened.set();
-    co_return Result<void>{};
-  }
-
-  static Async<void> send(Outlet& outlet, std::string event) {
-    while (!outlet.opened.is_set()) co_await outlet.opened.wait();
-    std::string message;
-    message.reserve(event.size() + 8);
-    wire::bytes_always(message, 2, event);
-    co_return co_await outlet.request.call.write(message);
-  }
-
-  GrpcRequest& request;
-  Event opened;
-};
-
-// Takes verdicts until the application has no more to say, or says something that it may not.
-Async<void> listen(GrpcRequest& request, Stream& stream) {
-  for (;;) {
-    pb::SubscribeTopicEventsRequestAlpha1 message;
-    MECHA_CO_TRY(const bool there, co_await request.read(message));
-    if (!there) co_return Result<void>{};
-    if (message.has_initial_request()) co_return fail(Code::unknown, "duplicate initial request received");
-    if (!message.has_event_processed()) continue;
-    const auto& processed = message.event_processed();
-    stream.processed(processed.id(), static_cast<std::uint64_t>(processed.status().status()));
-  }
+Async<void> send(GrpcRequest& request, std::string event) {
+  std::string message;
+  message.reserve(event.size() + 8);
+  wire::bytes_always(message, 2, event);
+  co_return co_await request.call.write(message);
 }
 
-Async<void> converse(GrpcRequest& request, Stream& stream, Outlet& outlet) {
-  using namespace asio::experimental::awaitable_operators;
-  MECHA_CO_TRY_VOID(co_await outlet.open());
-  auto ended = co_await (listen(request, stream) || stream.wait_for_end());
-  if (ended.index() != 0) co_return Result<void>{};
-  co_return std::get<0>(std::move(ended));
-}
-
-Async<void> subscribe(Streams& streams, GrpcRequest& request) {
+// Opening ends before the long wait begins, so that what only it needs is gone by then.
+Async<std::unique_ptr<Stream>> open(Streams& streams, GrpcRequest& request) {
   pb::SubscribeTopicEventsRequestAlpha1 first;
   MECHA_CO_TRY(const bool there, co_await request.read(first));
-  if (!there) co_return Result<void>{};
+  if (!there) co_return nullptr;
   MECHA_CO_TRY(auto spec, spec_of(first));
-  Outlet outlet(request, co_await asio::this_coro::executor);
-  const auto send = [&outlet](std::string event) { return Outlet::send(outlet, std::move(event)); };
-  MECHA_CO_TRY(const auto stream, co_await streams.open(request.scope, std::move(spec), send));
+  co_return co_await streams.open(request.scope, std::move(spec), [&request](std::string event) {
+    return send(request, std::move(event));
+  });
+}
+
+Async<void> confirm(GrpcRequest& request, Stream& stream) {
+  pb::SubscribeTopicEventsResponseAlpha1 first;
+  first.mutable_initial_response();
+  auto sent = co_await request.write(first);
+  stream.begin();
+  co_return sent;
+}
+
+// Takes the next verdict; false: the application has no more to say.
+Async<bool> take_verdict(GrpcRequest& request, Stream& stream) {
+  pb::SubscribeTopicEventsRequestAlpha1 message;
+  MECHA_CO_TRY(const bool there, co_await request.read(message));
+  if (!there) co_return false;
+  if (message.has_initial_request()) co_return fail(Code::unknown, "duplicate initial request received");
+  if (!message.has_event_processed()) co_return true;
+  const auto& processed = message.event_processed();
+  stream.processed(processed.id(), static_cast<std::uint64_t>(processed.status().status()));
+  co_return true;
+}
+
+// Until the application has no more to say, or says something that it may not, or the sidecar ends the stream. Ten thousand
+// of these may wait at once: the one coroutine under this one is that of until_arrived().
+Async<void> listen(Streams& streams, GrpcRequest& request) {
+  std::unique_ptr<Stream> stream;
+  if (auto opened = co_await open(streams, request); !opened) {
+    co_return fail(std::move(opened).error());
+  } else {
+    stream = *std::move(opened);
+  }
+  if (!stream) co_return Result<void>{};
   request.scope.snapshot.reset();  // a stream holds nothing that hot reload takes away
-  auto ended = co_await converse(request, *stream, outlet);
-  outlet.opened.set();
+  request.exchange.mutable_request().headers.shrink();
+  stream->on_end([&request] { request.call.nudge(); });
+  Result<void> ended = co_await confirm(request, *stream);
+  while (ended && !stream->ending()) {
+    if (request.call.has_next()) {
+      const auto more = co_await take_verdict(request, *stream);
+      if (!more) ended = fail(more.error());
+      if (!more || !*more) break;
+    } else if (request.call.arrived()) {
+      ended = co_await request.call.take_in();
+    } else if (!co_await request.call.until_arrived()) {
+      ended = fail(Code::cancelled, "context canceled");
+    }
+  }
   co_await stream->close();
   co_return ended;
 }
@@ -92,7 +97,7 @@ Async<void> subscribe(Streams& streams, GrpcRequest& request) {
 }  // namespace
 
 std::vector<GrpcMethod> subscribe_methods(Streams& streams) {
-  return {streaming("SubscribeTopicEventsAlpha1", "subscribe.v1alpha1", streams, subscribe)};
+  return {streaming("SubscribeTopicEventsAlpha1", "subscribe.v1alpha1", streams, listen)};
 }
 
 }  // namespace mecha::api

@@ -32,9 +32,20 @@ bool matches(std::string_view pattern, std::string_view topic) {
   return topic.size() > pattern.size() && topic.starts_with(pattern);
 }
 
+// What a subscription has that takes batches.
+struct Bulk {
+  explicit Bulk(const Executor& on) : gate(on), wake(on) {}
+
+  BulkHandler handler;
+  BulkLimits limits;
+  std::deque<Message> waiting;
+  Gate gate;
+  asio::steady_timer wake;
+};
+
 // One subscriber's queue; shared by its subscription and by publishers that hold it for a moment.
 struct Queue : std::enable_shared_from_this<Queue> {
-  Queue(Executor on, std::string topic_pattern) : executor(on), pattern(std::move(topic_pattern)), lanes(on, kParallel), gate(on), wake(on) {}
+  Queue(Executor on, std::string topic_pattern) : executor(std::move(on)), pattern(std::move(topic_pattern)) {}
 
   // From any shard. One message is always taken when the queue is empty, whatever its size.
   bool reserve(std::size_t size) {
@@ -63,26 +74,24 @@ struct Queue : std::enable_shared_from_this<Queue> {
   Executor executor;
   const std::string pattern;
   Handler handler;
-  BulkHandler bulk_handler;
-  BulkLimits limits;
-  std::deque<Message> waiting;  // bulk only
-  Lanes lanes;
-  Gate gate;                    // bulk only
-  asio::steady_timer wake;
+  std::unique_ptr<Lanes> lanes;  // made by the first message
+  std::unique_ptr<Bulk> bulk;    // of subscriptions that take batches
   std::atomic<std::size_t> messages = 0, bytes = 0;
   bool closing = false;
 };
 
 void Queue::take(Message message) {
   const auto size = message.data.size();
-  if (bulk_handler) {
-    waiting.push_back(std::move(message));
-    wake.cancel();
+  if (bulk != nullptr) {
+    bulk->waiting.push_back(std::move(message));
+    bulk->wake.cancel();
     return;
   }
+  if (closing) return release(size);
+  if (lanes == nullptr) lanes = std::make_unique<Lanes>(executor, kParallel);
   auto shared = std::make_shared<Message>(std::move(message));
   const std::string* key = key_of(shared->metadata);
-  const bool taken = lanes.push(key == nullptr ? &kNoKey : key, [self = shared_from_this(), shared]() {
+  const bool taken = lanes->push(key == nullptr ? &kNoKey : key, [self = shared_from_this(), shared]() {
     return self->handle(shared);
   });
   if (!taken) release(size);
@@ -99,18 +108,19 @@ asio::awaitable<void> Queue::handle(std::shared_ptr<Message> message) {
 }
 
 asio::awaitable<void> Queue::wait_until(std::chrono::steady_clock::time_point end) {
-  wake.expires_at(end);
-  co_await wake.async_wait(asio::as_tuple(asio::use_awaitable));
+  bulk->wake.expires_at(end);
+  co_await bulk->wake.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 // Batches one after another: what waits when the window closes, in the order of publishing.
 asio::awaitable<void> Queue::pump() {
   using Time = std::chrono::steady_clock;
-  const auto full = static_cast<std::size_t>(limits.messages_max);
+  const auto full = static_cast<std::size_t>(bulk->limits.messages_max);
+  auto& waiting = bulk->waiting;
   while (true) {
     while (waiting.empty() && !closing) co_await wait_until(Time::time_point::max());
     if (waiting.empty()) co_return;
-    const auto end = Time::now() + limits.await_max;
+    const auto end = Time::now() + bulk->limits.await_max;
     while (waiting.size() < full && !closing && Time::now() < end) co_await wait_until(end);
     std::vector<BulkMessage> batch;
     std::size_t size = 0;
@@ -120,7 +130,7 @@ asio::awaitable<void> Queue::pump() {
       waiting.pop_front();
     }
     const auto count = batch.size();
-    co_await bulk_handler(std::move(batch));
+    co_await bulk->handler(std::move(batch));
     messages.fetch_sub(count);
     bytes.fetch_sub(size);
   }
@@ -128,15 +138,14 @@ asio::awaitable<void> Queue::pump() {
 
 // Publishing was answered, so what waits is still handled as long as the grace lasts.
 asio::awaitable<void> Queue::close(std::chrono::steady_clock::duration grace) {
-  closing = true;
-  wake.cancel();
-  co_await asio::post(executor, asio::use_awaitable);  // behind the messages that are on their way here
-  if (bulk_handler) {
-    co_await gate.close(grace);
-  } else {
-    gate.shut();
+  if (bulk != nullptr) {
+    closing = true;
+    bulk->wake.cancel();
   }
-  co_await lanes.close(bulk_handler ? std::chrono::steady_clock::duration(0) : grace);
+  co_await asio::post(executor, asio::use_awaitable);  // behind the messages that are on their way here
+  closing = true;
+  if (bulk != nullptr) co_await bulk->gate.close(grace);
+  if (lanes != nullptr) co_await lanes->close(grace);
 }
 
 // The subscriptions of one component.
@@ -220,9 +229,10 @@ class InMemoryBroker final : public PubSub {
     auto queue = std::make_shared<Queue>(co_await asio::this_coro::executor, std::move(request.topic));
     if (limits.messages_max <= 0) limits.messages_max = 100;
     if (limits.await_max.count() <= 0) limits.await_max = 1s;
-    queue->limits = limits;
-    queue->bulk_handler = std::move(handler);
-    spawn(queue->gate, queue->executor, queue->pump());
+    queue->bulk = std::make_unique<Bulk>(queue->executor);
+    queue->bulk->limits = limits;
+    queue->bulk->handler = std::move(handler);
+    spawn(queue->bulk->gate, queue->executor, queue->pump());
     bus_->add(queue);
     co_return std::make_unique<BusSubscription>(bus_, std::move(queue));
   }

@@ -38,23 +38,18 @@ void Application::set_subscriptions(std::vector<SubscriptionSpec> list) {
 std::vector<SubscriptionSpec> Application::subscriptions() const {
   const std::lock_guard lock(mutex_);
   auto all = subscriptions_;
-  all.insert(all.end(), streaming_.begin(), streaming_.end());
+  for (const auto& stream : streaming_) all.push_back(*stream);
   return all;
 }
 
-void Application::add_streaming(SubscriptionSpec subscription) {
+void Application::add_streaming(std::shared_ptr<const SubscriptionSpec> subscription) {
   const std::lock_guard lock(mutex_);
   streaming_.push_back(std::move(subscription));
 }
 
-// One of those that are alike: which one makes no difference.
-void Application::remove_streaming(const SubscriptionSpec& subscription) {
+void Application::remove_streaming(const std::shared_ptr<const SubscriptionSpec>& subscription) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find_if(streaming_, [&](const SubscriptionSpec& other) {
-    return other.pubsub == subscription.pubsub && other.topic == subscription.topic &&
-           other.metadata == subscription.metadata && other.dead_letter_topic == subscription.dead_letter_topic;
-  });
-  if (found != streaming_.end()) streaming_.erase(found);
+  std::erase(streaming_, subscription);
 }
 
 }  // namespace mecha

@@ -69,8 +69,8 @@ class Application {
   void set_subscriptions(std::vector<SubscriptionSpec> list);
   std::vector<SubscriptionSpec> subscriptions() const;
   // The streams among them, which come and go by themselves.
-  void add_streaming(SubscriptionSpec subscription);
-  void remove_streaming(const SubscriptionSpec& subscription);
+  void add_streaming(std::shared_ptr<const SubscriptionSpec> subscription);
+  void remove_streaming(const std::shared_ptr<const SubscriptionSpec>& subscription);
 
   // Readiness, and whether probing of the application is on, with the values that the metadata API shows.
   Health health;
@@ -93,7 +93,8 @@ class Application {
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> attributes_;
-  std::vector<SubscriptionSpec> subscriptions_, streaming_;
+  std::vector<SubscriptionSpec> subscriptions_;
+  std::vector<std::shared_ptr<const SubscriptionSpec>> streaming_;
 };
 
 }  // namespace mecha

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 
 #include <boost/asio/as_tuple.hpp>
@@ -69,7 +69,7 @@ class Semaphore {
   };
   Executor executor_;
   std::size_t free_;
-  std::deque<std::shared_ptr<Waiter>> waiters_;
+  std::list<std::shared_ptr<Waiter>> waiters_;  // costs nothing while nobody waits
 };
 
 }  // namespace mecha

@@ -54,6 +54,13 @@ Async<std::optional<std::string>> ServerCall::read() {
   co_return std::optional<std::string>();
 }
 
+Async<void> ServerCall::take_in() {
+  MECHA_CO_TRY(const auto piece, co_await exchange_.body().read());
+  if (!piece.empty()) co_return deframer_.feed(piece);
+  at_end_ = true;
+  co_return Result<void>();
+}
+
 void ServerCall::set_headers(Headers headers) { headers_ = std::move(headers); }
 
 ResponseHead ServerCall::make_head() {

@@ -36,6 +36,7 @@ class Deframer {
   void encoding(std::string_view name) { encoding_ = name; }  // of grpc-encoding
   Result<void> feed(std::string_view piece);
   std::optional<std::string> next();  // one whole message, if there is one
+  bool has_message() const { return taken_ < ready_.size(); }
   bool empty() const { return buffer_.empty() && ready_.empty(); }  // no partial message is left
 
  private:
@@ -93,6 +94,13 @@ class ServerCall {
 
   // The next message, or empty at the end of the client's stream. One reader at a time.
   Async<std::optional<std::string>> read();
+  // The same in steps, for a stream that waits long (see BodyReader): read() does not wait when has_next(); until then
+  // take_in() what has arrived(), and wait by until_arrived(), which nudge() ends as well.
+  bool has_next() const { return deframer_.has_message() || at_end_; }
+  bool arrived() { return exchange_.body().ready(); }
+  asio::awaitable<bool> until_arrived() { return exchange_.body().until_ready(); }
+  Async<void> take_in();
+  void nudge() { exchange_.body().nudge(); }
   // Headers go out before the first message, or with the status if there was none. Call before the first write.
   void set_headers(Headers headers);
   void add_header(std::string_view name, std::string_view value) { headers_.add(name, value); }
@@ -117,6 +125,7 @@ class ServerCall {
   Headers headers_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   Code status_ = Code::ok;
+  bool at_end_ = false;  // of the client's stream
   bool headers_sent_ = false;
   bool finished_ = false;
 };

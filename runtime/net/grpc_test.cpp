@@ -162,6 +162,53 @@ TEST_CASE("a failure after messages comes in the trailers", "[grpc]") {
   CHECK(call->trailers().value_or("x-more") == "yes");
 }
 
+namespace {
+
+// Waits in steps, and says what ended each wait.
+asio::awaitable<void> stepping_service(Exchange& exchange, grpc::ServerCall** waiting) {
+  grpc::ServerCall call(exchange, 1000);
+  *waiting = &call;
+  (void)co_await call.send_headers();
+  std::string seen;
+  while (seen.size() < 20) {
+    if (call.has_next()) {
+      const auto message = co_await call.read();
+      REQUIRE(message);
+      if (!*message) break;
+      seen += "[" + **message + "]";
+    } else if (call.arrived()) {
+      REQUIRE(co_await call.take_in());
+      seen += ".";
+    } else if (co_await call.until_arrived()) {
+      if (!call.arrived()) seen += "nudged";
+    } else {
+      co_return;
+    }
+  }
+  (void)co_await call.write(seen);
+  (void)co_await call.finish({});
+}
+
+}  // namespace
+
+TEST_CASE("a call that waits in steps sees half a message, a nudge, and the end", "[grpc]") {
+  grpc::ServerCall* waiting = nullptr;
+  Http2Pair pair([&waiting](Exchange& exchange) { return stepping_service(exchange, &waiting); });
+  auto opened = pair.run(pair.client->open(head_of_call()));
+  REQUIRE(opened);
+  auto& raw = **opened;
+  const std::string message = grpc::frame("abc");
+  REQUIRE(pair.run(raw.write(message.substr(0, 6))));
+  REQUIRE(pair.run(raw.head()));
+  waiting->nudge();
+  REQUIRE(pair.run(raw.write(message.substr(6))));
+  REQUIRE(pair.run(raw.finish_writing()));
+  grpc::Call call(*std::move(opened), 0);
+  const auto seen = pair.run(all_of(call));
+  REQUIRE(seen);
+  CHECK(*seen == std::vector<std::string>{".nudged.[abc]."});
+}
+
 TEST_CASE("messages over the limit are refused on both sides", "[grpc]") {
   Http2Pair pair(&echo_service);
   auto call = open_call(pair);

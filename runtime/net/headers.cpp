@@ -15,8 +15,11 @@ Headers::Headers(std::initializer_list<Field> fields) {
   for (const auto& field : fields) add(field.name, field.value);
 }
 
+// A copy takes what it needs: its arena is as large as its bytes.
 Headers::Headers(const Headers& other) {
+  if (other.empty()) return;
   fields_.reserve(other.fields_.size());
+  grow(other.bytes_);
   for (const auto& field : other.fields_) add(field.name, field.value);
 }
 
@@ -41,14 +44,15 @@ Headers& Headers::operator=(Headers&& other) noexcept {
   return *this;
 }
 
+void Headers::grow(std::size_t size) {
+  if (chunks_.empty()) first_size_ = size;
+  chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+  next_ = chunks_.back().get();
+  left_ = size;
+}
+
 std::string_view Headers::store(std::string_view text) {
-  if (text.size() > left_) {
-    const auto size = std::max(kChunk, text.size());
-    if (chunks_.empty()) first_size_ = size;
-    chunks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    next_ = chunks_.back().get();
-    left_ = size;
-  }
+  if (text.size() > left_) grow(std::max(kChunk, text.size()));
   if (!text.empty()) std::memcpy(next_, text.data(), text.size());
   const std::string_view kept(next_, text.size());
   next_ += text.size();

@@ -52,10 +52,13 @@ class Headers {
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
   void clear();
+  // Gives back what is not used, for messages that stay long. Views of it end here.
+  void shrink() { *this = Headers(*this); }
   // Bytes of names and values, for limits.
   std::size_t bytes() const { return bytes_; }
 
  private:
+  void grow(std::size_t size);
   std::string_view store(std::string_view text);
   bool drop(const Field& field, std::string_view name);
 

@@ -53,6 +53,19 @@ TEST_CASE("cleared headers take new fields", "[net][headers]") {
   CHECK(headers.get("c") == std::string(6000, 'y'));
 }
 
+TEST_CASE("headers that are shrunk keep their fields and take more", "[net][headers]") {
+  Headers headers{{"a", "1"}, {"gone", std::string(3000, 'x')}, {"b", ""}};
+  headers.erase("gone");
+  headers.shrink();
+  CHECK(headers.size() == 2);
+  CHECK(headers.get("a") == "1");
+  CHECK(headers.get("b") == "");
+  CHECK(headers.bytes() == 3);
+  headers.add("c", std::string(2000, 'y'));
+  CHECK(headers.get("a") == "1");
+  CHECK(headers.get("c") == std::string(2000, 'y'));
+}
+
 TEST_CASE("a copy of headers has bytes of its own", "[net][headers]") {
   Headers copy;
   {

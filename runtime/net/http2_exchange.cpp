@@ -156,6 +156,11 @@ Async<std::string_view> Http2Exchange::read() {
   co_return piece;
 }
 
+void Http2Exchange::nudge() {
+  reader_.wake();
+  session_.schedule();
+}
+
 void Http2Exchange::abort() {
   out_end_ = true;
   reset(NGHTTP2_INTERNAL_ERROR);

@@ -32,6 +32,9 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void on_disconnect(std::function<void()> hook) override;
 
   Async<std::string_view> read() override;
+  bool ready() const override { return can_take(); }
+  asio::awaitable<bool> until_ready() override { return reader_.wait(); }
+  void nudge() override;
 
   // Used by the session only.
   void opened(std::int32_t id) { attach(id); }

@@ -9,7 +9,7 @@
 namespace mecha::net {
 namespace {
 
-constexpr std::size_t kReadMin = 16 << 10;
+constexpr std::size_t kReadMin = 4 << 10;  // idle connections may be many
 constexpr std::size_t kReadMax = 64 << 10;
 constexpr std::size_t kKeptBuffer = 64 << 10;  // an idle connection keeps no more than this
 constexpr int kEagerly = 12;  // about four requests

@@ -50,6 +50,8 @@ class Http2Stream {
   void leave();
   // The next piece of what the peer sends; empty at its end.
   Async<std::string_view> take();
+  // take() would not wait.
+  bool can_take() const { return !inbox_.empty() || in_end_ || closed_; }
   // The peer has ended its side and everything was taken.
   bool ended() const { return in_end_ && inbox_.empty(); }
   // Queues a piece; waits while too much is queued.

@@ -54,6 +54,12 @@ class BodyReader {
   virtual Async<std::string_view> read() = 0;
   // The end is known to have come without a failure: the next read() is empty. False says nothing.
   virtual bool at_end() const { return false; }
+  // For who waits long, at the cost of no coroutine but its own: `while (!ready()) co_await until_ready();`, and then read(),
+  // which still waits where a body cannot tell. until_ready() is called when ready() is false, and ends with false when the
+  // caller was cancelled; nudge() wakes it from the same shard. One waits at a time.
+  virtual bool ready() const { return true; }
+  virtual asio::awaitable<bool> until_ready() { co_return true; }
+  virtual void nudge() {}
 };
 
 // All of a body; `limit` 0 is none. Over the limit: Failure::body_too_large.

@@ -23,10 +23,15 @@ struct Delivery::Single {
 };
 
 Delivery::Delivery(
-    Application& app, SubscriptionSpec spec, std::shared_ptr<const ComponentSpec> component, Rules rules, Sink& sink
+    Application& app,
+    std::shared_ptr<const SubscriptionSpec> spec,
+    std::shared_ptr<const ComponentSpec> component,
+    Rules rules,
+    Sink& sink
 )
     : app_(app),
-      spec_(std::move(spec)),
+      kept_(std::move(spec)),
+      spec_(*kept_),
       component_(std::move(component)),
       rules_(std::move(rules)),
       sink_(sink),

@@ -20,8 +20,14 @@ namespace mecha::pubsub {
 
 class Delivery {
  public:
-  // `sink` outlives it. `spec.rules` are compiled in `rules`.
-  Delivery(Application& app, SubscriptionSpec spec, std::shared_ptr<const ComponentSpec> component, Rules rules, Sink& sink);
+  // `sink` outlives it. `spec->rules` are compiled in `rules`.
+  Delivery(
+      Application& app,
+      std::shared_ptr<const SubscriptionSpec> spec,
+      std::shared_ptr<const ComponentSpec> component,
+      Rules rules,
+      Sink& sink
+  );
 
   asio::awaitable<Verdict> deliver(Message message);
   asio::awaitable<std::vector<Verdict>> deliver_bulk(std::vector<BulkMessage> messages);
@@ -45,7 +51,8 @@ class Delivery {
   asio::awaitable<void> bury_batch(Bulk& work);
 
   Application& app_;
-  const SubscriptionSpec spec_;
+  const std::shared_ptr<const SubscriptionSpec> kept_;
+  const SubscriptionSpec& spec_;
   const std::shared_ptr<const ComponentSpec> component_;
   const Rules rules_;
   Sink& sink_;

@@ -68,13 +68,13 @@ struct World {
   }
 
   Verdict deliver(std::string data, Metadata metadata = {}) {
-    Delivery delivery(app, spec, component, *Rules::compile(spec.rules), sink);
+    Delivery delivery(app, std::make_shared<const SubscriptionSpec>(spec), component, *Rules::compile(spec.rules), sink);
     return testing::run(shards.context(0), delivery.deliver({"t", std::move(data), {}, std::move(metadata)}));
   }
   std::vector<Verdict> deliver_all(std::vector<std::string> data) {
     std::vector<BulkMessage> batch;
     for (auto& d : data) batch.push_back({text::uuid(), {"t", std::move(d), {}, {}}});
-    Delivery delivery(app, spec, component, *Rules::compile(spec.rules), sink);
+    Delivery delivery(app, std::make_shared<const SubscriptionSpec>(spec), component, *Rules::compile(spec.rules), sink);
     return testing::run(shards.context(0), delivery.deliver_bulk(std::move(batch)));
   }
 };
@@ -166,7 +166,7 @@ TEST_CASE("what fails while stopping stays with the broker", "[pubsub][delivery]
   World world;
   world.spec.dead_letter_topic = "dead";
   world.sink.answers = {Answer::retry};
-  Delivery delivery(world.app, world.spec, world.component, *Rules::compile(world.spec.rules), world.sink);
+  Delivery delivery(world.app, std::make_shared<const SubscriptionSpec>(world.spec), world.component, *Rules::compile(world.spec.rules), world.sink);
   delivery.stopping();
   CHECK(testing::run(world.shards.context(0), delivery.deliver({"t", "{}", {}, {}})) == Verdict::abandoned);
   CHECK(world.broker->published.empty());

@@ -21,7 +21,12 @@ constexpr auto kReleaseLimit = 10s;
 // Events out, verdicts in. An event waits without a limit of its own: a policy's timeout, or the end of the stream, ends it.
 class StreamSink final : public Sink {
  public:
-  StreamSink(Executor executor, Stream::Send send) : executor_(executor), send_(std::move(send)), turn_(executor, 1) {}
+  StreamSink(Executor executor, Stream::Send send) : executor_(executor), send_(std::move(send)), turn_(executor, 0) {}
+
+  void begin() {
+    if (!std::exchange(begun_, true)) turn_.release();
+  }
+
 
   Async<Answer> send(RequestScope&, const Outgoing& event) override {
     MECHA_CO_TRY(auto message, topic_event(event));
@@ -56,6 +61,7 @@ class StreamSink final : public Sink {
 
   void close() {
     closed_ = true;
+    begin();
     for (const auto& [id, waiter] : waiters_) waiter->event.set();
   }
 
@@ -79,8 +85,9 @@ class StreamSink final : public Sink {
 
   Executor executor_;
   Stream::Send send_;
-  Semaphore turn_;
+  Semaphore turn_;  // one event at a time; none before begin()
   std::map<std::string, std::shared_ptr<Waiter>> waiters_;
+  bool begun_ = false;
   bool closed_ = false;
 };
 
@@ -90,24 +97,25 @@ struct Stream::Parts {
   Parts(Executor executor, Send send) : sink(std::move(executor), std::move(send)) {}
 
   StreamSink sink;
-  SubscriptionSpec spec;
-  std::shared_ptr<const ComponentSpec> component;
+  std::shared_ptr<const SubscriptionSpec> spec;
   std::shared_ptr<PubSub> broker;
   std::shared_ptr<Delivery> delivery;
   std::unique_ptr<Subscription> subscription;
 };
 
 Stream::Stream(Streams& streams, Executor executor, std::unique_ptr<Parts> parts)
-    : streams_(streams), executor_(executor), end_(std::move(executor)), broker_(parts->broker.get()), parts_(std::move(parts)) {
+    : streams_(streams), executor_(std::move(executor)), broker_(parts->broker.get()), parts_(std::move(parts)) {
   streams_.add(this);
 }
+
+void Stream::begin() { parts_->sink.begin(); }
 
 Stream::~Stream() { streams_.remove(this); }
 
 void Stream::processed(const std::string& id, std::uint64_t status) {
   if (parts_->sink.processed(id, status)) return;
   streams_.application_.log.scoped("dapr.runtime.processor.subscription")
-      .warn("a verdict on an event that nobody waits for", {{"id", id}, {"topic", parts_->spec.topic}});
+      .warn("a verdict on an event that nobody waits for", {{"id", id}, {"topic", parts_->spec->topic}});
 }
 
 asio::awaitable<void> Stream::close() {
@@ -130,25 +138,25 @@ Async<std::unique_ptr<Stream>> Streams::open(RequestScope& scope, SubscriptionSp
   MECHA_CO_TRY(auto rules, Rules::compile(spec.rules));
   const auto executor = co_await asio::this_coro::executor;
   auto parts = std::make_unique<Stream::Parts>(executor, std::move(send));
-  parts->spec = spec;
-  parts->component = loaded->spec;
+  parts->spec = std::make_shared<const SubscriptionSpec>(std::move(spec));
   parts->broker = loaded->instance;
-  parts->delivery = std::make_shared<Delivery>(application_, spec, loaded->spec, std::move(rules), parts->sink);
+  parts->delivery = std::make_shared<Delivery>(application_, parts->spec, loaded->spec, std::move(rules), parts->sink);
   SubscribeRequest request{
-      broker_topic(*loaded->spec, application_.info, spec.topic), {spec.metadata.begin(), spec.metadata.end()}};
+      broker_topic(*loaded->spec, application_.info, parts->spec->topic),
+      {parts->spec->metadata.begin(), parts->spec->metadata.end()}};
   auto made = co_await parts->broker->subscribe(std::move(request), [delivery = parts->delivery](Message message) {
     return delivery->deliver(std::move(message));
   });
   if (!made) co_return fail(Code::unknown, denied + made.error().message);
   parts->subscription = *std::move(made);
-  application_.add_streaming(spec);
+  application_.add_streaming(parts->spec);
   co_return std::unique_ptr<Stream>(new Stream(*this, executor, std::move(parts)));
 }
 
 void Streams::add(Stream* stream) {
   const std::lock_guard lock(mutex_);
   live_.insert(stream);
-  if (stopping_) stream->end_.set();
+  if (stopping_) stream->end();
 }
 
 void Streams::remove(Stream* stream) {
@@ -159,8 +167,11 @@ void Streams::remove(Stream* stream) {
 // It may be gone when its shard comes to it: then it is no longer in the list.
 void Streams::end(Stream* stream) {
   asio::post(stream->executor_, [this, stream] {
-    const std::lock_guard lock(mutex_);
-    if (live_.contains(stream)) stream->end_.set();
+    {
+      const std::lock_guard lock(mutex_);
+      if (!live_.contains(stream)) return;
+    }
+    stream->end();  // only this shard takes it off the list
   });
 }
 

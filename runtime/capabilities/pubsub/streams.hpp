@@ -29,9 +29,11 @@ class Stream {
 
   // The application's verdict on an event; an id that nobody waits for is told in the log and ignored.
   void processed(const std::string& id, std::uint64_t status);
-  // Returns when the sidecar wants the stream to end. Cancellable.
-  asio::awaitable<void> wait_for_end() { return end_.wait(); }
-  bool ending() const { return end_.is_set(); }
+  // The application knows that the stream stands: events may go out from here on.
+  void begin();
+  // The sidecar wants the stream to end; `hook` runs when it comes to that, on the stream's shard.
+  bool ending() const { return ending_; }
+  void on_end(std::function<void()> hook) { on_end_ = std::move(hook); }
   // Ends the broker's subscription; events that wait for a verdict have failed.
   asio::awaitable<void> close();
 
@@ -40,9 +42,15 @@ class Stream {
   struct Parts;
   Stream(Streams& streams, Executor executor, std::unique_ptr<Parts> parts);
 
+  void end() {
+    ending_ = true;
+    if (on_end_) on_end_();
+  }
+
   Streams& streams_;
   Executor executor_;
-  mecha::Event end_;
+  std::function<void()> on_end_;
+  bool ending_ = false;
   const Component* broker_;  // told apart by its address
   std::unique_ptr<Parts> parts_;
 };
@@ -51,8 +59,7 @@ class Streams {
  public:
   explicit Streams(Application& application) : application_(application) {}
 
-  // The broker's subscription stands when this returns, and events may already be on their way to `send`, which waits for
-  // `opened` of the caller itself. Errors: api/errors/pubsub and contract 03, 2.4.
+  // The broker's subscription stands when this returns; events wait for begin(). Errors: api/errors/pubsub and contract 03, 2.4.
   Async<std::unique_ptr<Stream>> open(RequestScope& scope, SubscriptionSpec spec, Stream::Send send);
   // Every stream ends, the broker keeps what has no verdict; returns when none is left, or after `grace`.
   asio::awaitable<void> stop(std::chrono::steady_clock::duration grace);

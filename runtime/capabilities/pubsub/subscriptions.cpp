@@ -260,7 +260,9 @@ asio::awaitable<void> Subscriptions::reroute(const std::vector<SubscriptionSpec>
     auto rules = Rules::compile(it->rules);
     if (!rules) continue;
     live->spec = *it;
-    auto next = std::make_shared<Delivery>(app_, *it, loaded->spec, *std::move(rules), *live->sink);
+    auto next = std::make_shared<Delivery>(
+        app_, std::make_shared<const SubscriptionSpec>(*it), loaded->spec, *std::move(rules), *live->sink
+    );
     co_await asio::co_spawn(live->executor, Live::reroute_here(live, std::move(next)), asio::use_awaitable);
   }
 }
@@ -316,7 +318,9 @@ Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(
   live->executor = app_.shards.executor(next_shard_++ % app_.shards.count());
   live->sink = make_sink(*app_.channel);
   live->delivery = std::make_shared<std::shared_ptr<Delivery>>(
-      std::make_shared<Delivery>(app_, spec, loaded->spec, std::move(rules), *live->sink)
+      std::make_shared<Delivery>(
+          app_, std::make_shared<const SubscriptionSpec>(spec), loaded->spec, std::move(rules), *live->sink
+      )
   );
   return live;
 }
