@@ -5,6 +5,8 @@
 #include <mariadb/errmsg.h>
 #include <mariadb/mysql.h>
 
+#include "components/mysql/parameters.hpp"
+
 namespace mecha::mysql {
 namespace {
 
@@ -21,6 +23,52 @@ void set_tls(MYSQL* handle, const Options& options) {
   mysql_optionsv(handle, MYSQL_OPT_SSL_ENFORCE, &yes);
   mysql_optionsv(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
   if (options.dsn.tls == Tls::custom) mysql_optionsv(handle, MYSQL_OPT_SSL_CA, options.ca_file.c_str());
+}
+
+Kind kind_of(const MYSQL_FIELD& field) {
+  constexpr unsigned kBinary = 63;  // the character set of what is no text
+  switch (field.type) {
+    case MYSQL_TYPE_TINY:
+    case MYSQL_TYPE_SHORT:
+    case MYSQL_TYPE_INT24:
+    case MYSQL_TYPE_LONG:
+    case MYSQL_TYPE_LONGLONG:
+    case MYSQL_TYPE_YEAR: return Kind::whole;
+    case MYSQL_TYPE_FLOAT:
+    case MYSQL_TYPE_DOUBLE: return Kind::number;
+    case MYSQL_TYPE_DATE:
+    case MYSQL_TYPE_NEWDATE:
+    case MYSQL_TYPE_DATETIME:
+    case MYSQL_TYPE_TIMESTAMP: return Kind::time;
+    case MYSQL_TYPE_BIT:
+    case MYSQL_TYPE_GEOMETRY: return Kind::bytes;
+    case MYSQL_TYPE_TINY_BLOB:
+    case MYSQL_TYPE_MEDIUM_BLOB:
+    case MYSQL_TYPE_LONG_BLOB:
+    case MYSQL_TYPE_BLOB:
+    case MYSQL_TYPE_STRING:
+    case MYSQL_TYPE_VAR_STRING:
+    case MYSQL_TYPE_VARCHAR: return field.charsetnr == kBinary ? Kind::bytes : Kind::text;
+    default: return Kind::text;
+  }
+}
+
+Table take(MYSQL_RES* result) {
+  Table table;
+  const auto width = mysql_num_fields(result);
+  for (unsigned i = 0; i < width; ++i) {
+    const auto* field = mysql_fetch_field_direct(result, i);
+    table.columns.push_back({std::string(field->name, field->name_length), kind_of(*field)});
+  }
+  while (MYSQL_ROW columns = mysql_fetch_row(result)) {
+    const auto* lengths = mysql_fetch_lengths(result);
+    auto& row = table.rows.emplace_back(width);
+    for (unsigned i = 0; i < width; ++i) {
+      if (columns[i] != nullptr) row[i] = std::string(columns[i], lengths[i]);
+    }
+  }
+  mysql_free_result(result);
+  return table;
 }
 
 bool is_lost(unsigned code) { return code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST; }
@@ -77,19 +125,15 @@ std::unexpected<Error> Connection::failure() {
 }
 
 Result<void> Connection::run(std::string_view sql, const Params& params) {
-  std::string text;
-  std::size_t next = 0;
-  for (const char c : sql) {
-    if (c != '?') {
-      text += c;
-      continue;
-    }
-    const auto& value = params.at(next++);
-    if (const auto* number = std::get_if<std::int64_t>(&value)) text += std::to_string(*number);
-    else if (const auto* words = std::get_if<std::string>(&value)) text += quoted(handle_, *words);
-    else text += "NULL";
+  std::vector<std::string> literals;
+  for (const auto& value : params) {
+    if (const auto* number = std::get_if<std::int64_t>(&value)) literals.push_back(std::to_string(*number));
+    else if (const auto* words = std::get_if<std::string>(&value)) literals.push_back(quoted(handle_, *words));
+    else if (const auto* literal = std::get_if<Literal>(&value)) literals.push_back(literal->sql);
+    else literals.emplace_back("NULL");
   }
   last_error_ = 0;
+  MECHA_TRY(const auto text, with_values(sql, literals));
   if (mysql_real_query(handle_, text.data(), text.size()) != 0) return failure();
   return {};
 }
@@ -100,20 +144,22 @@ Result<std::int64_t> Connection::execute(std::string_view sql, const Params& par
 }
 
 Result<std::vector<Row>> Connection::query(std::string_view sql, const Params& params) {
+  MECHA_TRY(auto table, read(sql, params));
+  return std::move(table.rows);
+}
+
+Result<Table> Connection::read(std::string_view sql, const Params& params) {
   MECHA_TRY_VOID(run(sql, params));
-  MYSQL_RES* result = mysql_store_result(handle_);
-  if (result == nullptr) return failure();
-  std::vector<Row> rows;
-  const auto width = mysql_num_fields(result);
-  while (MYSQL_ROW columns = mysql_fetch_row(result)) {
-    const auto* lengths = mysql_fetch_lengths(result);
-    auto& row = rows.emplace_back(width);
-    for (unsigned i = 0; i < width; ++i) {
-      if (columns[i] != nullptr) row[i] = std::string(columns[i], lengths[i]);
-    }
+  Table table;
+  if (MYSQL_RES* result = mysql_store_result(handle_)) table = take(result);
+  else if (mysql_field_count(handle_) != 0) return failure();
+  else table.changed = static_cast<std::int64_t>(mysql_affected_rows(handle_));
+  // A procedure has a result of its own after those of its statements.
+  for (int more = mysql_next_result(handle_); more >= 0; more = mysql_next_result(handle_)) {
+    if (more > 0) return failure();
+    if (MYSQL_RES* rest = mysql_store_result(handle_)) mysql_free_result(rest);
   }
-  mysql_free_result(result);
-  return rows;
+  return table;
 }
 
 }  // namespace mecha::mysql

@@ -1,5 +1,5 @@
 // Pool: connections to a MySQL server, each on a thread of its own behind a Bridge. Threads and connections come when they
-// are first needed; a lost connection is replaced before the next work.
+// are first needed; a lost connection is replaced before the next work, one that is old or idled for long as well.
 //
 // Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it.
 // The destructor finishes what is queued.
@@ -34,11 +34,13 @@ class Pool {
     co_return co_await worker.bridge->template call<T>([this, &worker, work = std::move(work)]() -> Result<T> {
       MECHA_TRY(auto* const connection, open(worker));
       auto result = work(*connection);
-      worker.used = std::chrono::steady_clock::now();
-      if (connection->lost()) worker.connection.reset();
+      keep(worker);
       return result;
     });
   }
+
+  // Closes the connections that have idled for too long or are too old, or all. Those at work are closed after it.
+  void close_idle(bool all);
 
  private:
   static constexpr std::size_t kWorkers = 8;
@@ -46,7 +48,8 @@ class Pool {
   struct Worker {
     std::atomic<std::size_t> load = 0;  // calls
     std::unique_ptr<Connection> connection;
-    std::chrono::steady_clock::time_point used;
+    std::chrono::steady_clock::time_point used, opened;
+    bool counted = false;  // among idle_
     std::unique_ptr<Bridge> bridge;  // ends before the connection does
   };
   struct Leave {
@@ -56,9 +59,13 @@ class Pool {
 
   Worker& pick();
   Result<Connection*> open(Worker& worker);
+  void keep(Worker& worker);
+  bool is_stale(const Worker& worker) const;
+  void close(Worker& worker);
 
   Options options_;
   std::mutex mutex_;  // of picking
+  std::atomic<std::size_t> idle_ = 0;
   std::array<Worker, kWorkers> workers_;
 };
 

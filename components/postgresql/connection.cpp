@@ -223,7 +223,7 @@ Async<void> Connection::flush() {
 }
 
 // Reads to the end of what was asked. The last result counts; an error of the server ends all of it.
-Async<Answer> Connection::finish(bool raw) {
+Async<Answer> Connection::finish(bool raw, std::vector<std::uint32_t>* types) {
   MECHA_CO_TRY_VOID(co_await flush());
   PGconn* const handle = parts_->handle.get();
   Answer answer;
@@ -240,6 +240,7 @@ Async<Answer> Connection::finish(bool raw) {
         answer.changed = static_cast<std::int64_t>(answer.rows.size());
         [[fallthrough]];
       case PGRES_COMMAND_OK:
+        for (int i = 0; types != nullptr && i < PQnparams(result.get()); ++i) types->push_back(PQparamtype(result.get(), i));
         if (const auto count = text::to_int(PQcmdTuples(result.get()))) answer.changed = *count;
         break;
       case PGRES_EMPTY_QUERY: break;
@@ -264,7 +265,7 @@ Async<Answer> Connection::run_once(const Statement& statement) {
   PGconn* const handle = parts_->handle.get();
   const Wired wired(statement.params);
   int sent = 0;
-  if (parts_->exec == Exec::simple) {
+  if (parts_->exec == Exec::simple || statement.script) {
     sent = PQsendQuery(handle, with_values(statement).c_str());
   } else if (parts_->exec == Exec::cached && (parts_->prepared.contains(statement.sql) || parts_->prepared.size() < kPreparedMax)) {
     if (!parts_->prepared.contains(statement.sql)) {
@@ -297,6 +298,20 @@ Async<Answer> Connection::run(Statement statement) {
   last_state_.clear();
   unfit_ = true;
   co_return co_await run_once(statement);
+}
+
+Async<std::vector<std::uint32_t>> Connection::parameter_types(std::string sql) {
+  last_state_.clear();
+  MECHA_CO_TRY_VOID(check({.sql = sql, .params = {}}));
+  if (unfit_) co_return fail(unavailable("the connection is closed"));
+  unfit_ = true;
+  if (PQsendPrepare(parts_->handle.get(), "", sql.c_str(), 0, nullptr) == 0) co_return lost();
+  MECHA_CO_TRY_VOID(co_await finish(false));
+  unfit_ = true;
+  std::vector<std::uint32_t> types;
+  if (PQsendDescribePrepared(parts_->handle.get(), "") == 0) co_return lost();
+  MECHA_CO_TRY_VOID(co_await finish(false, &types));
+  co_return types;
 }
 
 Async<Notification> Connection::next_notification() {

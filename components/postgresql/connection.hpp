@@ -6,8 +6,10 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "components/postgresql/settings.hpp"
 #include "components/postgresql/statement.hpp"
@@ -28,6 +30,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   Async<Answer> run(Statement statement);
+  // The types (OID) that the server gives to $1, $2 .. of a statement.
+  Async<std::vector<std::uint32_t>> parameter_types(std::string sql);
   // The next one of the channels that the session listens to.
   Async<Notification> next_notification();
 
@@ -47,7 +51,7 @@ class Connection {
 
   Async<Answer> run_once(const Statement& statement);
   Async<void> prepare(const Statement& statement, std::string name);
-  Async<Answer> finish(bool raw);
+  Async<Answer> finish(bool raw, std::vector<std::uint32_t>* types = nullptr);
   Async<void> flush();
   Async<void> readable();
   std::unexpected<Error> lost();

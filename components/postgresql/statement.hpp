@@ -24,6 +24,8 @@ struct Statement {
   Params params;
   // Columns are of type text or bytea and come as they are; else each is the server's text.
   bool binary = false;
+  // Several statements may stand in it; the last one's answer counts. Without parameters.
+  bool script = false;
 };
 
 struct Column {

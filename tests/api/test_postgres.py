@@ -138,3 +138,36 @@ def test_a_configuration_table_must_be_there(launch, database):
     one = launch.sidecar("pgapp", resources=[component("c", "configuration.postgresql", connectionString=database.url, table="absent")], ready=None)
     one.says("postgreSQL configuration table 'absent' does not exist")
     assert one.wait() == 1
+
+
+def test_binding(launch, database):
+    one = launch.sidecar("pgapp", resources=[component("b", "bindings.postgres", url=database.url)])
+
+    def call(operation, **metadata):
+        return one.post("/v1.0/bindings/b", {"operation": operation, "metadata": metadata})
+    made = call("exec", sql=f"CREATE TABLE {database.schema}.t (n int, t text)")
+    assert (made.status, made.body) == (200, b"")
+    made = call("exec", sql=f"INSERT INTO {database.schema}.t VALUES ($1, $2), (2, NULL)", params='[1, "x"]')
+    assert made.header("metadata.rows-affected") == "2" and made.header("metadata.operation") == "exec" and made.header("metadata.duration")
+    got = call("query", sql=f"SELECT * FROM {database.schema}.t ORDER BY n")
+    assert (got.status, got.body, got.header("content-type")) == (200, b'[[1,"x"],[2,null]]', "application/json")
+    assert got.header("metadata.sql") == f"SELECT * FROM {database.schema}.t ORDER BY n"
+    assert call("query").error() == (500, "ERR_INVOKE_OUTPUT_BINDING", "error invoking output binding b: required metadata not set: sql")
+    assert call("create").error()[2] == "error invoking output binding b: binding b does not support operation create. supported operations:exec query close"
+    assert call("close").status == 204
+    assert call("query", sql="SELECT 1").error()[2] == "error invoking output binding b: binding is closed"
+
+
+def test_a_binding_of_mysql(launch, server_address):
+    one = launch.sidecar("myapp", resources=[component("b", "bindings.mysql", url=server_address("mysql"))])
+
+    def call(operation, **metadata):
+        return one.post("/v1.0/bindings/b", {"operation": operation, "metadata": metadata})
+    got = call("query", sql="SELECT ? AS a, NULL AS b", params='["x"]')
+    assert (got.status, got.body, got.header("metadata.operation")) == (200, b'[{"a":"x"}]', "query")
+    assert call("query", sql="SELECT 1 FROM DUAL WHERE 1 = 0").body == b"null"
+    made = call("exec", sql="SET @a = 1")
+    assert (made.status, made.body, made.header("metadata.rows-affected")) == (200, b"", "0")
+    assert call("query", sql="SELEC").error()[:2] == (500, "ERR_INVOKE_OUTPUT_BINDING")
+    assert call("close").status == 204
+    assert call("query", sql="SELECT 1").error()[2] == "error invoking output binding b: binding is closed"
