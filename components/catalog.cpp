@@ -77,6 +77,40 @@ void Catalog::add_module(std::string type, std::string module) {
   modules_.insert_or_assign(text::lower(type), std::move(module));
 }
 
+std::vector<std::string> Catalog::offer(const pluggable::Remote& remote) {
+  struct Held {  // what the entry's views point into
+    std::string type;
+    pluggable::Remote remote;
+  };
+  std::vector<std::string> taken;
+  for (const auto& kind : remotes_) {
+    const auto before = taken.size();
+    for (const auto& service : kind.services) {
+      if (remote.serves(service)) taken.push_back(std::string(pluggable::kPackage) + service);
+    }
+    if (taken.size() == before) continue;
+    const auto held = std::make_shared<const Held>(Held{kind.category + "." + remote.name, remote});
+    const auto type = text::lower(held->type);
+    modules_.erase(type);
+    const auto [begin, end] = entries_.equal_range(type);
+    for (auto it = begin; it != end;) it = fits(it->second->info, "v1") ? entries_.erase(it) : std::next(it);
+    add_entry(Entry{
+        .info = {held->type, "v1", "A component in a process of its own."},
+        .create = [held, make = kind.make](const ComponentSpec& spec, const ComponentContext& context) -> Result<std::shared_ptr<Component>> {
+          return make(spec, context, held->remote);
+        },
+        .fields = [] { return std::vector<FieldInfo>(); },
+        .check = [](const ComponentSpec&) { return std::vector<SettingProblem>(); },
+        .unknown = [](const ComponentSpec&) { return std::vector<NameValue>(); },
+    });
+  }
+  return taken;
+}
+
+bool Catalog::may_be_offered(std::string_view type) const {
+  return std::ranges::any_of(remotes_, [&](const RemoteKind& kind) { return kind.category == type.substr(0, type.find('.')); });
+}
+
 const Catalog::Entry* Catalog::look_up(std::string_view type, std::string_view version) const {
   const auto [begin, end] = entries_.equal_range(type);
   const auto found = std::find_if(begin, end, [&](const auto& item) { return fits(item.second->info, version); });

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "components/component.hpp"
+#include "components/pluggable/remote.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/result.hpp"
 #include "runtime/resources/fields.hpp"
@@ -87,6 +88,25 @@ class Catalog {
     });
   }
 
+  // Components in processes of their own: what offer() finds to serve one of `services` is of this category. C is made from
+  // (const ComponentSpec&, const ComponentContext&, const pluggable::Remote&); its metadata is not looked at here.
+  template <class C>
+  void add_remote(std::string category, std::vector<std::string> services) {
+    static_assert(std::derived_from<C, Component>, "a component derives from its contract");
+    remotes_.push_back({
+        .category = std::move(category),
+        .services = std::move(services),
+        .make = [](const ComponentSpec& spec, const ComponentContext& context, const pluggable::Remote& remote) {
+          return std::static_pointer_cast<Component>(std::make_shared<C>(spec, context, remote));
+        },
+    });
+  }
+  // Adds the types that the remote serves, "state.<name>" and so on, in place of others of that name; answers with the
+  // services that count.
+  std::vector<std::string> offer(const pluggable::Remote& remote);
+  // Whether offer() could bring this type, by its category.
+  bool may_be_offered(std::string_view type) const;
+
   // `type` comes from mecha_<module>.so, found beside the executable or in ../lib/mecha. The file has the C function
   // `mecha_register_module(mecha::Catalog&)`. It is never unloaded.
   void add_module(std::string type, std::string module);
@@ -104,6 +124,11 @@ class Catalog {
   std::vector<std::string> categories();
 
  private:
+  struct RemoteKind {
+    std::string category;
+    std::vector<std::string> services;
+    std::function<std::shared_ptr<Component>(const ComponentSpec&, const ComponentContext&, const pluggable::Remote&)> make;
+  };
   void add_entry(Entry entry);
   const Entry* look_up(std::string_view type, std::string_view version) const;
   std::vector<std::string> types(std::string_view category) const;  // those of modules are not among them
@@ -113,6 +138,7 @@ class Catalog {
   std::multimap<std::string, std::shared_ptr<const Entry>, std::less<>> entries_;  // by lower-case type, aliases too
   std::map<std::string, std::string, std::less<>> modules_;                        // lower-case type -> module
   std::map<std::string, Result<void>, std::less<>> loaded_;
+  std::vector<RemoteKind> remotes_;
 };
 
 }  // namespace mecha

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,8 @@ struct ComponentContext {
   std::string app_id;
   std::string name_space; // empty if NAMESPACE is not set
   Log log;                // scope dapr.contrib, with the component's name
+  // For a component that can tell: called on shard 0 with why it cannot work at present, and with "" when it can again.
+  std::function<void(std::string why)> report = {};
 };
 
 // Threads: start() and stop() are called on shard 0; all other operations from any shard, and they complete on the

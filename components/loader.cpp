@@ -149,6 +149,7 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
     co_return out;
   }
   out.resolved = out.spec;
+  if (unknown(out.spec)) co_await settings_.hooks.look_for(out.spec.type);
   auto made = make(out.spec, out.failure, first);
   if (!made) co_return out;
   const auto limit = out.spec.init_timeout;
@@ -176,9 +177,14 @@ ComponentLoader::Failure ComponentLoader::failure(const ComponentSpec& spec, std
   return out;
 }
 
+// Its type is not there, and may come.
+bool ComponentLoader::unknown(const ComponentSpec& spec) const {
+  return settings_.hooks.look_for && catalog_.may_be_offered(spec.type) && !catalog_.find(spec);
+}
+
 // The component, not started, with templates filled into its spec; null and the reason if it cannot be made.
 std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& why, bool first) {
-  const auto refused = [&](std::string_view kind, const Error& cause) {
+  const auto refused = [&](std::string_view kind, const Error& cause) -> std::shared_ptr<Component> {
     why = failure(spec, kind, cause);
     return nullptr;
   };
@@ -187,7 +193,11 @@ std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& w
     why.text = entry.error().message;
     return nullptr;
   }
-  if (!entry) return refused(kCreate, entry.error());
+  if (!entry) {
+    refused(kCreate, entry.error());
+    why.may_pass = unknown(spec);
+    return nullptr;
+  }
   pubsub::complete(spec, settings_.app_id);
   for (auto& item : spec.metadata) {
     auto filled = fill_templates(item.name, std::move(item.value), templates_);

@@ -40,6 +40,8 @@ struct LoaderHooks {
   std::function<Result<void>(const ComponentSpec&)> check_init;      // a failure is INIT_COMPONENT_FAILURE, before start()
   // The same for what the spec alone tells: asked of every component before the first one starts, and again before start().
   std::function<Result<void>(const ComponentSpec&)> check_spec;
+  // Asked for a type that the catalogue lacks but that may be offered to it: a process may have come since the start.
+  std::function<asio::awaitable<void>(std::string type)> look_for;
 };
 
 struct LoaderSettings {
@@ -130,6 +132,7 @@ class ComponentLoader {
   asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit);
   // `first`: what is odd about the manifest is told once only.
   asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
+  bool unknown(const ComponentSpec& spec) const;
   std::shared_ptr<Component> make(ComponentSpec& spec, Failure& why, bool first);
   static Failure failure(const ComponentSpec& spec, std::string_view kind, const Error& cause);
   std::optional<std::string> variable(const std::string& name) const;  // empty: it may not be read

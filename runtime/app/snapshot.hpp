@@ -79,7 +79,8 @@ struct Snapshot {
   std::shared_ptr<const middleware::Pipeline> http_pipeline, app_http_pipeline;
 
   std::vector<ComponentEntry> components;  // those that are ready
-  // Components that are not: by name, "pending" or "failed: <why>". The API tells it beside its errors.
+  // Components that are not, or cannot work at present: by name, "pending", "failed: <why>" or "down: <why>". The API tells it
+  // beside its errors.
   std::map<std::string, std::string, std::less<>> waiting;
   Named<state::StateStore> state_stores;
   Named<pubsub::PubSub> pubsubs;

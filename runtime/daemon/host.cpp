@@ -97,7 +97,7 @@ void Host::say(const std::vector<Notice>& notices) const {
   }
 }
 
-ComponentContext Host::context(std::string name, std::string type) const {
+ComponentContext Host::context(std::string name, std::string type) {
   return ComponentContext{
       .shards = shards_,
       .name = name,
@@ -105,6 +105,7 @@ ComponentContext Host::context(std::string name, std::string type) const {
       .app_id = options_.app_id,
       .name_space = settings_.name_space,
       .log = Log(sink_, "dapr.contrib").with("component", name),
+      .report = [this, name](std::string why) { component_reports(name, std::move(why)); },
   };
 }
 
@@ -219,6 +220,7 @@ Async<void> Host::start() {
     log_.info("metrics server started on " + options_.metrics_listen_address + ":" + settings_.metrics_port + "/");
   }
   MECHA_CO_TRY_VOID(co_await start_name_resolution());
+  MECHA_CO_TRY_VOID(co_await discover());
   MECHA_CO_TRY_VOID(co_await read_resources());
   make_channel();
   parts_ = std::make_unique<Parts>(*application_, settings_, resolver_.get());

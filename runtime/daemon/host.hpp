@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "components/catalog.hpp"
 #include "components/loader.hpp"
 #include "components/nameresolution/resolver.hpp"
+#include "components/pluggable/remote.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/async/bridge.hpp"
 #include "runtime/async/event.hpp"
@@ -51,6 +53,12 @@ class Host {
   struct Parts;  // capabilities and faces, behind a wall so that no one includes them all
   Async<void> load_configuration_files();
   Async<void> read_resources();
+  // Components in processes of their own, in host_pluggable.cpp.
+  Async<void> discover();
+  asio::awaitable<void> look_for(std::string type);
+  asio::awaitable<void> offer(std::vector<pluggable::Remote> found);
+  std::string sockets_folder() const;
+  void component_reports(const std::string& name, std::string why);
   void make_loader();
   Async<void> load_components();
   std::shared_ptr<const Snapshot> make_snapshot() const;
@@ -88,7 +96,7 @@ class Host {
   asio::awaitable<void> close_components();
   std::chrono::steady_clock::duration grace() const;
   void say(const std::vector<Notice>& notices) const;
-  ComponentContext context(std::string name, std::string type) const;
+  ComponentContext context(std::string name, std::string type);
 
   Shards& shards_;
   const Options& options_;
@@ -105,6 +113,7 @@ class Host {
   std::vector<std::weak_ptr<const Snapshot>> published_;  // those that someone may still hold
   std::unique_ptr<Application> application_;
   std::unique_ptr<ComponentLoader> loader_;
+  std::map<std::string, std::string, std::less<>> troubles_;  // of components that are loaded but cannot work at present
   std::string actor_store_;  // the component that is marked as such
   std::unique_ptr<nameresolution::Resolver> resolver_;
   std::unique_ptr<Parts> parts_;

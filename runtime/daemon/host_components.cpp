@@ -141,7 +141,11 @@ std::shared_ptr<const Snapshot> Host::make_snapshot() const {
       next->waiting[component->spec->name] = "failed: " + one_line(component->error.message);
     }
   }
-  for (const auto* component : loader_->ready()) place_component(*next, *component);
+  for (const auto* component : loader_->ready()) {
+    place_component(*next, *component);
+    const auto trouble = troubles_.find(component->spec->name);
+    if (trouble != troubles_.end()) next->waiting[trouble->first] = "down: " + one_line(trouble->second);
+  }
   place_pipelines(*next, *loader_, loading_ ? resources_.components : std::vector<ComponentSpec>{});
   return next;
 }
@@ -157,6 +161,12 @@ void Host::component_changed() {
   if (changing_) return;
   publish(make_snapshot());
   if (!loading_) spawn(*gate_, shards_.executor(0), follow());
+}
+
+void Host::component_reports(const std::string& name, std::string why) {
+  if (why.empty()) troubles_.erase(name);
+  else troubles_[name] = std::move(why);
+  if (loader_ && !changing_ && !application_->draining) publish(make_snapshot());
 }
 
 LoadOptions Host::load_options() const {
@@ -217,6 +227,7 @@ void Host::make_loader() {
   settings.hooks.check_init = [this, actors = !options_.placement_host_address.empty()](const ComponentSpec& spec) {
     return check_actor_store(spec, actors, actor_store_);
   };
+  settings.hooks.look_for = [this](std::string type) { return look_for(std::move(type)); };
   settings.hooks.check_creation = [this](const ComponentSpec& spec) { return check_encryption(spec, log_); };
   settings.hooks.check_spec = [](const ComponentSpec& spec) -> Result<void> {
     if (spec.category() == "lock") return lock::check_store_spec(spec);

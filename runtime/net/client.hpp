@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,8 @@ struct ClientOptions {
   std::uint32_t streams_per_connection = 2048;   // HTTP/2: another connection is opened beyond
   std::chrono::milliseconds ping_interval{0};    // HTTP/2 keep-alive; 0: none
   std::chrono::milliseconds ping_timeout{5000};
+  // HTTP/2: a connection takes no calls any more, whoever ended it. On its shard; before another one is dialled there.
+  std::function<void()> on_connection_ended;
 };
 
 // One request under way. Destroying it before the end of the answer cancels it: RST_STREAM over HTTP/2, a closed

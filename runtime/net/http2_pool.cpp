@@ -68,7 +68,8 @@ Async<std::shared_ptr<Http2Connection>> Http2Pool::connect() {
   }
   auto connection = Http2Connection::start(*std::move(stream), settings_->options);
   entries_.push_back({connection, generation});
-  connection->on_closed([weak = weak_from_this(), raw = connection.get()] {
+  connection->on_closed([weak = weak_from_this(), settings = settings_, raw = connection.get()] {
+    if (settings->options.on_connection_ended) settings->options.on_connection_ended();
     if (const auto self = weak.lock()) self->remove(raw);
   });
   if (!armed_) arm();
