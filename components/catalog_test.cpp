@@ -139,3 +139,41 @@ TEST_CASE("the catalogue describes itself as JSON and as tables", "[components][
   ));
   CHECK(c.describe_markdown("pubsub").empty());
 }
+
+namespace {
+
+struct RemoteStore : Component {
+  RemoteStore(const ComponentSpec& spec, const ComponentContext&, const pluggable::Remote& remote) : text(spec.name + " at " + remote.socket) {}
+  std::vector<std::string> features() const override { return {text}; }
+  std::string text;
+};
+
+}  // namespace
+
+TEST_CASE("a socket brings the types of the services that it serves, of any initial version", "[components][catalog]") {
+  auto c = catalog();
+  c.add_remote<RemoteStore>("state", {"StateStore"});
+  c.add_remote<RemoteStore>("bindings", {"InputBinding", "OutputBinding"});
+  CHECK(c.may_be_offered("state.x"));
+  CHECK(!c.may_be_offered("pubsub.x"));
+  const std::string package(pluggable::kPackage);
+  CHECK(c.offer({.name = "Mine", .socket = "/s", .services = {package + "InputBinding", package + "StateStore", "other.OutputBinding"}}) ==
+        std::vector<std::string>{package + "StateStore", package + "InputBinding"});
+  Shards shards(1);
+  const ComponentContext context{.shards = shards, .name = "c", .type = "", .app_id = "", .name_space = "", .log = {}};
+  for (const auto* version : {"", "v0", "v1"}) CHECK(c.make(spec("state.mine", version), context).value()->features() == std::vector<std::string>{"c at /s"});
+  CHECK(!c.find(spec("state.mine", "v2")));
+  CHECK(c.find(spec("bindings.mine")));
+  CHECK(!c.find(spec("pubsub.mine")));
+}
+
+TEST_CASE("a socket takes the place of a built-in type and of what it brought before", "[components][catalog]") {
+  auto c = catalog();
+  c.add_remote<RemoteStore>("state", {"StateStore"});
+  Shards shards(1);
+  const ComponentContext context{.shards = shards, .name = "c", .type = "", .app_id = "", .name_space = "", .log = {}};
+  for (const std::string path : {"/first", "/second"}) {
+    c.offer({.name = "in-memory", .socket = path, .services = {"dapr.proto.components.v1.StateStore"}});
+    CHECK(c.make(spec("state.in-memory"), context).value()->features() == std::vector<std::string>{"c at " + path});
+  }
+}

@@ -257,3 +257,36 @@ TEST_CASE("endpoints get their secrets from the stores that are there", "[compon
   CHECK(testing::run(bench.shards.context(0), bench.loader->resolve(endpoint))->headers[0].value.empty());
   CHECK(bench.logged("HTTPEndpoint ep references a secret store that isn't loaded: nowhere"));
 }
+
+namespace {
+
+struct LateStore : Store {
+  LateStore(const ComponentSpec&, const ComponentContext& context, const pluggable::Remote&) : Store({}, context) {}
+};
+
+}  // namespace
+
+TEST_CASE("a type that is not there is looked for, again and again where its error is ignored", "[components][loader]") {
+  Bench bench;
+  bench.catalog.add_remote<LateStore>("state", {"StateStore"});
+  int asked = 0;
+  const auto look = [](Bench& b, int& count, std::string type) -> asio::awaitable<void> {
+    if (++count == 3) b.catalog.offer({.name = type.substr(6), .socket = "/s", .services = {"dapr.proto.components.v1.StateStore"}});
+    co_return;
+  };
+  bench.settings.hooks.look_for = [&](std::string type) { return look(bench, asked, std::move(type)); };
+  auto late = component("c", {}, "", "state.late");
+  late.ignore_errors = true;
+  REQUIRE(bench.load({late, component("known")}));
+  CHECK(asked == 1);
+  CHECK(bench.ready() == std::vector<std::string>{"known"});
+  bench.wait([&] { return bench.ready().size() == 2; });
+  CHECK(asked == 3);
+
+  Bench other;
+  other.catalog.add_remote<LateStore>("state", {"StateStore"});
+  int once = 0;
+  other.settings.hooks.look_for = [&](std::string type) { return look(other, once, std::move(type)); };
+  CHECK(other.fatal({component("c", {}, "", "state.late")}).ends_with("couldn't find state store state.late/v1"));
+  CHECK(once == 1);
+}
