@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <unordered_map>
@@ -184,6 +185,18 @@ std::unexpected<Error> Connection::lost() {
 }
 
 bool Connection::settled() const { return !unfit_ && PQtransactionStatus(parts_->handle.get()) == PQTRANS_IDLE; }
+
+std::optional<Backend> Connection::left_behind() const {
+  PGconn* const handle = parts_->handle.get();
+  if (!unfit_ || PQstatus(handle) != CONNECTION_OK || PQtransactionStatus(handle) != PQTRANS_ACTIVE) return std::nullopt;
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(PQsocket(handle), reinterpret_cast<sockaddr*>(&name), &size) != 0) return std::nullopt;
+  Backend backend{PQbackendPID(handle), -1};
+  if (name.ss_family == AF_INET) backend.client_port = ntohs(reinterpret_cast<const sockaddr_in&>(name).sin_port);
+  if (name.ss_family == AF_INET6) backend.client_port = ntohs(reinterpret_cast<const sockaddr_in6&>(name).sin6_port);
+  return backend;
+}
 
 void Connection::abort() {
   unfit_ = true;

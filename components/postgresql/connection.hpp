@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@
 #include "runtime/async/async.hpp"
 
 namespace mecha::postgresql {
+
+// The server's side of a connection, as the server names it.
+struct Backend {
+  std::int64_t pid = 0, client_port = 0;  // -1: no port, a Unix socket
+};
 
 struct Notification {
   std::string channel, payload;
@@ -40,6 +46,8 @@ class Connection {
   bool unfit() const { return unfit_; }
   // Nothing is under way in it, and no transaction is open.
   bool settled() const;
+  // The server's side, if it may still be at work for a call that has been given up.
+  std::optional<Backend> left_behind() const;
   // Ends the call that is under way, from outside of it.
   void abort();
   // False if it is unfit, a transaction is open, or the server has closed it meanwhile. For a connection that idles.

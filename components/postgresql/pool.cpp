@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -15,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kLeftMax = 64;  // backends that are to be ended
+constexpr auto kEndLimit = std::chrono::seconds(5);
 constexpr std::size_t kWaitingMax = 4096;  // calls of a shard without a connection
 
 Error closed() { return {.code = Code::unavailable, .message = "closed pool", .failure = Failure::never_sent}; }
@@ -23,6 +26,17 @@ struct Idle {
   std::unique_ptr<Connection> connection;
   Clock::time_point opened, used;
 };
+
+// What stands between us and the server may have given the number of the backend: only one that knows our port is meant.
+Async<void> end_backends(std::shared_ptr<const Options> options, std::vector<Backend> left) {
+  MECHA_CO_TRY(const auto connection, co_await Connection::open(std::move(options)));
+  for (const auto& one : left) {
+    MECHA_CO_TRY_VOID(co_await connection->run({
+        .sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND client_port = $2 AND pid <> pg_backend_pid()",
+        .params = {one.pid, one.client_port}}));
+  }
+  co_return Result<void>{};
+}
 
 }  // namespace
 
@@ -48,6 +62,18 @@ struct Pool::Home {
     while (co_await sleep_for(options->check_period)) {
       std::erase_if(idle, [&](Idle& one) { return !is_young(one, Clock::now()) || !one.connection->usable(); });
     }
+  }
+
+  // By and by, on a connection beside the others. A server that does not answer is not asked again.
+  void leave_behind(Backend backend) {
+    if (shut || left.size() >= kLeftMax) return;
+    left.push_back(backend);
+    if (!ending_left) ending_left = spawn(gate, executor, end_left());
+  }
+
+  asio::awaitable<void> end_left() {
+    while (!left.empty()) (void)co_await within(kEndLimit, end_backends(options, std::exchange(left, {})));
+    ending_left = false;
   }
 
   Async<void> open(Idle& into) {
@@ -79,7 +105,8 @@ struct Pool::Home {
   Event ending, gone;
   Gate gate;
   std::atomic<bool> used = false;
-  bool sweeping = false, shut = false;
+  std::vector<Backend> left;
+  bool sweeping = false, shut = false, ending_left = false;
 };
 
 // A call's place among the calls of a home, then among its connections, and the connection; given back when it ends.
@@ -90,6 +117,7 @@ struct Pool::Lease {
       std::erase(home.lent, one.connection.get());
       one.used = Clock::now();
       if (!home.shut && one.connection->settled()) home.idle.push_back(std::move(one));
+      else if (const auto backend = one.connection->left_behind()) home.leave_behind(*backend);
     }
     if (has_place) home.places.release();
     if (--home.calls == 0) home.gone.pulse();

@@ -2,7 +2,8 @@
 // old, and replaced after they broke. Each belongs to a shard; a shard without a share of them uses another one's.
 //
 // Every call ends within the limit of the options, waiting for a connection included, with "context deadline exceeded"; how many
-// wait is bounded too. A call that is cancelled or runs out of time drops its connection. Nothing is sent twice.
+// wait is bounded too. A call that is cancelled or runs out of time drops its connection, and the server is asked to end what it
+// does for it, so that given up statements do not pile up there. Nothing is sent twice.
 //
 // Threads: from any shard. close() before the end, on shard 0, while the shards run; calls under way fail then.
 

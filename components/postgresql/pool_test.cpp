@@ -2,6 +2,7 @@
 
 #include "components/postgresql/pool.hpp"
 
+#include <atomic>
 #include <cstdlib>
 
 #include "runtime/async/parallel.hpp"
@@ -117,6 +118,44 @@ TEST_CASE("a call ends within its limit, and the next one has another connection
   CHECK(world.look("SELECT pg_sleep(5)") == "context deadline exceeded");
   CHECK(std::chrono::steady_clock::now() - begin < 3s);
   CHECK(world.look("SELECT pg_backend_pid()") != pid);
+}
+
+TEST_CASE("the server ends what it does for a call that was given up", "[postgresql][needs-postgres]") {
+  World world(with([](ConnectionSettings& s) { s.timeout = 1s; })), other;
+  const auto mark = text::uuid();
+  CHECK(world.look("SELECT pg_sleep(60), '" + mark + "'") == "context deadline exceeded");
+  CHECK(testing::eventually([&] {
+    (void)world.look("SELECT 1");  // lets the pool work
+    return other.look("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1", {"%sleep%" + mark + "%"}) == "0";
+  }));
+}
+
+namespace {
+
+// Calls from every shard, some of them given up.
+asio::awaitable<void> calls(Pool* pool, std::atomic<int>* done) {
+  for (int i = 0; i < 20; ++i) {
+    const auto answer = co_await pool->run({.sql = "SELECT 1", .params = {}});
+    if (answer && answer->rows.size() == 1) ++*done;
+    const auto late = co_await within(2ms, pool->run({.sql = "SELECT pg_sleep(0.01)", .params = {}}));
+    if (!late) ++*done;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("shards without connections of their own use those of others", "[postgresql][needs-postgres]") {
+  Shards shards(3);
+  Pool pool(shards, resolve(with([](ConnectionSettings& s) { s.connections_max = 2; })).value());
+  std::atomic<int> done = 0;
+  std::atomic<std::size_t> left = 6;
+  const auto finish = [&](std::exception_ptr) {
+    if (--left > 0) return;
+    asio::co_spawn(shards.executor(0), pool.close(), [&](std::exception_ptr) { shards.stop(); });
+  };
+  for (std::size_t i = 0; i < 6; ++i) asio::co_spawn(shards.executor(i % 3), calls(&pool, &done), finish);
+  shards.run();
+  CHECK(done == 240);
 }
 
 TEST_CASE("a connection that the server ended is replaced before it is used again", "[postgresql][needs-postgres]") {
