@@ -1,5 +1,6 @@
 #include "components/state/postgresql_schema.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -61,12 +62,17 @@ Async<void> migrate_locked(Connection& connection, PostgresNames names, bool sec
   MECHA_CO_TRY(const auto found, co_await connection.run({.sql = fill("SELECT value FROM {m} WHERE key = 'migrations{suffix}'", names), .params = {}}));
   const auto level = found.rows.empty() ? std::optional<std::int64_t>(0) : text::to_int(found.rows[0][0].value_or(""));
   if (!level || *level < 0) co_return fail(Code::internal, "the number of migrations in " + names.metadata_table + " is none");
+  // Components that share the table of migrations share its count, but each has its own table of records.
+  const auto quoted = text::replace_all(names.table, "'", "''");
+  MECHA_CO_TRY(const auto table, co_await connection.run({.sql = "SELECT to_regclass('" + quoted + "') IS NOT NULL", .params = {}}));
+  const bool is_there = table.rows.at(0)[0] == "t";
   const auto steps = migrations(names, second_layout);
   // A newer writer may have done more: what it did is left alone.
-  if (static_cast<std::size_t>(*level) >= steps.size()) co_return Result<void>{};
-  for (auto i = static_cast<std::size_t>(*level); i < steps.size(); ++i) {
+  const auto begin = is_there ? std::min(static_cast<std::size_t>(*level), steps.size()) : 0;
+  for (auto i = begin; i < steps.size(); ++i) {
     MECHA_CO_TRY_VOID(co_await each(connection, steps[i]));
   }
+  if (static_cast<std::size_t>(*level) >= steps.size()) co_return Result<void>{};
   Statement note{
       .sql = fill("INSERT INTO {m} (key, value) VALUES ('migrations{suffix}', $1) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value", names),
       .params = {std::to_string(steps.size())}};

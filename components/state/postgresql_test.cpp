@@ -260,6 +260,21 @@ TEST_CASE("state.postgresql reads the records of another writer and completes it
   CHECK(schema.look("SELECT value FROM {s}.dapr_metadata WHERE key = 'migrations'") == std::vector<std::string>{"9"});
 }
 
+TEST_CASE("stores that share a table of migrations have each its own records", "[state][postgresql][needs-postgres]") {
+  const auto version = GENERATE(std::string("v1"), std::string("v2"));
+  Schema schema;
+  schema.bench(version).start();
+  schema.run("DROP TABLE {s}.state");
+  auto again = schema.bench(version);
+  again.start();
+  CHECK(again.set("k", "1") == "");
+  auto other = schema.bench("v1", {{"tableName", schema.name + ".other"}});
+  other.start();
+  CHECK(other.get("k") == "");
+  CHECK(other.set("k", "2") == "");
+  CHECK(again.get("k") == "1");
+}
+
 TEST_CASE("both versions share a database", "[state][postgresql][needs-postgres]") {
   Schema schema;
   auto first = schema.bench("v1", {{"tableName", schema.name + ".old"}});
