@@ -90,6 +90,7 @@ asio::awaitable<void> GrpcServer::serve(net::Exchange& exchange) {
   if (const auto found = methods_.find(served.path); found != methods_.end()) served.method = &found->second;
   served.scope.deadline = served.call.deadline();
   exchange.on_disconnect([&scope = served.scope] { scope.give_up(); });
+  const net::grpc::DeadlineGuard guard(served.call, co_await asio::this_coro::executor);
   auto end = refusal(served);
   const bool counted = !end;
   if (counted) end = begin_trace(served);

@@ -25,6 +25,7 @@ class PipedExchange final : public net::Exchange, public net::BodyReader {
   std::uint64_t sent_bytes() const override { return inner_.sent_bytes(); }
   std::uint64_t received_bytes() const override { return inner_.received_bytes(); }
   void abort() override { inner_.abort(); }
+  void expire(net::ResponseHead head, net::Headers trailers) override { inner_.expire(std::move(head), std::move(trailers)); }
   void close_after() override { inner_.close_after(); }
   void on_disconnect(std::function<void()> hook) override { inner_.on_disconnect(std::move(hook)); }
 

@@ -91,6 +91,7 @@ asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
   const std::string method{call.method()};
   const bool stream = method == kCallLocalStream;
   exchange.on_disconnect([&scope] { scope.give_up(); });
+  const net::grpc::DeadlineGuard guard(call, co_await asio::this_coro::executor);
   if (is_actor_call(method)) {
     co_return (void)co_await call.finish({.code = Code::unavailable, .message = "placement service is not configured"});
   }

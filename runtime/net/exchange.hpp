@@ -45,6 +45,9 @@ class Exchange {
   virtual std::uint64_t received_bytes() const = 0;
   // Breaks off: the client sees a cut connection or a reset stream, never a complete answer.
   virtual void abort() = 0;
+  // Ends the answer now, whatever the handler waits for: with `trailers`, or with `head` alone if nothing was started. Where the
+  // client takes nothing any more it is broken off. The client counts as gone from here on, as for on_disconnect.
+  virtual void expire(ResponseHead /*head*/, Headers /*trailers*/) { abort(); }
   // Closes the connection after this answer ("Connection: close" over HTTP/1.1).
   virtual void close_after() = 0;
   // Runs `hook` once, on this shard, if the client goes away before the handler has returned. Costs something over

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include <boost/asio/steady_timer.hpp>
+
 namespace mecha::net::grpc {
 namespace {
 
@@ -101,6 +103,35 @@ Async<void> ServerCall::finish(Status status, Headers trailers) {
   add_status(head.headers, status);
   append(head.headers, trailers);
   co_return co_await exchange_.respond(std::move(head), std::string());
+}
+
+void ServerCall::expire() {
+  if (finished_) return;
+  finished_ = true;
+  status_ = Code::deadline_exceeded;
+  const Status status{.code = status_, .message = "context deadline exceeded", .details = {}};
+  auto head = make_head();
+  add_status(head.headers, status);
+  exchange_.expire(std::move(head), status_trailers(status));
+}
+
+struct DeadlineGuard::State {
+  ServerCall* call;
+  asio::steady_timer timer;
+};
+
+DeadlineGuard::DeadlineGuard(ServerCall& call, asio::any_io_executor executor) {
+  if (!call.deadline()) return;
+  state_ = std::make_shared<State>(&call, asio::steady_timer(std::move(executor), *call.deadline()));
+  state_->timer.async_wait([state = state_](const boost::system::error_code& error) {
+    if (!error && state->call != nullptr) state->call->expire();
+  });
+}
+
+DeadlineGuard::~DeadlineGuard() {
+  if (!state_) return;
+  state_->call = nullptr;
+  state_->timer.cancel();
 }
 
 }  // namespace mecha::net::grpc

@@ -109,6 +109,8 @@ class ServerCall {
   // Ends the call. Without messages and headers it is a trailers-only answer.
   Async<void> finish(Status status, Headers trailers = {});
   bool finished() const { return finished_; }
+  // Ends the call with deadline_exceeded, whatever its handler waits for: to that it looks as if the client had gone away.
+  void expire();
   // How it ended; of a call that was broken off: cancelled.
   Code status() const { return finished_ ? status_ : Code::cancelled; }
   // The answer was given on the exchange itself.
@@ -128,6 +130,19 @@ class ServerCall {
   bool at_end_ = false;  // of the client's stream
   bool headers_sent_ = false;
   bool finished_ = false;
+};
+
+// Ends a call when its deadline passes, with or without help of the client. Lives beside the call, on its shard.
+class DeadlineGuard {
+ public:
+  DeadlineGuard(ServerCall& call, asio::any_io_executor executor);
+  ~DeadlineGuard();
+  DeadlineGuard(const DeadlineGuard&) = delete;
+  DeadlineGuard& operator=(const DeadlineGuard&) = delete;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // empty without a deadline
 };
 
 // The client's side of a call, on top of a ClientCall.

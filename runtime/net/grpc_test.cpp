@@ -265,6 +265,32 @@ TEST_CASE("a call knows its deadline", "[grpc]") {
   CHECK(right);
 }
 
+TEST_CASE("a deadline that has passed ends a call whose client keeps its side open, and its handler", "[grpc]") {
+  bool gone = false, hooked = false;
+  Code status = Code::ok;
+  Http2Pair pair([&](Exchange& exchange) -> asio::awaitable<void> {
+    grpc::ServerCall call(exchange, 0);
+    exchange.on_disconnect([&] { hooked = true; });
+    const grpc::DeadlineGuard guard(call, co_await asio::this_coro::executor);
+    const auto message = co_await call.read();  // nothing is ever sent
+    gone = !message;
+    status = call.status();
+    (void)co_await call.finish({});  // too late to say anything else
+  });
+  auto head = head_of_call();
+  head.headers.add("grpc-timeout", "1n");
+  const auto call = open_call(pair, std::move(head));
+  const auto message = pair.run(call->read());
+  REQUIRE(message);
+  CHECK_FALSE(*message);
+  CHECK(call->status().code == Code::deadline_exceeded);
+  CHECK(call->status().message == "context deadline exceeded");
+  pair.settle();
+  CHECK(gone);
+  CHECK(hooked);
+  CHECK(status == Code::deadline_exceeded);
+}
+
 TEST_CASE("gzipped messages are unpacked, and no further than the limit", "[grpc]") {
   // gzip of "hello hello hello hello", and of a thousand "a"
   const std::string packed(

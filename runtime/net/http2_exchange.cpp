@@ -166,6 +166,22 @@ void Http2Exchange::abort() {
   reset(NGHTTP2_INTERNAL_ERROR);
 }
 
+void Http2Exchange::expire(ResponseHead head, Headers trailers) {
+  if (closed_ || out_end_ || session_.dead()) return;
+  expired_ = true;
+  if (!started_) {
+    out_end_ = true;
+    submit(head, false);
+  } else if (pending() == 0) {
+    put_end(std::move(trailers));
+  } else {
+    out_end_ = true;
+    reset(NGHTTP2_CANCEL);
+  }
+  if (disconnect_.is_set()) disconnect_.make_ready();
+  session_.schedule();
+}
+
 void Http2Exchange::on_disconnect(std::function<void()> hook) {
   disconnect_.set(std::move(hook));
   if (!closed_ || out_done_ || !disconnect_.is_set()) return;

@@ -28,6 +28,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   std::uint64_t sent_bytes() const override { return sent_; }
   std::uint64_t received_bytes() const override { return received_; }
   void abort() override;
+  void expire(ResponseHead head, Headers trailers) override;
   void close_after() override { drain_(); }
   void on_disconnect(std::function<void()> hook) override;
 
@@ -50,7 +51,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void answer_too_large();
   void refuse(std::uint32_t code) { reset(code); }
   bool unanswered() const { return !out_done_ && !closed_; }
-  bool reset_pending() const { return out_done_ && !in_end_ && handler_ended_; }
+  bool reset_pending() const { return out_done_ && !in_end_ && (handler_ended_ || expired_); }
   void stop_sending() { reset(NGHTTP2_NO_ERROR); }
   // The handler has returned: without an answer the stream is broken off.
   void handler_ended();
@@ -73,6 +74,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   bool no_body_ = false;
   bool too_large_ = false;
   bool handler_ended_ = false;
+  bool expired_ = false;
 };
 
 }  // namespace mecha::net

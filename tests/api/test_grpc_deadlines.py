@@ -1,0 +1,188 @@
+"""grpc-timeout is kept by the sidecar: a call whose deadline passes ends with DEADLINE_EXCEEDED and lets go of everything at once, also when its
+client says nothing more. The client here is frames only: no library ends the call for it."""
+import concurrent.futures, os, threading
+
+import grpc
+import pytest
+from dapr.proto.runtime.v1 import configuration_pb2, crypto_pb2, dapr_pb2_grpc, invoke_pb2, metadata_pb2, pubsub_pb2
+from google.protobuf import empty_pb2
+
+from application import streams
+from peer import Caller, Request, request_message
+from sidecar import component, free_port, wait_until
+
+DAPR = "/dapr.proto.runtime.v1.Dapr/"
+SOON = ("grpc-timeout", "300m")
+
+
+class App:
+    """A gRPC application that never answers; counts the calls that are open."""
+
+    def __init__(self):
+        self.open, self.seen, self.leave = 0, 0, threading.Event()
+        self.port = free_port()
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(40))
+        self.server.add_generic_rpc_handlers((self,))
+        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.server.start()
+
+    def service(self, details):
+        if not details.method.startswith(("/test.", "/dapr.proto.runtime.v1.AppCallback/OnInvoke")):
+            return None
+        return grpc.stream_stream_rpc_method_handler(self.wait)
+
+    def wait(self, messages, context):
+        self.open, self.seen = self.open + 1, self.seen + 1
+        context.add_callback(self.ended)
+        if "talk" in dict(context.invocation_metadata()):
+            yield b"x" * 1000
+        self.leave.wait(30)
+
+    def ended(self):
+        self.open -= 1
+
+    def close(self):
+        self.leave.set()
+        self.server.stop(0)
+
+
+@pytest.fixture(scope="module")
+def world(launch_module):
+    app = App()
+    keys = launch_module.folder / "keys"
+    keys.mkdir()
+    (keys / "oct").write_text("YGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn8")
+    parts = [component("bus", "pubsub.in-memory"), component("keys", "crypto.dapr.localstorage", path=str(keys))]
+    if "MECHA_TEST_REDIS" in os.environ:
+        parts.append(component("conf", "configuration.redis", redisHost=os.environ["MECHA_TEST_REDIS"]))
+    side = launch_module.sidecar(app=app.port, resources=parts, flags=["--app-protocol", "grpc"])
+    yield side, app
+    app.close()
+
+
+@pytest.fixture
+def caller(world):
+    one = Caller(world[0].grpc)
+    yield one
+    one.close()
+
+
+def ended(stream, with_reset=True):
+    """DEADLINE_EXCEEDED, and then the stream is closed from both sides although we did not close ours."""
+    stream.until_ended(5)
+    assert stream.trailers.get("grpc-status") == "4", (stream.trailers, stream.reset_code)
+    assert stream.trailers["grpc-message"] == "context deadline exceeded"
+    if with_reset:
+        wait_until(lambda: stream.gone, "the sidecar to close our half too", 5)
+
+
+@pytest.mark.parametrize("talk", [(), (("talk", "yes"),)], ids=["before the first message", "after it"])
+def test_proxied_streams(world, caller, talk):
+    _, app = world
+    calls = [caller.start("/test.Any/Bidi", SOON, ("dapr-app-id", "app"), *talk) for _ in range(20)]
+    for stream in calls:
+        stream.send(b"first")
+    wait_until(lambda: app.open, "calls at the application")
+    for stream in calls:
+        stream.until_ended(5)
+        assert stream.trailers.get("grpc-status") == "4", (stream.trailers, stream.reset_code)
+    wait_until(lambda: app.open == 0, "the application to be let go", 5)
+
+
+def test_service_invocation(world, caller):
+    _, app = world
+    stream = caller.start(DAPR + "InvokeService", SOON)
+    stream.send(invoke_pb2.InvokeServiceRequest(id="app", message={"method": "m"}), end=True)
+    ended(stream, with_reset=False)
+    wait_until(lambda: app.open == 0, "the application to be let go", 5)
+
+
+def test_subscriptions_to_topics(world, caller):
+    side, _ = world
+    calls = [caller.start(DAPR + "SubscribeTopicEventsAlpha1", SOON) for _ in range(20)]
+    for i, stream in enumerate(calls):
+        stream.send(pubsub_pb2.SubscribeTopicEventsRequestAlpha1(initial_request={"pubsub_name": "bus", "topic": f"t{i}"}))
+        assert stream.message(pubsub_pb2.SubscribeTopicEventsResponseAlpha1).HasField("initial_response")
+    for stream in calls:
+        ended(stream)
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
+        dapr = dapr_pb2_grpc.DaprStub(channel)
+        wait_until(lambda: not dapr.GetMetadata(metadata_pb2.GetMetadataRequest()).subscriptions, "the subscriptions to go", 5)
+
+
+def test_subscriptions_to_configuration(world, caller, redis_address):
+    stream = caller.start(DAPR + "SubscribeConfiguration", SOON)
+    stream.send(configuration_pb2.SubscribeConfigurationRequest(store_name="conf", keys=["k"]), end=True)
+    id_ = stream.message(configuration_pb2.SubscribeConfigurationResponse).id
+    ended(stream, with_reset=False)
+    # What ends for its client ends in the store too: nobody is left to be unsubscribed.
+    gone = caller.start(DAPR + "UnsubscribeConfiguration")
+    gone.send(configuration_pb2.UnsubscribeConfigurationRequest(store_name="conf", id=id_), end=True)
+    assert not gone.message(configuration_pb2.UnsubscribeConfigurationResponse).ok
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["after the options", "before the first message"])
+def test_streams_of_documents(world, caller, first):
+    stream = caller.start(DAPR + "EncryptAlpha1", SOON)
+    if first:
+        stream.send(crypto_pb2.EncryptRequest(options={"component_name": "keys", "key_name": "oct", "key_wrap_algorithm": "A256KW"}))
+    ended(stream)
+
+
+def test_a_message_that_never_comes(world, caller):
+    ended(caller.start(DAPR + "GetState", SOON))
+
+
+def test_a_deadline_that_has_passed_already(world, caller):
+    ended(caller.start(DAPR + "SubscribeTopicEventsAlpha1", ("grpc-timeout", "1n")))
+
+
+def test_a_client_that_reads_nothing_is_cut_off(world, caller):
+    """Its window is shut, so no status gets through to it."""
+    _, app = world
+    app.leave.clear()
+    stream = caller.start("/test.Any/Bidi", SOON, ("dapr-app-id", "app"), ("talk", "yes"), reads=False)
+    stream.send(b"x")
+    stream.until_ended(5)
+    wait_until(lambda: app.open == 0, "the application to be let go", 5)
+
+
+def test_a_call_that_ends_in_time_is_not_touched(world, caller):
+    for _ in range(50):
+        stream = caller.start(DAPR + "GetMetadata", ("grpc-timeout", "5S"))
+        stream.send(b"", end=True)
+        assert stream.message(metadata_pb2.GetMetadataResponse).id == "app"
+        stream.until_ended(5)
+        assert stream.trailers["grpc-status"] == "0"
+
+
+def test_the_metrics_say_what_it_was(world, caller):
+    side, _ = world
+    ended(caller.start(DAPR + "GetBulkState", SOON))
+    metrics = side.request("GET", "/", port=side.metrics).text
+    rows = [row for row in metrics.splitlines() if row.startswith("dapr_grpc_io_server_completed_rpcs") and "GetBulkState" in row]
+    assert len(rows) == 1 and '"DeadlineExceeded"' in rows[0], rows or metrics[:2000]
+
+
+@pytest.mark.parametrize("method", ["CallLocal", "CallLocalStream"])
+def test_calls_of_another_sidecar(launch, method):
+    app = launch.app()
+    caller = Caller(launch.sidecar("back", app=app).internal)
+    gone = threading.Event()
+
+    @streams
+    def handler(call):
+        wait_until(call.gone, "the sidecar to hang up", 10)
+        gone.set()
+    app.on("/m", handler)
+    stream = caller.start(method, ("grpc-timeout", "300m"))
+    if method == "CallLocal":
+        ask = Request()
+        ask.ver, ask.message.method, ask.message.http_extension.verb = 1, "m", 1
+        stream.send(ask, end=True)
+    else:
+        stream.send(request_message("m"))  # its side stays open
+    stream.until_ended(5)
+    assert stream.trailers.get("grpc-status") == "4", (stream.trailers, stream.reset_code)
+    assert gone.wait(5), "the application still works for nobody"
+    caller.close()
