@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FILE_LINES, FUNCTION_LINES = 500, 70
-SOURCE_FOLDERS = ("runtime", "components", "api", "sdk-cpp", "tests")
+SOURCE_FOLDERS = ("runtime", "components", "api", "cli", "sdk-cpp", "tests")
 
 # A folder may include what has a lower rank; folders of one rank may not form a circle.
 LAYERS = {
@@ -20,6 +20,7 @@ LAYERS = {
     "runtime/capabilities": 6,
     "api/http": 7, "api/grpc": 7,
     "runtime/daemon": 8,
+    "cli": 9,
 }
 COMPONENT_TYPES = {"state", "pubsub", "bindings", "secretstores", "secrets", "configuration", "lock", "crypto", "middleware", "nameresolution"}
 SEEN_BY_BACKENDS = ("runtime/base/", "runtime/async/", "runtime/net/", "runtime/resources/fields", "runtime/resources/yaml", "api/errors/")

@@ -1,0 +1,36 @@
+#include "cli/body.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "cli/remedy.hpp"
+#include "runtime/base/json.hpp"
+
+namespace mecha::cli {
+
+Result<std::string> read_body(const std::string& data, const std::string& file) {
+  if (file.empty()) return data;
+  if (!data.empty()) return fail(Code::invalid_argument, "give the body with --data or with --data-file, not with both");
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(Code::not_found, "the file " + file + " of --data-file cannot be read");
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+std::string type_of_body(const std::string& body) {
+  return json::parse(body, true) ? "application/json" : "text/plain; charset=utf-8";
+}
+
+Error call_failed(const std::string& app_id, unsigned status, const std::string& answer, const Error* broken) {
+  if (broken != nullptr) {
+    return {.code = broken->code, .message = with_remedy("the sidecar of " + app_id + " does not answer: " + broken->message)};
+  }
+  std::string text = answer;
+  if (const auto document = json::parse(answer, true); document && document->is_object() && !document->text("message").empty()) {
+    text = std::string(document->text("errorCode")) + ": " + std::string(document->text("message"));
+  }
+  return {.code = code_of_http_status(status), .message = with_remedy("status " + std::to_string(status) + (text.empty() ? "" : ": " + text))};
+}
+
+}  // namespace mecha::cli

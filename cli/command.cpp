@@ -1,0 +1,105 @@
+#include "cli/command.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/output.hpp"
+#include "runtime/daemon/build.hpp"
+
+namespace mecha::cli {
+namespace {
+
+// Commands that take the words of another program.
+bool takes_words(const std::string& command) { return command == "run" || command == "dev" || command == "stop"; }
+
+// Cuts off what stands behind `--`.
+std::vector<std::string> cut_words(std::vector<std::string>& arguments) {
+  const auto mark = std::ranges::find(arguments, "--");
+  if (mark == arguments.end()) return {};
+  std::vector<std::string> words(mark + 1, arguments.end());
+  arguments.erase(mark, arguments.end());
+  return words;
+}
+
+CLI::App* chosen(CLI::App& root) {
+  const auto list = root.get_subcommands();
+  return list.empty() ? &root : list.front();
+}
+
+int refuse(CLI::App& root, const std::string& message) {
+  const auto* command = chosen(root);
+  const auto name = command == &root ? std::string("mecha") : "mecha " + command->get_name();
+  std::fprintf(stderr, "error: %s\nSee: %s --help\n", message.c_str(), name.c_str());
+  return 2;
+}
+
+std::string unknown(CLI::App& root, const std::string& word) {
+  const auto* command = chosen(root);
+  std::vector<std::string> names;
+  if (word.starts_with("-")) {
+    for (const auto* option : command->get_options()) {
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  } else {
+    for (const auto* sub : root.get_subcommands({})) names.push_back(sub->get_name());
+  }
+  std::string message = word.starts_with("-") ? "unknown flag: " + word : command == &root ? "unknown command: " + word : "unexpected word: " + word;
+  const auto similar = nearest(word.substr(0, word.find('=')), names);
+  if (!similar.empty()) message += "; did you mean " + similar + "?";
+  return message;
+}
+
+}  // namespace
+
+void add_output(CLI::App& command, std::string& form, bool lines) {
+  const std::string help = lines ? "Form of what is printed: table is for people, json has one object in each line" : "Form of what is printed: table, json or yaml";
+  auto* option = command.add_option("-o,--output", form, help)->capture_default_str();
+  option->check(CLI::IsMember(lines ? std::vector<std::string>{"table", "json"} : std::vector<std::string>{"table", "json", "yaml"}));
+}
+
+void add_all(CLI::App& root, Choice& choice) {
+  root.description("Runs applications with Mecha sidecars, and looks after them.");
+  root.name("mecha");
+  root.set_version_flag("-v,--version", "mecha " + std::string(kMechaVersion) + " (" + std::string(kCommit) + "), API " + std::string(kApiVersion));
+  add_run(root, choice);
+  add_list(root, choice);
+  add_stop(root, choice);
+  add_invoke(root, choice);
+  add_publish(root, choice);
+  add_status(root, choice);
+  for (auto* command : root.get_subcommands({})) {
+    if (takes_words(command->get_name())) command->prefix_command();
+    command->get_formatter()->column_width(40);
+  }
+}
+
+int run_command_line(std::vector<std::string> arguments) {
+  CLI::App root;
+  Choice choice;
+  add_all(root, choice);
+  choice.words = cut_words(arguments);
+  if (arguments.empty()) arguments = {"--help"};
+  std::ranges::reverse(arguments);
+  try {
+    root.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    return std::fputs(chosen(root)->help(chosen(root) == &root ? "" : "mecha").c_str(), stdout) < 0 ? 1 : 0;
+  } catch (const CLI::Success& success) {  // --version
+    return root.exit(success);
+  } catch (const CLI::ExtrasError&) {
+    const auto rest = root.remaining(true);
+    return refuse(root, unknown(root, rest.empty() ? "" : rest.front()));
+  } catch (const CLI::ParseError& error) {
+    return refuse(root, error.what());
+  }
+  auto rest = root.remaining(true);
+  if (!rest.empty()) {
+    if (!takes_words(chosen(root)->get_name()) || rest.front().starts_with("-")) return refuse(root, unknown(root, rest.front()));
+    choice.words.insert(choice.words.begin(), rest.begin(), rest.end());
+  }
+  return choice.run ? choice.run() : refuse(root, "say which command to run");
+}
+
+}  // namespace mecha::cli

@@ -1,0 +1,56 @@
+#include "cli/remedy.hpp"
+
+#include "runtime/base/text.hpp"
+
+namespace mecha::cli {
+namespace {
+
+struct Advice {
+  std::string_view all_of[2];  // parts of the text in lower case; an empty one is always there
+  std::string_view advice;
+};
+
+// The first that fits counts.
+constexpr Advice kAdvice[] = {
+    {{"conflicts with 'app-port'"}, "the sidecar and the application cannot listen on one port; --app-port is the application's own port, and without --dapr-http-port a free one is chosen"},
+    {{"address already in use"}, "another program listens there; choose another port, or leave the port flags out and free ones are chosen. `mecha list` shows what runs, `mecha doctor` who holds the usual ports"},
+    {{"err_direct_invoke", "connection refused"}, "the sidecar runs, but nothing listens on the application's port: is the application up, and is --app-port the port that it listens on?"},
+    {{"app channel not initialized"}, "the called application was started without --app-port, so its sidecar cannot call it; start it with --app-port <port of the application>"},
+    {{"err_direct_invoke", "couldn't find service"}, "no sidecar with that id is known on this host; `mecha list` shows those that run"},
+    {{"no host found with the given id"}, "no sidecar with that id is known on this host; `mecha list` shows those that run"},
+    {{"app is not in a healthy state"}, "the health check of the called application fails; look at its log, or start it without --enable-app-health-check"},
+    {{"err_pubsub_not_found"}, "the sidecar has no broker of that name; `mecha status` lists its components, and a Component of a type pubsub.* in its resources folder adds one"},
+    {{"err_pubsub_not_configured"}, "the sidecar has no broker; a Component of a type pubsub.* in its resources folder adds one (`mecha components pubsub`), or start the application with `mecha dev`"},
+    {{"err_pubsub_forbidden"}, "the scopes of the broker do not allow this application that topic; see publishingScopes and allowedTopics of its Component"},
+    {{"not in this build"}, "`mecha components` lists what is in this build"},
+    {{"couldn't find"}, "that type or version is not in this build; `mecha components` lists what is, `mecha describe TYPE` its settings"},
+    {{"incorrect type"}, "the type of a Component is <category>.<name>, such as state.redis; `mecha components` lists all of them"},
+    {{"init_component_failure", "connection refused"}, "the backend of that component does not run or runs elsewhere: start it or correct its address; `mecha doctor --resources-path DIR` tries all of them"},
+    {{"init timeout"}, "the backend of that component does not answer in time: is its address right? `mecha doctor --resources-path DIR` tries all of them"},
+    {{"failed to create watcher"}, "the folder of --resources-path does not exist; create it or name another"},
+    {{"error loading configuration"}, "`mecha check FILE` says what is wrong with the file"},
+    {{"error when parsing manifests yaml"}, "`mecha check DIR` says what is wrong, with the line"},
+    {{"invalid api token"}, "the sidecar demands a token; set DAPR_API_TOKEN to the one that it was started with"},
+    {{"unauthorized"}, "set DAPR_API_TOKEN and the credentials of the backend"},
+    {{"no such host"}, "the name of the host is not known; is it spelled right, and does DNS work?"},
+    {{"connection refused"}, "nothing listens there; has it been started, and is the port right?"},
+    {{"context deadline exceeded"}, "it does not answer in time; is the address right, and is it overloaded?"},
+};
+
+}  // namespace
+
+std::string_view remedy(std::string_view text) {
+  const auto lower = text::lower(text);
+  for (const auto& [parts, advice] : kAdvice) {
+    if (lower.find(parts[0]) != std::string::npos && lower.find(parts[1]) != std::string::npos) return advice;
+  }
+  return {};
+}
+
+std::string with_remedy(std::string text) {
+  const auto advice = remedy(text);
+  if (!advice.empty()) text += "\n  remedy: " + std::string(advice);
+  return text;
+}
+
+}  // namespace mecha::cli

@@ -1,0 +1,103 @@
+"""What a newcomer does wrong, and whether the answer says what to do."""
+import shutil, socket
+
+import pytest
+
+from conftest import MECHA, free_port, name_of, wait_until
+
+
+def refused(tool, *words, code=1, **more):
+    status, out, err = tool(*words, **more)
+    assert status == code, (out, err)
+    return err
+
+
+def test_words_that_are_not_understood(tool):
+    assert "unknown command: lsit; did you mean list?" in refused(tool, "lsit", code=2)
+    assert "unknown flag: --app-prot; did you mean --app-port?" in refused(tool, "run", "--app-prot", "3", code=2)
+    assert "--app-port" in refused(tool, "run", "--app-port", "many", code=2)
+    assert "--app-protocol" in refused(tool, "run", "--app-protocol", "htp", code=2)
+    assert "mecha invoke --help" in refused(tool, "invoke", "-a", "x", code=2)
+    assert "say what to stop" in refused(tool, "stop", code=2)
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["run", "--help"], ["list", "-h"]])
+def test_help_is_no_mistake(tool, words):
+    status, out, err = tool(*words)
+    assert status == 0 and "Usage: mecha" in out and not err
+
+
+def test_a_port_in_use(tool, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        err = refused(tool, "run", "-a", "x", "-H", port, "--", "true")
+        assert f"port {port} of --dapr-http-port is in use by another program" in err and "remedy: choose another port" in err
+    name, port = name_of(tmp_path), free_port()
+    tool.start("run", "-a", name, "-G", port, "--", "sleep", "1000")
+    assert f'in use by the sidecar of "{name}"' in refused(tool, "run", "-a", "x", "-G", port, "--", "true")
+
+
+def test_the_port_of_the_application_given_to_the_sidecar(tool):
+    assert "cannot listen on one port" in refused(tool, "run", "-a", "x", "-H", 18080, "-p", 18080, "--", "true")
+
+
+def test_an_application_that_is_not_up(tool, tmp_path):
+    name = name_of(tmp_path)
+    tool.start("run", "-a", name, "-p", free_port(), "--", "sleep", "1000")
+    err = refused(tool, "invoke", "-a", name, "-m", "x")
+    assert "remedy:" in err and "--app-port" in err, err
+    status, out, _ = tool("status", "-a", name)
+    assert status == 1 and "waiting" in out and "does not accept connections on port" in out
+
+
+def test_an_application_without_a_port(tool, tmp_path):
+    name = name_of(tmp_path)
+    tool.start("run", "-a", name, "--", "sleep", "1000")
+    err = refused(tool, "invoke", "-a", name, "-m", "x")
+    assert "remedy:" in err and "--app-port" in err, err
+
+
+def test_a_broker_that_is_not_there(tool):
+    tool.write("resources/store.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata: [{name: redisHost, value: '127.0.0.1:1'}]\n")
+    err = refused(tool, "run", "-a", "x", "--resources-path", "resources", "--", "true")
+    assert "the sidecar did not start" in err and "connection refused" in err and "remedy: the backend of that component does not run" in err, err
+
+
+def test_a_slip_in_yaml(tool):
+    tool.write("resources/a.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x\nspec: 3\n")
+    err = refused(tool, "run", "-a", "x", "--resources-path", "resources", "--", "true")
+    assert "a.yaml" in err and "mecha check" in err, err
+
+
+def test_folders_and_files_that_are_not_there(tool):
+    assert "the resources folder nope does not exist" in refused(tool, "run", "-a", "x", "--resources-path", "nope", "--", "true")
+    assert "the configuration file nope.yaml does not exist" in refused(tool, "run", "-a", "x", "-c", "nope.yaml", "--", "true")
+    assert "a folder with a dapr.yaml" in refused(tool, "run", "-f", "nope")
+    assert "vars of variables" not in refused(tool, "run", "-a", "x", "--env-file", "nope.env", "--", "true")
+
+
+def test_a_program_that_is_not_there(tool):
+    err = refused(tool, "run", "-a", "x", "--", "no-such-program")
+    assert "the program no-such-program cannot be started" in err and "remedy:" in err
+
+
+def test_a_daemon_that_is_not_there(tool):
+    alone = shutil.copy(MECHA, tool.folder / "mecha")
+    import subprocess
+    done = subprocess.run([alone, "run", "-a", "x", "--", "true"], env={**tool.env, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert done.returncode == 1 and "the daemon mechad is not found" in done.stderr and "export MECHA_DAEMON" in done.stderr
+    assert "MECHA_DAEMON names /nowhere" in refused(tool, "run", "-a", "x", "--", "true", env={"MECHA_DAEMON": "/nowhere"})
+
+
+def test_an_id_that_cannot_be(tool):
+    assert "cannot contain dots" in refused(tool, "run", "-a", "a.b", "--", "true")
+
+
+def test_a_token_that_is_wrong(tool, tmp_path):
+    name = name_of(tmp_path)
+    tool.start("run", "-a", name, "--", "sleep", "1000", env={"DAPR_API_TOKEN": "right"})
+    err = refused(tool, "publish", "-i", name, "-p", "b", "-t", "t", env={"DAPR_API_TOKEN": "wrong"})
+    assert "401" in err and "remedy: the sidecar demands a token" in err
+    assert wait_until(lambda: tool("status", "-a", name, env={"DAPR_API_TOKEN": "right"})[0] == 0, "the sidecar")
