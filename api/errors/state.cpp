@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "api/errors/component.hpp"
+
 namespace mecha::errors {
 namespace {
 
@@ -21,6 +23,7 @@ ErrorDetail of_store(std::string_view store) { return resource_info("state", std
 
 // The rule that save and delete share: a conflict is 409, a malformed etag 400, all else 500.
 Error write_failure(std::string_view tag, std::string message, const Error& cause) {
+  if (is_structured(cause)) return cause;
   auto error = plain(tag, 500, Code::internal, std::move(message));
   if (cause.failure == Failure::etag_mismatch) {
     error.http_status = 409;
@@ -110,6 +113,7 @@ Error state_bulk_delete(std::string_view store, const Error& cause) {
 }
 
 Error state_get(std::string_view key, std::string_view store, const Error& cause) {
+  if (is_structured(cause)) return cause;
   return plain(
       "ERR_STATE_GET",
       500,
@@ -119,6 +123,7 @@ Error state_get(std::string_view key, std::string_view store, const Error& cause
 }
 
 Error state_bulk_get(const Error& cause) {
+  if (is_structured(cause)) return cause;
   return plain("ERR_STATE_BULK_GET", 500, Code::unknown, cause.message);
 }
 
@@ -133,6 +138,7 @@ Error state_outbox(const std::string& app_id, const std::string& cause) {
 }
 
 Error state_transaction(const Error& cause) {
+  if (is_structured(cause)) return cause;
   return plain(
       "ERR_STATE_TRANSACTION",
       500,

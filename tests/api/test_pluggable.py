@@ -215,6 +215,23 @@ def bodies(app, path="/orders"):
     return [call.json["data"] for call in app.calls(path)]
 
 
+def test_a_structured_error_of_a_component_is_the_answer(serve, sidecar):
+    serve("all", *STATE, "PubSub", "OutputBinding", "SecretStore")
+    one = sidecar(*(component(kind, f"{kind}.all") for kind in ("state", "pubsub", "bindings", "secretstores")))
+    mine = (418, "ERR_TEAPOT", "short and stout")
+    answer = one.get("/v1.0/state/state/fail:kit")
+    assert answer.error() == mine
+    assert answer.json["details"][0]["reason"] == "DAPR_KIT"
+    assert one.post("/v1.0/state/state", json_body=[{"key": "fail:kit", "value": 1}]).error() == mine
+    assert one.request("DELETE", "/v1.0/state/state/fail:kit").error() == mine
+    assert one.get("/v1.0/secrets/secretstores/fail:kit").error() == mine
+    assert one.post("/v1.0/bindings/bindings", json_body={"operation": "fail:kit"}).error() == mine
+    assert one.post("/v1.0/publish/pubsub/fail:kit", json_body={}).error() == mine
+    with pytest.raises(grpc.RpcError) as refused:
+        stub(one).GetState(state_pb2.GetStateRequest(store_name="state", key="fail:kit"))
+    assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.OUT_OF_RANGE, "short and stout")
+
+
 def test_messages_over_both_faces(launch, serve, sidecar):
     process = serve("broker", "PubSub")
     app = subscribed(launch, metadata={"colour": "red"})

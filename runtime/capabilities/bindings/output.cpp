@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/errors/bindings.hpp"
+#include "api/errors/component.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
 
@@ -50,7 +51,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
       {name, name_space, request.operation, success},
       spent
   );
-  if (!done) last.error = errors::output_binding(name, done.error().message);
+  if (!done) last.error = errors::is_structured(done.error()) ? done.error() : errors::output_binding(name, done.error().message);
   co_return last;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "api/errors/component.hpp"
 #include "api/errors/secrets.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/app/snapshot.hpp"
@@ -70,6 +71,7 @@ Async<std::optional<SecretMap>> SecretsCapability::get(RequestScope& scope, GetR
       scope, request.store, ComponentKind::secretstore, std::move(operation)
   );
   meter.done(secret.has_value());
+  if (!secret && errors::is_structured(secret.error())) co_return fail(secret.error());
   if (!secret) co_return fail(errors::secret_get(request.key, request.store, secret.error().message));
   co_return std::move(secret);
 }
@@ -80,6 +82,7 @@ Async<SecretMaps> SecretsCapability::bulk_get(RequestScope& scope, BulkGetReques
   std::function<Async<SecretMaps>()> operation = [&request, store] { return store->bulk_get(request.metadata); };
   auto all = co_await call_component<SecretMaps>(scope, request.store, ComponentKind::secretstore, std::move(operation));
   meter.done(all.has_value());
+  if (!all && errors::is_structured(all.error())) co_return fail(all.error());
   if (!all) co_return fail(errors::secret_bulk_get(request.store, all.error().message));
   std::erase_if(*all, [&](const auto& item) {
     return !may_read(scope.snapshot->configuration, request.store, item.first);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/errors/component.hpp"
 #include "api/errors/state.hpp"
 #include "runtime/app/snapshot.hpp"
 #include "runtime/capabilities/state/encryption.hpp"
@@ -235,6 +236,7 @@ Async<QueryResult> StateCapability::query(
       &StateStore::query,
       QueryRequest{.query = *std::move(checked), .metadata = std::move(metadata)}
   ));
+  if (!result && errors::is_structured(result.error())) co_return fail(result.error());
   if (!result) co_return fail(errors::state_query(name, result.error().message));
   for (auto& item : result->results) item.key = std::string(original_key(item.key));
   co_return result;
