@@ -141,7 +141,7 @@ def test_variables_from_a_file(tool, tmp_path):
 
 def test_every_line_of_a_run_can_be_json(tool, tmp_path):
     name = name_of(tmp_path)
-    status, out, _ = tool("run", "-a", name, "-o", "json", "--", "sh", "-c", "echo to-out; echo to-err >&2")
+    status, out, _ = tool("run", "-a", name, "-o", "json", "--", "sh", "-c", "echo to-out; echo to-err >&2; sleep 1")
     assert status == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert {"app": name, "source": "app", "line": "to-out"} in lines and {"app": name, "source": "app", "line": "to-err"} in lines

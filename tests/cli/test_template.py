@@ -51,7 +51,8 @@ def test_all_applications_with_prefixes_and_log_files(shop):
     for name, folder in zip(ids, "ab"):
         app_log, daemon_log = (listed[name][k] for k in ("appLogPath", "daprdLogPath"))
         assert re.fullmatch(rf"{tool.folder}/{folder}/\.dapr/logs/{name}_app_\d{{14}}\.log", app_log)
-        assert "app is up" in open(app_log).read() and "Status: Running" in wait_until(lambda: open(daemon_log).read(), "the log")
+        assert "app is up" in open(app_log).read()
+        wait_until(lambda: "Status: Running" in open(daemon_log).read(), "the sidecar's log")
     assert tool.json("invoke", "-a", ids[1], "-m", "x")["body"]["path"] == "/x"
 
 
