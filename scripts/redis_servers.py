@@ -1,10 +1,20 @@
-"""The Redis part of Servers: one server, a cluster."""
+"""The Redis part of Servers: one server, a cluster, sentinels with their servers."""
 import shutil
 import socket
 
 from server_base import Unavailable, free_port, wait_until
 
 REDIS_USER, REDIS_PASSWORD = "mecha", "a-password"
+SENTINEL_MASTER, SENTINEL_PASSWORD = "orders-master", "a-sentinel-password"
+SENTINEL_CONF = f"""bind 127.0.0.1
+port {{port}}
+dir {{data}}
+requirepass {{password}}
+sentinel sentinel-pass {{password}}
+sentinel monitor {SENTINEL_MASTER} 127.0.0.1 {{master}} {{quorum}}
+sentinel down-after-milliseconds {SENTINEL_MASTER} 1000
+sentinel failover-timeout {SENTINEL_MASTER} 6000
+"""
 
 
 def redis_answers(port):
@@ -13,7 +23,14 @@ def redis_answers(port):
         return s.recv(64).startswith(b"+PONG")
 
 
-def redis_command(port, *words, limit_s=5):
+def redis_refuses(port):
+    """It answers, but wants a password first."""
+    with socket.create_connection(("127.0.0.1", port), 1) as s:
+        s.sendall(b"PING\r\n")
+        return s.recv(64).startswith(b"-NOAUTH")
+
+
+def redis_command(port, *words, limit_s=5, password=None):
     """One command on a connection of its own; the reply as Python values, an error as RuntimeError."""
     def read(stream):
         line = stream.readline()[:-2]
@@ -30,9 +47,15 @@ def redis_command(port, *words, limit_s=5):
             return rest
         raise OSError("the server closed the connection")
 
-    encoded = [str(word).encode() for word in words]
+    def write(*arguments):
+        encoded = [str(word).encode() for word in arguments]
+        return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
+
     with socket.create_connection(("127.0.0.1", port), limit_s) as s, s.makefile("rb") as stream:
-        s.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
+        if password:
+            s.sendall(write("AUTH", password))
+            read(stream)
+        s.sendall(write(*words))
         return read(stream)
 
 
@@ -84,3 +107,28 @@ class RedisServers:
             wait_until("a replica", lambda: "master_link_status:up" in redis_command(port, "INFO", "replication"))
         self.environment["MECHA_TEST_REDIS_CLUSTER"] = ",".join(f"127.0.0.1:{p}" for p in ports[:masters])
         return nodes
+
+    def redis_sentinel(self, name="redis-sentinel", replicas=1, sentinels=3):
+        """A master with replicas, and sentinels that want a password: [(port, process)], the master first, the sentinels last."""
+        nodes = [self.redis_node(f"{name}-0", "--repl-diskless-sync-delay", 0)]
+        master = nodes[0][0]
+        for n in range(1, replicas + 1):
+            nodes.append(self.redis_node(f"{name}-{n}", "--replicaof", "127.0.0.1", master))
+        for port, _ in nodes[1:]:
+            wait_until("a replica", lambda: "master_link_status:up" in redis_command(port, "INFO", "replication"))
+        watchers = []
+        for n in range(sentinels):
+            port, data = free_port(), self.data_of(f"{name}-sentinel-{n}", fresh=True)
+            (data / "sentinel.conf").write_text(SENTINEL_CONF.format(port=port, data=data, master=master, quorum=sentinels // 2 + 1, password=SENTINEL_PASSWORD))
+            process = self.start(f"{name}-sentinel-{n}", ["redis-server", str(data / "sentinel.conf"), "--sentinel"], redis_refuses, port)
+            watchers.append((port, process))
+
+        def acquainted(port):
+            fields = redis_command(port, "SENTINEL", "MASTER", SENTINEL_MASTER, password=SENTINEL_PASSWORD)
+            known = dict(zip(fields[::2], fields[1::2]))
+            return (int(known["num-slaves"]), int(known["num-other-sentinels"])) == (replicas, sentinels - 1)
+        wait_until("sentinels that know each other", lambda: all(acquainted(port) for port, _ in watchers))
+        self.environment.update({
+            "MECHA_TEST_REDIS_SENTINEL": ",".join(f"127.0.0.1:{port}" for port, _ in watchers),
+            "MECHA_TEST_REDIS_SENTINEL_MASTER": SENTINEL_MASTER, "MECHA_TEST_REDIS_SENTINEL_PASSWORD": SENTINEL_PASSWORD})
+        return nodes + watchers

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts real Redis (one server, a cluster), Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
+"""Starts real Redis (one server, a cluster, sentinels), Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
 
     servers.py start --dir DIR redis kafka    prints `export NAME=value` lines; the servers stay
     servers.py stop --dir DIR                 stops what `start` left in DIR
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from redis_servers import RedisServers, redis_command  # noqa: F401: both are for users of this module too
-from server_base import Unavailable, free_port, wait_until  # noqa: F401
+from server_base import Unavailable, free_port
 
 KAFKA_VERSION = "3.9.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha" / f"kafka-{KAFKA_VERSION}"
@@ -405,7 +405,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
+    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

@@ -28,11 +28,23 @@ inline RedisPlace redis_cluster() {
   return {{"redisHost", redis_variable("MECHA_TEST_REDIS_CLUSTER", "127.0.0.1:7000")}, {"redisType", "cluster"}};
 }
 
+// MECHA_TEST_REDIS_SENTINEL=host:port,.. with _MASTER and _PASSWORD
+inline RedisPlace redis_sentinel() {
+  return {
+      {"redisHost", redis_variable("MECHA_TEST_REDIS_SENTINEL", "127.0.0.1:26379")},
+      {"failover", "true"},
+      {"sentinelMasterName", redis_variable("MECHA_TEST_REDIS_SENTINEL_MASTER", "mymaster")},
+      {"sentinelPassword", redis_variable("MECHA_TEST_REDIS_SENTINEL_PASSWORD", "")}};
+}
+
 inline redis::Options redis_options(const RedisPlace& place) {
   redis::Settings settings;
   for (const auto& [name, value] : place) {
     if (name == "redisHost") settings.host = value;
     else if (name == "redisType") settings.type = value;
+    else if (name == "failover") settings.failover = value == "true";
+    else if (name == "sentinelMasterName") settings.sentinel_master = value;
+    else if (name == "sentinelPassword") settings.sentinel_password = Secret(value);
     else if (name == "redisDB") settings.database = std::stoi(value);
   }
   return redis::resolve(settings).value();

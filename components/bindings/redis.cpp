@@ -37,7 +37,7 @@ Result<std::optional<std::int64_t>> ttl_of(const Metadata& metadata) {
 class RedisBinding final : public Binding, public OutputBinding {
  public:
   using Settings = redis::Settings;
-  static constexpr ComponentInfo info{"bindings.redis", "v1", "Keys of a Redis server or cluster."};
+  static constexpr ComponentInfo info{"bindings.redis", "v1", "Keys of a Redis server, of a cluster, or of the master that sentinels name."};
 
   RedisBinding(Settings settings, const ComponentContext& context) {
     auto options = redis::resolve(settings);

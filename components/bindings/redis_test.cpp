@@ -50,6 +50,10 @@ TEST_CASE("bindings.redis keeps the output contract on a cluster", "[bindings][r
   keeps_the_contract(testing::redis_cluster());
 }
 
+TEST_CASE("bindings.redis keeps the output contract behind sentinels", "[bindings][redis][needs-redis-sentinel]") {
+  keeps_the_contract(testing::redis_sentinel());
+}
+
 TEST_CASE("keys live as long as the request says", "[bindings][redis][needs-redis]") {
   Redis direct(testing::redis_node());
   auto red = bench({{"redisHost", server()}});

@@ -19,7 +19,7 @@ constexpr std::size_t kReadAtOnce = 1000;
 class RedisConfiguration final : public ConfigurationStore {
  public:
   using Settings = redis::Settings;
-  static constexpr ComponentInfo info{"configuration.redis", "v1", "Redis, one server or a cluster; changes by keyspace events."};
+  static constexpr ComponentInfo info{"configuration.redis", "v1", "Redis: one server, a cluster, or the master that sentinels name; changes by keyspace events."};
 
   RedisConfiguration(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), shards_(context.shards), log_(context.log) {}

@@ -95,6 +95,11 @@ TEST_CASE("a configuration store on a Redis cluster keeps them too", "[configura
   keeps_the_promises(testing::redis_cluster());
 }
 
+TEST_CASE("a configuration store behind Redis sentinels keeps them too", "[configuration][redis][needs-redis-sentinel]") {
+  keeps_the_promises(testing::redis_sentinel());
+  goes_on(testing::redis_sentinel(), {text::uuid()});
+}
+
 TEST_CASE("what is no text or has no value is no configuration item", "[configuration][redis][needs-redis]") {
   World world(node());
   const auto key = text::uuid();

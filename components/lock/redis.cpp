@@ -23,7 +23,7 @@ constexpr std::string_view kUnlock =
 class RedisLock final : public LockStore {
  public:
   using Settings = redis::Settings;
-  static constexpr ComponentInfo info{"lock.redis", "v1", "Redis, single node."};
+  static constexpr ComponentInfo info{"lock.redis", "v1", "Redis: one server, or the master that sentinels name."};
 
   RedisLock(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), shards_(context.shards) {}
 

@@ -1,9 +1,7 @@
 // lock.redis: the conformance suite against a real server (MECHA_TEST_REDIS=host:port), the layout, and what it refuses.
 
-#include <cstdlib>
-
-#include "components/redis/client.hpp"
 #include "tests/conformance/lock_store_suite.hpp"
+#include "tests/redis.hpp"
 
 namespace mecha::lock {
 void register_redis(Catalog& catalog);
@@ -14,10 +12,7 @@ using conformance::Stage;
 
 namespace {
 
-std::string server() {
-  const char* address = std::getenv("MECHA_TEST_REDIS");
-  return address ? address : "127.0.0.1:6379";
-}
+std::string server() { return testing::redis_node().front().second; }
 
 std::string refusal(std::vector<NameValue> metadata) {
   Stage stage(lock::register_redis);
@@ -34,6 +29,15 @@ TEST_CASE("a lock store on Redis keeps the promises of lock stores", "[lock][red
   const auto prefix = "lock||conform-" + text::uuid() + "||";
   conformance::lock_store(stage, **store, prefix);
   conformance::lock_store_expiry(stage, **store, prefix);
+}
+
+TEST_CASE("a lock store behind Redis sentinels keeps them too", "[lock][redis][needs-redis-sentinel]") {
+  Stage stage(lock::register_redis);
+  std::vector<NameValue> metadata;
+  for (const auto& [name, value] : testing::redis_sentinel()) metadata.push_back({name, value});
+  const auto store = stage.start<lock::LockStore>("lock.redis", metadata);
+  REQUIRE(store);
+  conformance::lock_store(stage, **store, "lock||conform-" + text::uuid() + "||");
 }
 
 TEST_CASE("a lock on Redis is a text key with an expiry", "[lock][redis][needs-redis]") {

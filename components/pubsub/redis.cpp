@@ -68,7 +68,7 @@ std::string write_metadata(const Metadata& metadata) {
 class RedisBroker final : public PubSub {
  public:
   using Settings = RedisSettings;
-  static constexpr ComponentInfo info{"pubsub.redis", "v1", "Redis Streams; a cluster too."};
+  static constexpr ComponentInfo info{"pubsub.redis", "v1", "Redis Streams: one server, a cluster, or the master that sentinels name."};
 
   RedisBroker(const Settings& settings, const ComponentContext& context)
       : settings_(settings),

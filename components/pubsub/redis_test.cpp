@@ -198,3 +198,7 @@ TEST_CASE("concurrency holds over all topics of a component", "[pubsub][redis][n
 TEST_CASE("pubsub.redis keeps all that on a cluster", "[pubsub][redis][needs-redis-cluster]") {
   on(testing::redis_cluster());
 }
+
+TEST_CASE("pubsub.redis keeps all that behind sentinels", "[pubsub][redis][needs-redis-sentinel]") {
+  on(testing::redis_sentinel());
+}

@@ -1,10 +1,13 @@
 #include "components/redis/client.hpp"
 
 #include <atomic>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include "components/redis/router.hpp"
+#include "components/redis/sentinel.hpp"
 #include "components/redis/slots.hpp"
 #include "runtime/async/gate.hpp"
 
@@ -56,7 +59,8 @@ Result<Address> read_server(const std::string& name) {
 
 struct Client::Shard {
   Shard(Executor on, const std::shared_ptr<const Options>& options) : executor(on), gate(on), home(on, gate, options) {
-    if (options->topology != Topology::node) router = std::make_unique<Router>(on, gate, options);
+    if (options->topology == Topology::node) return;
+    router = std::make_unique<Router>(on, gate, options, [this] { close_sessions(); });
   }
 
   Executor executor;
@@ -64,6 +68,22 @@ struct Client::Shard {
   std::atomic<bool> used = false;
   Server home;                     // where there is one server
   std::unique_ptr<Router> router;  // where there are several
+  std::vector<std::weak_ptr<Session::State>> sessions;  // that end with the master
+
+  Async<std::unique_ptr<Session>> dial(Address address, bool asking) {
+    auto session = co_await Session::dial(router->options_of(address), address.text(), asking);
+    if (session) {
+      std::erase_if(sessions, [](const auto& one) { return one.expired(); });
+      sessions.push_back((*session)->state_);
+    }
+    co_return session;
+  }
+
+  void close_sessions() {
+    for (const auto& one : std::exchange(sessions, {})) {
+      if (const auto state = one.lock()) Session::close(*state);
+    }
+  }
 
   asio::awaitable<void> close() {
     home.close();
@@ -90,6 +110,17 @@ Client::Shard& Client::here() {
 const Options& Client::options() const { return *options_; }
 
 Async<void> Client::connect() {
+  if (options_->topology == Topology::sentinel && !std::exchange(watching_, true)) {
+    auto& mine = here();
+    const auto tell = [this](const Master& master) {
+      for (const auto& shard : per_shard_) {
+        if (!shard->used) continue;
+        auto map = SlotMap::whole(master.address, master.epoch);
+        asio::post(shard->executor, [at = shard.get(), map = std::move(map)]() mutable { at->router->master_is(std::move(map)); });
+      }
+    };
+    spawn(mine.gate, mine.executor, watch_master(options_, tell));
+  }
   MECHA_CO_TRY_VOID(co_await call(Command("PING")));
   co_return Result<void>{};
 }
@@ -180,7 +211,7 @@ Async<std::vector<Reply>> Client::transaction(std::vector<Command> commands) {
 
 Async<std::vector<std::string>> Client::servers() {
   auto& mine = here();
-  if (!mine.router) co_return std::vector<std::string>(1);
+  if (options_->topology != Topology::cluster) co_return std::vector<std::string>(1);
   MECHA_CO_TRY(const auto masters, co_await mine.router->masters());
   std::vector<std::string> names;
   for (const auto& address : masters) names.push_back(address.text());
@@ -188,8 +219,8 @@ Async<std::vector<std::string>> Client::servers() {
 }
 
 Async<std::string> Client::server_of(std::string key) {
+  if (options_->topology != Topology::cluster) co_return std::string();
   auto& mine = here();
-  if (!mine.router) co_return std::string();
   MECHA_CO_TRY(const auto address, co_await mine.router->owner(slot_of(std::string_view(key))));
   co_return address.text();
 }
@@ -220,7 +251,7 @@ Async<std::unique_ptr<Session>> Client::dedicated(std::string server) {
   } else {
     MECHA_CO_TRY(address, read_server(server));
   }
-  auto session = co_await Session::dial(mine.router->options_of(address), address.text(), false);
+  auto session = co_await mine.dial(std::move(address), false);
   if (!session) (void)co_await mine.router->refresh();  // another one may have its place by the next time
   co_return session;
 }
@@ -232,7 +263,7 @@ Async<std::unique_ptr<Session>> Client::dedicated_to(std::string key, std::strin
   if (redirect && !redirect->to.host.empty()) {
     mine.router->learn(*redirect);
     if (redirect->ask) {
-      co_return co_await Session::dial(mine.router->options_of(redirect->to), redirect->to.text(), true);
+      co_return co_await mine.dial(redirect->to, true);
     }
   } else if (is_refusal(refused) || redirect) {
     MECHA_CO_TRY_VOID(co_await mine.router->refresh());

@@ -1,11 +1,12 @@
 // Client: a Redis server as the components see it. Commands of all callers of a shard are pipelined on a few connections
 // of that shard; they are opened when first used, and opened again by themselves after they broke.
 //
-// With a cluster each command goes to the server that has its first key; see router.hpp for who is followed and how long.
+// With a cluster each command goes to the server that has its first key, with sentinels to the master that they name; see
+// router.hpp for who is followed and how long.
 //
 // Errors: what the server answers has Code::unknown and the server's words; what happened on the way has another code,
 // with Failure::never_sent when the command provably did not reach the server. A command that was sent is never sent
-// again, unless a server of a cluster answered that it did nothing. Cancelling a call leaves its commands to run; nobody else's replies are disturbed.
+// again, unless a server answered that it did nothing. Cancelling a call leaves its commands to run; nobody else's replies are disturbed.
 //
 // Threads: from any shard. close() before the end, on shard 0, while the shards run.
 
@@ -44,8 +45,9 @@ class Session {
   friend class Client;
   struct State;
   static Async<std::unique_ptr<Session>> dial(std::shared_ptr<const Options> options, std::string server, bool asking);
-  explicit Session(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  static void close(State& state);
+  explicit Session(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 class Client {
@@ -53,7 +55,7 @@ class Client {
   Client(Shards& shards, Options options);
   ~Client();
 
-  // PING. Fails with the words of the dial or the server.
+  // PING, on shard 0; from then on sentinels are listened to. Fails with the words of the dial or the server.
   Async<void> connect();
 
   // One command; an error of the server is a failure.
@@ -93,6 +95,7 @@ class Client {
 
   std::shared_ptr<const Options> options_;
   std::vector<std::unique_ptr<Shard>> per_shard_;
+  bool watching_ = false;  // of shard 0
 };
 
 }  // namespace mecha::redis

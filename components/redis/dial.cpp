@@ -23,6 +23,16 @@ std::unexpected<Error> timed_out(const Options& options) {
       .failure = Failure::never_sent});
 }
 
+// Who a sentinel named may have become a replica since. A user who may not ask has the server's READONLY left.
+Async<void> check_master(Wire* stream, OptionsPtr options) {
+  MECHA_CO_TRY(const auto role, co_await exchange(*stream, Command("ROLE")));
+  if (!role.is_array() || role.items.empty() || role.items[0].text == "master") co_return Result<void>{};
+  co_return fail(Error{
+      .code = Code::unavailable,
+      .message = "redis: " + options->address() + " is not the master",
+      .failure = Failure::never_sent});
+}
+
 Async<std::unique_ptr<Wire>> open(OptionsPtr options) {
   net::Origin origin{.host = options->host, .port = options->port, .unix_path = options->unix_path};
   const auto limit = options->dial_timeout.count() == 0 ? kNoLimit : options->dial_timeout;
@@ -38,6 +48,7 @@ Async<std::unique_ptr<Wire>> open(OptionsPtr options) {
     MECHA_CO_TRY(auto answer, co_await exchange(*stream, Command("SELECT", options->database)));
     if (auto ok = checked(std::move(answer)); !ok) co_return fail(std::move(ok).error());
   }
+  if (options->must_be_master) MECHA_CO_TRY_VOID(co_await check_master(stream.get(), options));
   co_return stream;
 }
 

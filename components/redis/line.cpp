@@ -128,14 +128,17 @@ asio::awaitable<void> Line::run() {
   running_ = false;
   if (connection_) connection_->stream->close();
   connection_ = nullptr;
-  fail_all(cancelled());
+  fail_sent(cancelled());
+  fail_all({.code = Code::unavailable, .message = "redis: client is closed", .failure = Failure::never_sent});
 }
 
 asio::awaitable<void> Line::serve() {
   do {
     auto stream = co_await dial_with_retries(options_);
     if (!stream) {
-      fail_all(stream.error());
+      auto why = std::move(stream).error();
+      if (!is_server_error(why)) why.failure = Failure::never_sent;
+      fail_all(why);
       co_return;
     }
     auto connection = std::make_shared<Connection>(executor_, *std::move(stream));
@@ -156,6 +159,7 @@ asio::awaitable<void> Line::read_replies(std::shared_ptr<Connection> connection,
     auto size = co_await connection->stream->read_some(buffer.get(), kReadBytes);
     if (!size || *size == 0) {
       why = size ? Error{.code = Code::unavailable, .message = "EOF"} : std::move(size).error();
+      if (closed_) why = {.code = Code::unavailable, .message = "redis: connection is closed"};
       if (connection->timed_out) {
         why = {.code = Code::deadline_exceeded, .message = "i/o timeout", .failure = Failure::timeout};
       }

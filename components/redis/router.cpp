@@ -55,8 +55,12 @@ struct Router::Batch {
   std::vector<Trip> trips;
 };
 
-Router::Router(Executor executor, Gate& gate, std::shared_ptr<const Options> options)
-    : executor_(executor), gate_(gate), options_(std::move(options)), loaded_(executor) {}
+Router::Router(Executor executor, Gate& gate, std::shared_ptr<const Options> options, std::function<void()> switched)
+    : executor_(executor),
+      gate_(gate),
+      options_(std::move(options)),
+      switched_(std::move(switched)),
+      loaded_(executor) {}
 
 asio::awaitable<std::vector<Outcome>> Router::run(std::vector<Unit> units) {
   std::vector<Outcome> outcomes(units.size());

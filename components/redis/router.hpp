@@ -1,10 +1,12 @@
-// Router: the connections of one shard to several servers of which one is right for a command. It keeps the map of who has
-// what, follows MOVED and ASK, and waits a while when servers say that they cannot now. Internal to the driver.
+// Router: the connections of one shard to several servers of which one is right for a command: a cluster, or the master
+// that sentinels know. It keeps the map of who has what, follows MOVED and ASK, and waits a while when servers say that
+// they cannot now. Internal to the driver.
 //
 // Lives on one shard. What was sent is sent again only after an answer that proves that the server did nothing.
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,8 +30,8 @@ using Outcome = Result<std::vector<Reply>>;
 
 class Router {
  public:
-  // The gate outlives the router's background work.
-  Router(Executor executor, Gate& gate, std::shared_ptr<const Options> options);
+  // The gate outlives the router's background work. `switched` is called when the sentinels have another master.
+  Router(Executor executor, Gate& gate, std::shared_ptr<const Options> options, std::function<void()> switched);
 
   // Units go out at once, each to its server; outcomes in their order, errors of the server among the replies.
   asio::awaitable<std::vector<Outcome>> run(std::vector<Unit> units);
@@ -40,6 +42,8 @@ class Router {
   Async<std::vector<Address>> masters();
   // Reads the map anew, once for all who ask meanwhile.
   Async<void> refresh();
+  // The sentinels have named a master: connections to another one end.
+  void master_is(SlotMap map);
   bool fresh() const;  // it was read within the last second
   // Takes in that a slot has another server.
   void learn(const Redirect& redirect);
@@ -53,6 +57,7 @@ class Router {
   Async<void> known();
   void start_refresh();
   asio::awaitable<void> load();
+  std::vector<Address> candidates();
   Async<SlotMap> ask_any();
   void adopt(SlotMap map);
   Server& server(const Address& address);
@@ -64,10 +69,12 @@ class Router {
   Executor executor_;
   Gate& gate_;
   std::shared_ptr<const Options> options_;
+  std::function<void()> switched_;
   SlotMap map_;
   std::map<Address, std::shared_ptr<Server>> servers_;
   std::optional<Error> failure_;  // of the last reading of the map
   std::optional<Address> answered_;  // who gave the map
+  std::size_t sentinel_ = 0;         // who is asked next
   Event loaded_;
   std::chrono::steady_clock::time_point loaded_at_{};
   std::size_t turn_ = 0;

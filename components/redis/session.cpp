@@ -52,14 +52,15 @@ std::unexpected<Error> closed() {
 
 }  // namespace
 
-Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() { close(); }
 
 bool Session::open() const { return !state_->closed; }
 
 // The stream is closed but kept: a call that is under way still refers to it.
-void Session::close() {
-  if (!std::exchange(state_->closed, true)) state_->stream->close();
+void Session::close() { close(*state_); }
+void Session::close(State& state) {
+  if (!std::exchange(state.closed, true)) state.stream->close();
 }
 
 Async<void> Session::send(Command command) {
@@ -97,7 +98,7 @@ Async<Reply> Session::call(Command command, std::optional<milliseconds> limit) {
 
 Async<std::unique_ptr<Session>> Session::dial(std::shared_ptr<const Options> options, std::string server, bool asking) {
   MECHA_CO_TRY(auto stream, co_await redis::dial(std::move(options)));
-  auto state = std::make_unique<State>();
+  auto state = std::make_shared<State>();
   state->stream = std::move(stream);
   state->server = std::move(server);
   state->asking = asking;

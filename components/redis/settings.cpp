@@ -11,14 +11,15 @@ std::unexpected<Error> wrong(std::string_view what) {
   return fail(Code::invalid_argument, "redis client configuration error: " + std::string(what));
 }
 
-bool is_cluster(const Settings& s) { return text::equals_nocase(s.type, "cluster"); }
+Topology topology_of(const Settings& s) {
+  if (s.failover) return Topology::sentinel;
+  return text::equals_nocase(s.type, "cluster") ? Topology::cluster : Topology::node;
+}
 
 Result<void> check_built(const Settings& s) {
-  if (s.failover) {
-    return wrong("failover (Sentinel) is not supported by this version: name the server itself in redisHost");
-  }
-  if (!is_cluster(s) && s.host.find(',') != std::string::npos) {
-    return wrong("redisHost names several servers, which needs redisType cluster");
+  if (s.failover && s.sentinel_master.empty()) return wrong("failover needs sentinelMasterName");
+  if (topology_of(s) == Topology::node && s.host.find(',') != std::string::npos) {
+    return wrong("redisHost names several servers, which needs redisType cluster or failover");
   }
   if (s.entra_id || s.oidc) return wrong("useEntraID and useOIDC are not supported by this version: use redisPassword");
   if (s.client_certificate.empty() != s.client_key.empty()) return wrong("clientCert and clientKey need each other");
@@ -94,20 +95,33 @@ std::string Options::address() const {
 Options options_at(const Options& options, const Address& address) {
   Options one = options;
   static_cast<Address&>(one) = address;
+  one.must_be_master = options.topology == Topology::sentinel;
   one.topology = Topology::node;
   one.hosts.clear();
   one.attempts = 1;  // who routes looks first whether another server has taken over
   return one;
 }
 
+Options sentinel_options_at(const Options& options, const Address& address) {
+  Options one = options_at(options, address);
+  one.must_be_master = false;
+  one.username = options.sentinel_username;
+  one.password = options.sentinel_password;
+  one.database = 0;
+  return one;
+}
+
 Result<Options> resolve(const Settings& s, milliseconds retry_min) {
   MECHA_TRY_VOID(check_built(s));
   Options options;
-  options.topology = is_cluster(s) ? Topology::cluster : Topology::node;
+  options.topology = topology_of(s);
   MECHA_TRY_VOID(read_addresses(s, options));
   options.username = s.username;
   options.password = s.password.reveal();
-  options.database = is_cluster(s) ? 0 : s.database;
+  options.database = options.topology == Topology::cluster ? 0 : s.database;
+  options.master_name = s.sentinel_master;
+  options.sentinel_username = s.sentinel_username;
+  options.sentinel_password = s.sentinel_password.reveal();
   options.attempts = std::max(s.retries_max, 0) + 1;
   options.retry_min = limit(s.retry_min.value_or(retry_min));
   options.retry_max = limit(s.retry_max.value_or(milliseconds(512)));

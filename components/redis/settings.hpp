@@ -57,8 +57,8 @@ struct Settings {
         field("redisPassword", &S::password, "Password sent with AUTH."),
         field("redisDB", &S::database, "Number of the database; a cluster has only 0."),
         field("redisType", &S::type, "node or cluster; redisHost then names some of its servers."),
-        field("failover", &S::failover, "Sentinel; not built yet."),
-        field("sentinelMasterName", &S::sentinel_master, "Name of the master at the sentinels."),
+        field("failover", &S::failover, "Sentinel: redisHost names the sentinels, which know the server."),
+        field("sentinelMasterName", &S::sentinel_master, "Name of the master at the sentinels; needed with failover."),
         field("sentinelUsername", &S::sentinel_username, "User at the sentinels."),
         field("sentinelPassword", &S::sentinel_password, "Password at the sentinels."),
         field("enableTLS", &S::tls, "TLS, verified by the system's authorities."),
@@ -94,12 +94,14 @@ struct Address {
 // "host:port" as servers write it: the last colon counts. Empty when there is no port.
 std::optional<Address> parse_address(std::string_view text);
 
-enum class Topology : std::uint8_t { node, cluster };
+enum class Topology : std::uint8_t { node, cluster, sentinel };
 
 // What a Client needs, checked.
 struct Options : Address {
   Topology topology = Topology::node;
-  std::vector<Address> hosts;  // servers of the cluster that are asked first
+  std::vector<Address> hosts;  // servers of the cluster that are asked first; the sentinels
+  std::string master_name, sentinel_username, sentinel_password;
+  bool must_be_master = false;  // a connection to a replica is none
   std::string unix_path;  // not empty: dialled instead of host and port
   std::string username, password;
   int database = 0;
@@ -115,8 +117,9 @@ struct Options : Address {
   std::string address() const;  // "127.0.0.1:6379", or the list of hosts
 };
 
-// The same for one server of several.
+// The same for one server of several, and for a sentinel.
 Options options_at(const Options& options, const Address& address);
+Options sentinel_options_at(const Options& options, const Address& address);
 
 // Fails with "redis client configuration error: ...", also for what is not built yet. `retry_min` is the component's default.
 Result<Options> resolve(const Settings& settings, milliseconds retry_min = milliseconds(8));

@@ -16,8 +16,9 @@ bool is_slot(const Reply& reply) {
 
 }  // namespace
 
-SlotMap SlotMap::whole(Address address) {
+SlotMap SlotMap::whole(Address address, std::int64_t epoch) {
   SlotMap map;
+  map.epoch_ = epoch;
   map.ranges_.push_back({.first = 0, .last = kSlots - 1, .address = std::move(address)});
   return map;
 }

@@ -1,4 +1,4 @@
-// State store on Redis 6 or later, one server or a cluster (contract 02, section 2.2). Each record is a hash that one script at the
+// State store on Redis 6 or later, one server or several (contract 02, section 2.2). Each record is a hash that one script at the
 // server writes; see redis_scripts.hpp. Keys arrive with their prefix.
 
 #include <algorithm>
@@ -78,7 +78,7 @@ Result<std::optional<Item>> item_of_document(const Reply& reply) {
 class RedisStore final : public StateStore {
  public:
   using Settings = RedisStateSettings;
-  static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later, one server or a cluster."};
+  static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later: one server, a cluster, or the master that sentinels name."};
 
   RedisStore(Settings settings, const ComponentContext& context)
       : host_(settings.host), ttl_(settings.ttl), index_text_(settings.query_indexes) {

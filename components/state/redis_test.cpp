@@ -70,6 +70,14 @@ TEST_CASE("state.redis keeps the state store contract on a cluster", "[state][re
   keeps_the_contract(testing::redis_cluster());
 }
 
+TEST_CASE("state.redis keeps the state store contract behind sentinels", "[state][redis][needs-redis-sentinel]") {
+  keeps_the_contract(testing::redis_sentinel());
+  // The master has a replica: a strong write waits for it.
+  StoreBench bench(register_redis, "state.redis", settings(testing::redis_sentinel()));
+  bench.start();
+  CHECK(bench.set(SetRequest{.key = "strong", .value = std::string("1"), .options = {.consistency = "strong"}}) == "");
+}
+
 TEST_CASE("records of state.redis are spread over a cluster, and found again", "[state][redis][needs-redis-cluster]") {
   const auto place = testing::redis_cluster();
   Redis direct(place);
@@ -198,6 +206,7 @@ TEST_CASE("state.redis says what is wrong with its settings", "[state][redis]") 
       error({{"redisHost", "h:1"}, {"redisPort", "2"}}), Catch::StartsWith("redis client configuration error: ")
   );
   CHECK_THAT(error({{"redisHost", "a:1,b:2"}}), Catch::StartsWith("redis client configuration error: "));
+  CHECK(error({{"redisHost", "a:1"}, {"failover", "true"}}) == "redis client configuration error: failover needs sentinelMasterName");
   CHECK_THAT(
       error({{"redisHost", "127.0.0.1:1"}, {"redisMaxRetries", "0"}}),
       Catch::StartsWith("redis store: error connecting to redis at 127.0.0.1:1: ")
