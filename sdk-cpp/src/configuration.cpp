@@ -37,9 +37,8 @@ unsubscribed(v1::UnsubscribeConfigurationResponse& answer, const grpc::ClientCon
   return {};
 }
 
-using Changes = ReadSide<
-    grpc::ClientReadReactor<v1::SubscribeConfigurationResponse>,
-    v1::SubscribeConfigurationResponse>;
+using Changed = Checked<v1::SubscribeConfigurationResponse>;
+using Changes = ReadSide<grpc::ClientReadReactor<Changed>, v1::SubscribeConfigurationResponse>;
 
 class ChangesCall final : public Changes {
  public:
@@ -51,7 +50,11 @@ class ChangesCall final : public Changes {
   }
 
  private:
-  void call() override { core_->stub->async()->SubscribeConfiguration(&call_, &request_, this); }
+  void call() override {
+    grpc::internal::ClientCallbackReaderFactory<Changed>::Create(
+        core_->channel.get(), core_->method(Rpc::SubscribeConfiguration), &call_, &request_, this
+    );
+  }
   bool limits_stream() const override { return false; }
 
   v1::SubscribeConfigurationRequest request_;

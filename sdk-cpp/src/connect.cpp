@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <grpcpp/create_channel.h>
+
 #include "mecha/version.h"
 #include "src/core.h"
 #include "src/dial.h"
@@ -88,6 +90,22 @@ AppEnvironment app_environment() {
   return app;
 }
 
+namespace wire {
+namespace {
+
+// As generated stubs do it: a call then need not name its path again.
+std::vector<grpc::internal::RpcMethod> register_methods(
+    const std::shared_ptr<grpc::Channel>& channel
+) {
+#define MECHA_RPC_METHOD(Name, Kind) \
+  {"/dapr.proto.runtime.v1.Dapr/" #Name, nullptr, grpc::internal::RpcMethod::Kind, channel},
+  return {MECHA_RPCS(MECHA_RPC_METHOD)};
+#undef MECHA_RPC_METHOD
+}
+
+}  // namespace
+}  // namespace wire
+
 Result<wire::Dialled> wire::dial(ClientOptions options) {
   if (options.endpoint.empty()) {
     auto endpoint = endpoint_from_environment();
@@ -114,7 +132,7 @@ Result<std::shared_ptr<Api>> connect(ClientOptions options) {
   auto core = std::make_shared<wire::Core>();
   core->channel =
       grpc::CreateCustomChannel(dialled->target, dialled->credentials, dialled->arguments);
-  core->stub = wire::v1::Dapr::NewStub(core->channel);
+  core->methods = wire::register_methods(core->channel);
   core->token = std::move(dialled->token);
   core->timeout = timeout;
   return std::shared_ptr<Api>(std::make_shared<wire::Remote>(std::move(core)));

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include <grpcpp/grpcpp.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/impl/rpc_method.h>
 
-#include "dapr/proto/runtime/v1/dapr.grpc.pb.h"
+#include "dapr/proto/runtime/v1/dapr.pb.h"
 #include "mecha/connect.h"
 #include "mecha/context.h"
 
@@ -16,12 +19,39 @@ namespace mecha::wire {
 namespace v1 = dapr::proto::runtime::v1;
 namespace common = dapr::proto::common::v1;
 
+/// The methods that the client calls; the names of the service.
+#define MECHA_RPCS(X)                                                                            \
+  X(InvokeService, NORMAL_RPC)                                                                   \
+  X(GetState, NORMAL_RPC)                                                                        \
+  X(GetBulkState, NORMAL_RPC) X(SaveState, NORMAL_RPC) X(QueryStateAlpha1, NORMAL_RPC) X(        \
+      DeleteState, NORMAL_RPC                                                                    \
+  ) X(DeleteBulkState, NORMAL_RPC) X(ExecuteStateTransaction, NORMAL_RPC)                        \
+      X(PublishEvent, NORMAL_RPC) X(BulkPublishEvent, NORMAL_RPC)                                \
+          X(BulkPublishEventAlpha1, NORMAL_RPC) X(SubscribeTopicEventsAlpha1, BIDI_STREAMING)    \
+              X(InvokeBinding, NORMAL_RPC) X(GetSecret, NORMAL_RPC) X(GetBulkSecret, NORMAL_RPC) \
+                  X(GetConfiguration, NORMAL_RPC) X(SubscribeConfiguration, SERVER_STREAMING)    \
+                      X(UnsubscribeConfiguration, NORMAL_RPC) X(TryLockAlpha1, NORMAL_RPC)       \
+                          X(UnlockAlpha1, NORMAL_RPC) X(EncryptAlpha1, BIDI_STREAMING)           \
+                              X(DecryptAlpha1, BIDI_STREAMING) X(GetMetadata, NORMAL_RPC)        \
+                                  X(SetMetadata, NORMAL_RPC) X(Shutdown, NORMAL_RPC)
+
+// clang-format off
+#define MECHA_RPC_NAME(Name, Kind) Name,
+enum class Rpc : std::size_t { MECHA_RPCS(MECHA_RPC_NAME) };
+#undef MECHA_RPC_NAME
+// clang-format on
+
 /// Immutable after it is made, therefore safe on any thread. Each call keeps it alive.
 struct Core {
   std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<v1::Dapr::Stub> stub;
+  std::vector<grpc::internal::RpcMethod>
+      methods;  ///< Registered with the channel, in the order of Rpc.
   std::string token;
   std::chrono::milliseconds timeout;
+
+  const grpc::internal::RpcMethod& method(Rpc rpc) const {
+    return methods[static_cast<std::size_t>(rpc)];
+  }
 
   /// Sets deadline, token, trace and metadata of a call. `task` may be null.
   void prepare(grpc::ClientContext& call, const CallOptions& options, const TaskContext* task)

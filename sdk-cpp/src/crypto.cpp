@@ -43,28 +43,13 @@ namespace {
 // nothing.
 constexpr std::size_t piece_size = std::size_t{64} << 10;
 
-class EncryptCall final : public Duplex<v1::EncryptRequest, v1::EncryptResponse> {
- public:
-  using Duplex::Duplex;
-
- private:
-  void call() override { core_->stub->async()->EncryptAlpha1(&call_, this); }
-};
-
-class DecryptCall final : public Duplex<v1::DecryptRequest, v1::DecryptResponse> {
- public:
-  using Duplex::Duplex;
-
- private:
-  void call() override { core_->stub->async()->DecryptAlpha1(&call_, this); }
-};
-
-template <class Call, class Request>
+template <class Request, class Response>
 class RemoteBytes final : public ByteStream {
  public:
   /// `first` carries the options.
-  RemoteBytes(std::shared_ptr<const Core> core, CallOptions options, Request first)
-      : call_(std::make_shared<Call>(std::move(core), std::move(options))),
+  RemoteBytes(std::shared_ptr<const Core> core, Rpc rpc, CallOptions options, Request first)
+      : call_(std::make_shared<Duplex<Request, Response>>(std::move(core), rpc, std::move(options))
+        ),
         next_(std::move(first)) {}
   ~RemoteBytes() override { call_->cancel(); }
 
@@ -105,7 +90,7 @@ class RemoteBytes final : public ByteStream {
   void cancel() noexcept override { call_->cancel(); }
 
  private:
-  std::shared_ptr<Call> call_;
+  std::shared_ptr<Duplex<Request, Response>> call_;
   Request next_;
   bool begun_ = false;
   std::uint64_t written_ = 0, read_ = 0;
@@ -124,8 +109,8 @@ std::unique_ptr<ByteStream> Remote::encrypt(
   to.set_data_encryption_cipher(std::move(encrypt.cipher));
   to.set_omit_decryption_key_name(encrypt.omit_decryption_key);
   to.set_decryption_key_name(std::move(encrypt.decryption_key));
-  return std::make_unique<RemoteBytes<EncryptCall, v1::EncryptRequest>>(
-      core_, std::move(options), std::move(first)
+  return std::make_unique<RemoteBytes<v1::EncryptRequest, v1::EncryptResponse>>(
+      core_, Rpc::EncryptAlpha1, std::move(options), std::move(first)
   );
 }
 
@@ -135,8 +120,8 @@ std::unique_ptr<ByteStream> Remote::decrypt(
   v1::DecryptRequest first;
   first.mutable_options()->set_component_name(std::move(provider));
   first.mutable_options()->set_key_name(std::move(decrypt.key));
-  return std::make_unique<RemoteBytes<DecryptCall, v1::DecryptRequest>>(
-      core_, std::move(options), std::move(first)
+  return std::make_unique<RemoteBytes<v1::DecryptRequest, v1::DecryptResponse>>(
+      core_, Rpc::DecryptAlpha1, std::move(options), std::move(first)
   );
 }
 

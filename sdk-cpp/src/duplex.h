@@ -47,7 +47,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   using Base = ReadSide;
   enum class Stage { idle, running, done, refused };
 
-  /// Begins the call in the stub; runs under the lock.
+  /// Makes the call on the channel and binds this to it; runs under the lock.
   virtual void call() = 0;
   /// The limit of the whole stream, or of the wait for consent.
   virtual bool limits_stream() const { return true; }
@@ -132,6 +132,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   // What reading gives after the end. Under the lock.
   Result<std::optional<Response>> outcome() const {
     if (stage_ == Stage::refused) return stopped();
+    if (broken_) return unreadable();
     if (expired_) return fail(Code::deadline_exceeded, "the sidecar did not answer in time");
     if (!status_.ok()) return to_error(status_);
     return std::optional<Response>();
@@ -160,8 +161,13 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
     {
       const std::lock_guard lock(mutex_);
       if (!ok) return release();  // OnDone follows and tells the reader
+      if (!message_.whole) {
+        broken_ = true;
+        call_.TryCancel();
+        return release();
+      }
       read = std::exchange(reading_, nullptr);
-      if (read != nullptr) read->put(std::optional<Response>(std::move(message_)));
+      if (read != nullptr) read->put(std::optional<Response>(std::move(message_.message)));
     }
     if (read != nullptr) read->finish();
   }
@@ -183,19 +189,21 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   }
 
   std::shared_ptr<ReadSide> self_;
-  Response message_;
+  Checked<Response> message_;
   Read* reading_ = nullptr;
   bool expired_ = false;
+  bool broken_ = false;
   grpc::Status status_;
 };
 
 /// A stream in both directions.
 template <class Request, class Response>
-class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Response>, Response> {
-  using Side = ReadSide<grpc::ClientBidiReactor<Request, Response>, Response>;
+class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response>>, Response> {
+  using Side = ReadSide<grpc::ClientBidiReactor<Request, Checked<Response>>, Response>;
 
  public:
-  using Side::Side;
+  Duplex(std::shared_ptr<const Core> core, Rpc rpc, CallOptions options)
+      : Side(std::move(core), std::move(options)), rpc_(rpc) {}
 
   /// Sends one message. Fails when the stream has ended; reading tells why.
   Task<Result<void>> write(Request message) {
@@ -274,6 +282,13 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Response>, Respo
   void OnWriteDone(bool ok) override { written(ok); }
   void OnWritesDoneDone(bool ok) override { written(ok); }
 
+  void call() override {
+    grpc::internal::ClientCallbackReaderWriterFactory<Request, Checked<Response>>::Create(
+        this->core_->channel.get(), this->core_->method(rpc_), &this->call_, this
+    );
+  }
+
+  Rpc rpc_;
   Request message_;
   Write* writing_ = nullptr;
 };

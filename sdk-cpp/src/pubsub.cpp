@@ -77,10 +77,10 @@ using TopicDuplex =
 
 class TopicCall final : public TopicDuplex {
  public:
-  using TopicDuplex::TopicDuplex;
+  TopicCall(std::shared_ptr<const Core> core, CallOptions options)
+      : TopicDuplex(std::move(core), Rpc::SubscribeTopicEventsAlpha1, std::move(options)) {}
 
  private:
-  void call() override { core_->stub->async()->SubscribeTopicEventsAlpha1(&call_, this); }
   bool limits_stream() const override { return false; }
 };
 

@@ -7,6 +7,7 @@
 #include <google/protobuf/wire_format_lite.h>
 
 #include "mecha/codec.h"
+#include "src/checked.h"
 #include "src/core.h"
 
 namespace mecha {
@@ -109,6 +110,11 @@ void read_details(const std::string& bytes, Error& error) {
 }  // namespace
 
 Error to_error(const grpc::Status& status) {
+  // What gRPC says of an answer that it could not read looks like a method that is not there.
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED &&
+      status.error_message() == "No message returned for unary request") {
+    return unreadable();
+  }
   const int number = static_cast<int>(status.error_code());
   Error error = fail(
       number >= 0 && number <= 16 ? static_cast<Code>(number) : Code::unknown,

@@ -8,7 +8,11 @@
 #include <optional>
 #include <utility>
 
+#include <grpcpp/impl/client_unary_call.h>
+#include <grpcpp/support/client_callback.h>
+
 #include "mecha/task.h"
+#include "src/checked.h"
 #include "src/core.h"
 
 namespace mecha::wire {
@@ -38,16 +42,10 @@ class StopWatch {
 
 inline Error stopped() { return fail(Code::cancelled, "the caller asked to stop"); }
 
-/// A method of the stub in its two forms.
+/// A unary method and the types of its messages.
 template <class Request, class Response>
 struct Method {
-  using Begin =
-      void (v1::Dapr::StubInterface::
-                async_interface::*)(grpc::ClientContext*, const Request*, Response*, std::function<void(grpc::Status)>);
-  using Run =
-      grpc::Status (v1::Dapr::StubInterface::*)(grpc::ClientContext*, const Request&, Response*);
-  Begin begin;
-  Run run;
+  Rpc rpc;
 };
 
 /// Threads: started on one, finished on one of gRPC; `state_` decides who frees it when the owner
@@ -70,15 +68,30 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
   std::coroutine_handle<> start() noexcept override {
     if (!begin()) return this->waiter.next();
     state_.store(State::running, std::memory_order_relaxed);
-    (core_->stub->async()->*method_.begin)(&call_, &request, &answer_, [this](grpc::Status status) {
-      end(status);
-    });
+    grpc::internal::CallbackUnaryCall<
+        Request,
+        Checked<Response>,
+        google::protobuf::MessageLite,
+        Checked<Response>>(
+        core_->channel.get(),
+        core_->method(method_.rpc),
+        &call_,
+        &request,
+        &answer_,
+        [this](grpc::Status status) { end(status); }
+    );
     return std::noop_coroutine();
   }
 
   bool run_here() noexcept override {
     if (!begin()) return true;
-    settle((core_->stub.get()->*method_.run)(&call_, request, &answer_));
+    settle(grpc::internal::BlockingUnaryCall<
+           Request,
+           Checked<Response>,
+           google::protobuf::MessageLite,
+           Checked<Response>>(
+        core_->channel.get(), core_->method(method_.rpc), &call_, request, &answer_
+    ));
     return true;
   }
 
@@ -102,10 +115,12 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
 
   void settle(const grpc::Status& status) {
     stop_.end();
-    if (status.ok()) {
-      this->put(convert_(answer_, call_));
-    } else {
+    if (!status.ok()) {
       this->put(to_error(status));
+    } else if (!answer_.whole) {
+      this->put(unreadable());
+    } else {
+      this->put(convert_(answer_.message, call_));
     }
   }
 
@@ -123,7 +138,7 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
   Convert convert_;
   CallOptions options_;
   grpc::ClientContext call_;
-  Response answer_;
+  Checked<Response> answer_;
   StopWatch stop_;
   std::atomic<State> state_{State::idle};
 };
@@ -145,12 +160,8 @@ Result<void> nothing(Response&, const grpc::ClientContext&) {
   return {};
 }
 
-// The pair of a method's two forms, by its name in the service.
-#define MECHA_METHOD(Name, Request, Response)                                                     \
-  Method<Request, Response> {                                                                     \
-    static_cast<Method<Request, Response>::Begin>(&v1::Dapr::StubInterface::async_interface::Name \
-    ),                                                                                            \
-        &v1::Dapr::StubInterface::Name                                                            \
-  }
+// A method by its name in the service.
+#define MECHA_METHOD(Name, Request, Response) \
+  Method<Request, Response> { Rpc::Name }
 
 }  // namespace mecha::wire
