@@ -12,7 +12,7 @@ namespace mecha::cli {
 namespace {
 
 // Commands that take the words of another program.
-bool takes_words(const std::string& command) { return command == "run" || command == "dev" || command == "stop"; }
+bool takes_words(const std::string& command) { return command == "run" || command == "stop"; }
 
 // Cuts off what stands behind `--`.
 std::vector<std::string> cut_words(std::vector<std::string>& arguments) {
@@ -69,6 +69,9 @@ void add_all(CLI::App& root, Choice& choice) {
   add_invoke(root, choice);
   add_publish(root, choice);
   add_status(root, choice);
+  add_components(root, choice);
+  add_describe(root, choice);
+  add_check(root, choice);
   for (auto* command : root.get_subcommands({})) {
     if (takes_words(command->get_name())) command->prefix_command();
     command->get_formatter()->column_width(40);

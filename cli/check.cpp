@@ -1,0 +1,206 @@
+// mecha check: everything that is wrong with resource files, with the place, the rule, and a fix where one is known.
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <tuple>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/catalog.hpp"
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "components/builtin.hpp"
+#include "components/catalog.hpp"
+#include "components/runtime_items.hpp"
+#include "runtime/base/cel.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/resources/documents.hpp"
+#include "runtime/resources/loader.hpp"
+
+namespace mecha::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Finding {
+  Location place;
+  bool error = true;
+  std::string text, fix;
+};
+
+const std::vector<std::string> kKinds = {"Component", "Subscription", "HTTPEndpoint", "Resiliency", "Configuration"};
+
+class Checker {
+ public:
+  Checker() { register_builtin(catalog_); }
+
+  void file(const std::string& path) {
+    const auto content = loading::read_text(path);
+    if (!content) return add({path, 0}, content.error().message);
+    ++files_;
+    for (const auto& document : yaml::split_documents(*content)) {
+      if (document.blank()) continue;
+      const auto root = yaml::parse(document.text, document.first_line);
+      if (root) this->document(*root, path, document.first_line);
+      else add_numbered(path, document.first_line, root.error().message);
+    }
+  }
+
+  // What only the whole of the files shows.
+  void whole() {
+    std::map<std::string, const ComponentSpec*, std::less<>> names;
+    for (const auto& spec : components_) {
+      const auto [it, fresh] = names.emplace(spec.name, &spec);
+      if (!fresh) add(spec.location, "two components are called " + text::quote(spec.name) + ", the other at " + it->second->location.text(), "rename one of them");
+    }
+    const auto known = [&](const std::string& name, std::string_view category) {
+      const auto it = names.find(name);
+      return it != names.end() && it->second->category() == category;
+    };
+    const auto refer = [&](const Location& at, const std::string& name, std::string_view category, const std::string& what) {
+      if (name.empty() || known(name, category) || name == "kubernetes") return;
+      std::vector<std::string> others;
+      for (const auto& [other, spec] : names) {
+        if (spec->category() == category) others.push_back(other);
+      }
+      const auto similar = nearest(name, others);
+      add(at, what + " names the component " + text::quote(name) + ", but there is no " + std::string(category) + " of that name here", similar.empty() ? "" : "did you mean " + similar + "?", false);
+    };
+    for (const auto& s : subscriptions_) refer(s.location, s.pubsub, "pubsub", "subscription " + text::quote(s.name));
+    for (const auto& spec : components_) refer(spec.location, spec.secret_store, "secretstores", "component " + text::quote(spec.name));
+  }
+
+  std::vector<Finding> findings;
+  int files() const { return files_; }
+  std::size_t components() const { return components_.size(); }
+
+ private:
+  void add(Location at, std::string text, std::string fix = {}, bool error = true) { findings.push_back({std::move(at), error, std::move(text), std::move(fix)}); }
+
+  // "line 3: what" stands at line 3.
+  void add_numbered(const std::string& path, int line, const std::string& text) {
+    const auto colon = text.find(": ");
+    const auto number = text.starts_with("line ") ? text::to_int(std::string_view(text).substr(5, colon - 5)) : std::nullopt;
+    if (number) add({path, static_cast<int>(*number)}, text.substr(colon + 2));
+    else add({path, line}, text);
+  }
+
+  void document(const yaml::Node& root, const std::string& path, int first_line) {
+    Findings found;
+    View doc(found, &root);
+    const Location at{path, root.line > 0 ? root.line : first_line};
+    const auto kind = doc.text("kind");
+    const auto version = doc.text("apiVersion");
+    if (std::ranges::find(kKinds, kind) == kKinds.end()) {
+      const auto similar = nearest(kind, kKinds);
+      return add(at, kind.empty() ? "the document has no kind" : "kind " + text::quote(kind) + " is not known and is passed over", similar.empty() ? "one of " + text::join(kKinds, ", ") : "did you mean " + similar + "?");
+    }
+    if (version != "dapr.io/v1alpha1" && (kind != "Subscription" || version != "dapr.io/v2alpha1")) {
+      add(at, "apiVersion " + text::quote(version) + " of a " + kind + " is not known and the document is passed over", "write apiVersion: dapr.io/v1alpha1");
+    }
+    std::string name;
+    if (kind == "Component") {
+      components_.push_back(documents::read_component(doc, at));
+      name = components_.back().name;
+      if (found.problems.empty()) component(components_.back());
+    } else if (kind == "Subscription") {
+      subscriptions_.push_back(documents::read_subscription(doc, at, version == "dapr.io/v2alpha1"));
+      name = subscriptions_.back().name;
+      rules(subscriptions_.back());
+    } else if (kind == "HTTPEndpoint") {
+      name = documents::read_endpoint(doc, at).name;
+    } else if (kind == "Resiliency") {
+      const auto spec = documents::read_resiliency(doc, at);
+      name = spec.name;
+      if (spec.problem) add(at, spec.problem->message);
+    } else {
+      return configuration(path);
+    }
+    if (name.empty() && found.problems.empty()) add(at, "a " + kind + " without metadata.name is passed over", "add metadata: {name: ...}");
+    for (const auto& problem : found.problems) add_numbered(path, at.line, problem);
+    for (const auto& [field, line] : found.unknown) add({path, line}, field + " is not a field of a " + kind + " and has no effect", "", false);
+  }
+
+  void configuration(const std::string& path) {
+    std::vector<Notice> notices;
+    const auto read = load_configuration({path}, process_environment(), notices);
+    if (!read) add({path, 0}, read.error().message);
+    for (const auto& notice : notices) add({path, 0}, notice.text, "", notice.level == Notice::Level::error);
+  }
+
+  void rules(const SubscriptionSpec& spec) {
+    for (const auto& rule : spec.rules) {
+      if (rule.match.empty()) continue;
+      if (const auto made = cel::Expression::compile(rule.match); !made) add(spec.location, "the rule " + text::quote(rule.match) + " cannot be read: " + made.error().message);
+    }
+  }
+
+  void component(const ComponentSpec& spec) {
+    const auto entry = catalog_.find(spec);
+    if (!entry) {
+      std::vector<std::string> types;
+      const auto all = catalog_.describe();
+      for (const auto& type : all.as_array()) types.emplace_back(type.text("type"));
+      const auto similar = nearest(spec.type, types);
+      return add(spec.location, "component " + text::quote(spec.name) + ": " + entry.error().message, similar.empty() ? "`mecha components` lists the types" : "did you mean " + similar + "?");
+    }
+    for (const auto& problem : (*entry)->check(spec)) {
+      add(problem.location.file.empty() ? spec.location : problem.location, "component " + spec.title() + ": " + problem.text, "`mecha describe " + spec.type + "` shows the settings");
+    }
+    std::vector<std::string> names;
+    for (const auto& field : (*entry)->fields()) names.push_back(field.name);
+    for (const auto& item : (*entry)->unknown(spec)) {
+      if (is_runtime_item(spec.category(), item.name)) continue;
+      const auto similar = nearest(item.name, names);
+      add(item.location, "component " + spec.title() + ": " + item.name + " is not a setting of it and has no effect", similar.empty() ? "`mecha describe " + spec.type + "` shows the settings" : "did you mean " + similar + "?", false);
+    }
+  }
+
+  Catalog catalog_;
+  std::vector<ComponentSpec> components_;
+  std::vector<SubscriptionSpec> subscriptions_;
+  int files_ = 0;
+};
+
+int check(const std::string& path, const std::string& form) {
+  std::vector<std::string> files;
+  std::error_code error;
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::directory_iterator(path, error)) {
+      const auto end = entry.path().extension();
+      if (entry.is_regular_file() && (end == ".yaml" || end == ".yml" || end == ".json")) files.push_back(entry.path());
+    }
+  } else if (fs::exists(path)) {
+    files.push_back(path);
+  } else {
+    return print_failure(form, {.code = Code::not_found, .message = path + " does not exist\n  remedy: name a resource file or a folder of them"});
+  }
+  std::ranges::sort(files);
+  Checker checker;
+  for (const auto& file : files) checker.file(file);
+  checker.whole();
+  std::ranges::sort(checker.findings, {}, [](const Finding& f) { return std::tuple(f.place.file, f.place.line, f.text); });
+  json::Array array;
+  std::string text;
+  int errors = 0;
+  for (const auto& finding : checker.findings) {
+    errors += finding.error ? 1 : 0;
+    text += finding.place.text() + ": " + (finding.error ? paint(31, "error") : paint(33, "warning")) + ": " + finding.text + "\n" + (finding.fix.empty() ? "" : "  fix: " + finding.fix + "\n");
+    array.emplace_back(json::Object{{"file", finding.place.file}, {"line", finding.place.line}, {"level", finding.error ? "error" : "warning"}, {"text", finding.text}, {"fix", finding.fix}});
+  }
+  text += std::to_string(checker.files()) + " files, " + std::to_string(checker.components()) + " components, " + std::to_string(errors) + " errors, " + std::to_string(checker.findings.size() - static_cast<std::size_t>(errors)) + " warnings\n";
+  return std::max(print(form, json::Value(std::move(array)), text), errors > 0 ? 1 : 0);
+}
+
+}  // namespace
+
+void add_check(CLI::App& root, Choice& choice) {
+  auto* command = root.add_subcommand("check", "Say everything that is wrong with resource files; exit code 1 when there is an error");
+  auto options = std::make_shared<std::pair<std::string, std::string>>("", "table");
+  command->add_option("path", options->first, "A resource file or a folder of them")->type_name("PATH")->required();
+  add_output(*command, options->second);
+  command->callback([options, &choice] { choice.run = [options] { return check(options->first, options->second); }; });
+}
+
+}  // namespace mecha::cli

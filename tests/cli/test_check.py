@@ -1,0 +1,82 @@
+"""`mecha components`, `describe` and `check`."""
+import json, subprocess
+
+from conftest import MECHA
+
+GOOD = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.in-memory, version: v1}\n"
+
+
+def findings(tool, path="resources", code=1):
+    status, out, err = tool("check", path, "-o", "json")
+    assert status == code, (out, err)
+    return json.loads(out)
+
+
+def test_components_are_those_of_the_daemon(tool):
+    told = json.loads(subprocess.run([MECHA.parent / "mechad", "--describe", "json"], capture_output=True, text=True).stdout)
+    assert tool.json("components") == told
+    assert {c["type"].split(".")[0] for c in tool.json("components", "state")} == {"state"}
+    assert "pubsub.kafka" in tool("components", "pubsub")[1], "those of modules are among them"
+    status, _, err = tool("components", "stat")
+    assert status == 1 and 'there is no category "stat"' in err and "pubsub" in err
+
+
+def test_describe_shows_every_setting(tool):
+    page = tool("describe", "state.redis")[1]
+    for field in tool.json("describe", "state.redis")[0]["fields"]:
+        assert field["name"] in page
+    status, _, err = tool("describe", "state.reddis")
+    assert status == 1 and "did you mean state.redis?" in err
+
+
+def test_good_files_have_no_findings(tool):
+    tool.write("resources/a.yaml", GOOD)
+    assert findings(tool, code=0) == []
+    status, out, _ = tool("check", "resources")
+    assert status == 0 and out == "1 files, 1 components, 0 errors, 0 warnings\n"
+
+
+def test_everything_wrong_is_told_with_place_and_fix(tool):
+    tool.write("resources/a.yaml", GOOD + """---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: bus}
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+  - {name: redisHots, value: "localhost:6379"}
+  - {name: poolSize, value: many}
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: other}
+spec: {type: state.reddis, version: v1}
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata: {name: sub}
+spec: {pubsubname: buss, topic: t, routes: {rules: [{match: 'event.type ==', path: /x}], default: /y}}
+---
+kind: Componnent
+""")
+    tool.write("resources/b.yaml", "a: [\n")
+    found = findings(tool)
+    assert "did you mean redisHost?" in [f["fix"] for f in found if "redisHots" in f["text"]]
+    assert next(f for f in found if "redisHots" in f["text"])["line"] == 13, found
+    assert any("two components are called" in f["text"] and f["level"] == "error" for f in found)
+    assert any("state.reddis" in f["text"] and f["fix"] == "did you mean state.redis?" for f in found)
+    assert any('"buss"' in f["text"] and f["fix"] == "did you mean bus?" for f in found)
+    assert any("event.type ==" in f["text"] for f in found)
+    assert any("Componnent" in f["text"] and f["fix"] == "did you mean Component?" for f in found)
+    assert any(f["file"].endswith("b.yaml") and f["level"] == "error" for f in found)
+
+
+def test_components_of_modules_are_checked_too(tool):
+    tool.write("resources/k.yaml", GOOD.replace("pubsub.in-memory", "pubsub.kafka"))
+    assert any("brokers" in f["text"] for f in findings(tool))
+
+
+def test_a_path_that_is_not_there(tool):
+    status, _, err = tool("check", "nope")
+    assert status == 1 and "nope does not exist" in err and "remedy:" in err
