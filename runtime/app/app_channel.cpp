@@ -198,7 +198,7 @@ class Channel final : public AppChannel {
     }
     const auto time = limit ? std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds(0);
     co_return co_await net::grpc::unary(
-        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
+        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value(), &scope.cancel
     );
   }
 

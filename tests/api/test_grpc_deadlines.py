@@ -19,7 +19,7 @@ class App:
     """A gRPC application that never answers; counts the calls that are open."""
 
     def __init__(self):
-        self.open, self.seen, self.leave = 0, 0, threading.Event()
+        self.open, self.leave, self.lock = 0, threading.Event(), threading.Lock()
         self.port = free_port()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(40))
         self.server.add_generic_rpc_handlers((self,))
@@ -32,14 +32,16 @@ class App:
         return grpc.stream_stream_rpc_method_handler(self.wait)
 
     def wait(self, messages, context):
-        self.open, self.seen = self.open + 1, self.seen + 1
-        context.add_callback(self.ended)
+        self.count(1)
+        if not context.add_callback(lambda: self.count(-1)):
+            self.count(-1)
         if "talk" in dict(context.invocation_metadata()):
             yield b"x" * 1000
         self.leave.wait(30)
 
-    def ended(self):
-        self.open -= 1
+    def count(self, change):
+        with self.lock:
+            self.open += change
 
     def close(self):
         self.leave.set()
