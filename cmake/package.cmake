@@ -1,6 +1,6 @@
 # Debian packages by CPack: `cmake --build build/release --target package` writes build/release/packages/*.deb. One package for each
-# install component: mechad (the daemon), mechad-modules (vendor libraries, loaded on first use), mecha (the command line),
-# libmecha-dev (the SDK). What they depend on is read from their link tables by dpkg-shlibdeps.
+# install component: mechad (the daemon), mechad-modules (vendor libraries, loaded on first use), mecha (the command line). What they
+# depend on is read from their link tables by dpkg-shlibdeps. The SDK is a project of its own and makes libmecha-dev.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME mecha)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
@@ -37,15 +37,6 @@ if(TARGET mecha)
   set(CPACK_DEBIAN_MECHA_PACKAGE_DEPENDS "mechad (= ${PROJECT_VERSION})")
   set(CPACK_COMPONENT_MECHA_DESCRIPTION
     "Command line of the sidecar mechad\n Runs applications with their sidecars, checks resources, and tells what is there.")
-endif()
-
-if(TARGET mecha_sdk)
-  list(APPEND CPACK_COMPONENTS_ALL sdk)
-  set(CPACK_DEBIAN_SDK_PACKAGE_NAME libmecha-dev)
-  set(CPACK_DEBIAN_SDK_PACKAGE_SECTION libdevel)
-  set(CPACK_DEBIAN_SDK_PACKAGE_DEPENDS "libgrpc++-dev, libprotobuf-dev")
-  set(CPACK_COMPONENT_SDK_DESCRIPTION
-    "C++ SDK of the sidecar mechad\n Headers, a static library, a CMake package and a pkg-config file.")
 endif()
 
 include(CPack)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = Path(os.environ.get("MECHA_PACKAGES", ROOT / "build/release/packages"))
+PACKAGES = [ROOT / "build/release/packages", ROOT / "build/sdk/packages"]
 
 
 def run(*words, timeout=600, **more):
@@ -15,8 +15,8 @@ def run(*words, timeout=600, **more):
 
 
 def package(name):
-    found = sorted(PACKAGES.glob(f"{name}_*.deb"))
-    assert len(found) == 1, f"{name}: {found or 'not built'}; cmake --build build/release --target package makes it"
+    found = [file for folder in PACKAGES for file in folder.glob(f"{name}_*.deb")]
+    assert len(found) == 1, f"{name}: {found or 'not built'}; the target `package` of build/release and build/sdk makes it"
     return found[0]
 
 
@@ -30,7 +30,7 @@ class Debian:
         return ["chroot", f"--userspec={self.user}", str(self.root), *map(str, words)]
 
     def run(self, *words, timeout=300):
-        return run(*self.command(*words), timeout=timeout)
+        return run(*self.command(*words), timeout=timeout, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"})
 
     def path(self, name):
         return self.root / str(name).lstrip("/")
@@ -45,10 +45,12 @@ def debian(tmp_path_factory):
     run("mmdebstrap", "--mode=root", "--variant=minbase", '--aptopt=APT::Install-Recommends "false"', "bookworm", root, *sources)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     (root / "packages").mkdir()
-    for file in PACKAGES.glob("*.deb"):
-        shutil.copy(file, root / "packages")
+    for folder in PACKAGES:
+        for file in folder.glob("*.deb"):
+            shutil.copy(file, root / "packages")
     run("mount", "-t", "proc", "proc", root / "proc")  # a program finds its own place there, and so its modules
     try:
+        Debian(root).run("apt-get", "update", "-q")
         yield Debian(root)
     finally:
         run("umount", "-l", root / "proc")

@@ -1,5 +1,5 @@
 """The packages on a fresh Debian 12: they install by apt, run, and go without a trace; the unit and the tree of the container hold."""
-import configparser, json, os, signal, socket, subprocess, sys, time, urllib.request
+import configparser, json, os, shutil, signal, socket, subprocess, sys, time, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +51,6 @@ def save_and_get(http):
 
 
 def test_the_daemon_installs_runs_and_goes(debian):
-    debian.run("apt-get", "update", "-q")
     debian.run("apt-get", "install", "-y", "-q", "--no-install-recommends", f"/packages/{package('mechad').name}")
     assert not debian.path("/usr/lib/mecha/mecha_kafka.so").exists()
     assert "librdkafka" not in debian.run("dpkg-query", "-W", "-f", "${Package}\n"), "the daemon alone brings no library of a vendor"
@@ -84,6 +83,20 @@ def test_the_tree_of_the_container_needs_nothing_else(debian, tmp_path):
     (tree.path("/etc/mecha/resources") / "store.yaml").write_text(RESOURCES)
     with daemon(tree, "--resources-path", "/etc/mecha/resources") as http:
         assert save_and_get(http) == b"1"
+
+
+def test_a_service_in_cpp_from_packages_alone(debian):
+    """What `docs/guide` promises to a C++ developer on a fresh machine: install, build, run."""
+    began = time.monotonic()
+    debian.run("apt-get", "install", "-y", "-q", "--no-install-recommends", "clang-16", "cmake", "make", "pkg-config", "nlohmann-json3-dev",
+               *(f"/packages/{package(name).name}" for name in ("mechad", "mecha", "libmecha-dev")), timeout=600)
+    shutil.copytree(ROOT / "examples/state", debian.path("/work"))
+    debian.run("sh", "-ec", "cd /work && CXX=clang++-16 CC=clang-16 cmake -S cpp -B build && cmake --build build")
+    said = debian.run("sh", "-ec", "cd /work && mecha run --app-id fresh --resources-path resources --log-level error -- ./build/example")
+    assert "o1 is 3 apples" in said and "o1 is gone" in said
+    took = time.monotonic() - began
+    print(f"from nothing to a running service: {took:.0f} s")
+    assert took < 600
 
 
 def test_the_unit_is_valid_and_hard(debian, tmp_path):

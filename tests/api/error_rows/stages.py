@@ -1,5 +1,5 @@
 """What stands behind the rows: sidecars with the components that a row needs."""
-import importlib.util, json, os, socket, sqlite3, subprocess, sys
+import importlib, json, os, socket, sqlite3, subprocess, sys
 
 import pytest
 
@@ -12,11 +12,9 @@ DENY = "spec:\n  accessControl:\n    defaultAction: deny\n    trustDomain: publi
 
 def servers():
     """scripts/servers.py as a module: starts a server of our own, to be stopped in the middle."""
-    spec = importlib.util.spec_from_file_location("servers", ROOT / "scripts/servers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["servers"] = module
-    spec.loader.exec_module(module)
-    return module
+    if str(ROOT / "scripts") not in sys.path:
+        sys.path.append(str(ROOT / "scripts"))
+    return importlib.import_module("servers")
 
 
 def address(name):
