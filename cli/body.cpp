@@ -1,9 +1,10 @@
 #include "cli/body.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
+#include "cli/read_all.hpp"
 #include "cli/remedy.hpp"
 #include "runtime/base/json.hpp"
 
@@ -12,10 +13,10 @@ namespace mecha::cli {
 Result<std::string> read_body(const std::string& data, const std::string& file) {
   if (file.empty()) return data;
   if (!data.empty()) return fail(Code::invalid_argument, "give the body with --data or with --data-file, not with both");
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  if (file == "-") return read_all(std::cin);
   std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Code::not_found, "the file " + file + " of --data-file cannot be read");
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  if (!in || std::filesystem::is_directory(file)) return fail(Code::not_found, "the file " + file + " of --data-file cannot be read");
+  return read_all(in);
 }
 
 std::string type_of_body(const std::string& body) {

@@ -1,9 +1,10 @@
 #include "cli/dotenv.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 
+#include "cli/read_all.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -64,11 +65,11 @@ Result<Variables> parse_dotenv(std::string_view text, const std::string& file) {
 
 Result<Variables> read_dotenv(const std::string& file, bool required) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) {
+  if (!in || std::filesystem::is_directory(file)) {
     if (required) return fail(Code::not_found, "the file of variables " + file + " cannot be read");
     return Variables{};
   }
-  MECHA_TRY(auto all, parse_dotenv(std::string(std::istreambuf_iterator<char>(in), {}), file));
+  MECHA_TRY(auto all, parse_dotenv(read_all(in), file));
   std::erase_if(all, [](const auto& entry) { return std::getenv(entry.first.c_str()) != nullptr; });
   return all;
 }

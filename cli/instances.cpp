@@ -7,10 +7,10 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "cli/output.hpp"
+#include "cli/read_all.hpp"
 #include "cli/request.hpp"
 #include "runtime/base/text.hpp"
 
@@ -21,14 +21,14 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 constexpr std::array kPrograms = {"mechad", "daprd"};
 
-std::string read_all(const fs::path& path) {
+std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return read_all(file);
 }
 
 std::vector<std::string> arguments_of(const fs::path& process) {
   std::vector<std::string> list;
-  const auto text = read_all(process / "cmdline");
+  const auto text = read_file(process / "cmdline");
   for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
     list.emplace_back(text.c_str() + at);
     if (text.find('\0', at) == std::string::npos) break;
@@ -38,7 +38,7 @@ std::vector<std::string> arguments_of(const fs::path& process) {
 
 // Field 22 of stat counts ticks since boot; the name in brackets may hold blanks.
 std::chrono::system_clock::time_point start_of(const fs::path& process) {
-  const auto stat = read_all(process / "stat");
+  const auto stat = read_file(process / "stat");
   const auto close = stat.rfind(')');
   if (close == std::string::npos) return {};
   std::istringstream fields(stat.substr(close + 1));

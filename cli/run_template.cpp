@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <optional>
 
 #include "cli/dotenv.hpp"
 #include "cli/output.hpp"
+#include "cli/read_all.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/view.hpp"
 
@@ -218,7 +218,7 @@ Result<RunTemplate> parse_template(std::string_view text, const std::string& fil
 
 Result<RunTemplate> read_template(const std::string& path) {
   if (path == "-") {
-    const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+    const std::string text = read_all(std::cin);
     return parse_template(text, "standard input", fs::current_path());
   }
   std::error_code error;
@@ -228,7 +228,7 @@ Result<RunTemplate> read_template(const std::string& path) {
   if (error || !in) {
     return fail(Code::not_found, "the template " + (error ? path : file.string()) + " cannot be read\n  remedy: name a file, a folder with a dapr.yaml, or - for standard input");
   }
-  MECHA_TRY(auto made, parse_template(std::string(std::istreambuf_iterator<char>(in), {}), file, file.parent_path()));
+  MECHA_TRY(auto made, parse_template(read_all(in), file, file.parent_path()));
   made.path = file;
   return made;
 }

@@ -16,6 +16,7 @@
 #include "cli/command.hpp"
 #include "cli/instances.hpp"
 #include "cli/output.hpp"
+#include "cli/read_all.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -32,7 +33,7 @@ struct StopOptions {
 // One that has ended and whose parent has not looked yet does not count.
 bool alive(std::int64_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string stat(std::istreambuf_iterator<char>(file), {});
+  const std::string stat = read_all(file);
   const auto close = stat.rfind(')');
   return close != std::string::npos && close + 2 < stat.size() && stat[close + 2] != 'Z';
 }

@@ -21,6 +21,12 @@ def test_words_that_are_not_understood(tool):
     assert "say what to stop" in refused(tool, "stop", code=2)
 
 
+@pytest.mark.parametrize("words,text", [(["run", "-a", "x", "--env-file", ".", "--", "true"], "the file of variables"),
+                                        (["publish", "--publish-app-id", "x", "--pubsub", "b", "--topic", "t", "--data-file", "."], "the file . of --data-file cannot be read")])
+def test_a_folder_in_the_place_of_a_file(tool, words, text):
+    assert text in refused(tool, *words)
+
+
 @pytest.mark.parametrize("words", [[], ["--help"], ["run", "--help"], ["list", "-h"]])
 def test_help_is_no_mistake(tool, words):
     status, out, err = tool(*words)
