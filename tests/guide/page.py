@@ -111,15 +111,25 @@ class Terminal:
         """Ctrl-C, as a reader ends what still runs. Returns what did not end by it."""
         stuck = ""
         if self.busy and self.ended() is None:
+            # A command that is just being started does not have the terminal yet: Ctrl-C would go to the shell alone, and be lost.
+            self._until(lambda: self._runs() or self.ended() is not None, BUSY_S)
             self.child.sendintr()
-            self.child.sendline("printf '\\n=stopped=\\n'")
-            limit = time.monotonic() + STOP_S
-            while "=stopped=" not in self.text and time.monotonic() < limit:
-                self.read()
-            if "=stopped=" not in self.text:
+            if not self._until(lambda: not self._runs(), STOP_S):
                 stuck = f"not ended {STOP_S} s after Ctrl-C; the last it printed:\n{self.text[-2000:]}"
         self.child.close(force=True)
         return stuck
+
+    # Whether a command has the terminal, and not the shell.
+    def _runs(self):
+        return os.tcgetpgrp(self.child.child_fd) != self.child.pid
+
+    def _until(self, condition, seconds):
+        limit = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > limit:
+                return False
+            self.read()
+        return True
 
 
 class Page:
