@@ -54,7 +54,8 @@ class Terminal:
     """A bash on a terminal. `text` is all that it has printed."""
 
     def __init__(self, folder, environment):
-        self.child = pexpect.spawn("bash", ["--norc", "--noprofile", "--noediting"], cwd=str(folder), echo=False, encoding="utf-8", codec_errors="replace",
+        # Tests that run in the background ignore Ctrl-C, and what they start would too.
+        self.child = pexpect.spawn("env", ["--default-signal=INT", "bash", "--norc", "--noprofile", "--noediting"], cwd=str(folder), echo=False, encoding="utf-8", codec_errors="replace",
                                    env={**environment, "PS1": "", "PS2": "", "TERM": "xterm"}, dimensions=(50, 200), timeout=5)
         self.text, self.seen, self.commands, self.busy = "", 0, 0, False
 
