@@ -1,10 +1,13 @@
 """A fresh Debian 12 in a folder, with the packages of this build installed in it by apt."""
-import os, shutil, subprocess
+import os, shutil, subprocess, sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/api"))
+from sidecar import free_port  # noqa: E402,F401
+
 PACKAGES = [ROOT / "build/release/packages", ROOT / "build/sdk/packages"]
 
 

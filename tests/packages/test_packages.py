@@ -1,21 +1,15 @@
 """The packages on a fresh Debian 12: they install by apt, run, and go without a trace; the unit and the tree of the container hold."""
-import configparser, json, os, shutil, signal, socket, subprocess, sys, time, urllib.request
+import configparser, json, os, shutil, signal, subprocess, sys, time, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import ROOT, Debian, package, run
+from conftest import ROOT, Debian, free_port, package, run
 
 RESOURCES = """apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {name: store}
 spec: {type: state.sqlite, version: v1, metadata: [{name: connectionString, value: /var/lib/mecha/s.db}]}
 """
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @contextmanager
