@@ -46,7 +46,12 @@ Code code_of_reset(std::uint32_t code) {
 
 class ClientSession;
 
-class Http2Call final : public ClientCall, public Http2Stream {
+// A call keeps its session; a base before Http2Stream, whose destructor still needs it.
+struct SessionKeeper {
+  std::shared_ptr<ClientSession> owner_;
+};
+
+class Http2Call final : public ClientCall, private SessionKeeper, public Http2Stream {
  public:
   Http2Call(std::shared_ptr<ClientSession> session, bool grpc);
   ~Http2Call() override;
@@ -72,7 +77,6 @@ class Http2Call final : public ClientCall, public Http2Stream {
   Error gone() const override;
   Error lost() const;
 
-  std::shared_ptr<ClientSession> owner_;
   ResponseHead head_;
   Headers got_trailers_;
   std::size_t field_bytes_ = 0;
@@ -128,7 +132,7 @@ class ClientSession final : public Http2Session, public Http2Connection {
 };
 
 Http2Call::Http2Call(std::shared_ptr<ClientSession> session, bool grpc)
-    : Http2Stream(*session), owner_(std::move(session)), grpc_(grpc) {
+    : SessionKeeper{std::move(session)}, Http2Stream(*owner_), grpc_(grpc) {
   owner_->call_opened();
 }
 

@@ -231,6 +231,18 @@ TEST_CASE("draining lets the running call end and sends no more to the connectio
   gate.reset();
 }
 
+TEST_CASE("a call may be the last to let go of a connection that was lost", "[http2]") {
+  Http2Pair pair(&echo);
+  auto call = pair.run(pair.client->open(post("/")));
+  REQUIRE(call);
+  pair.settle();
+  pair.drain(true);
+  pair.client.reset();
+  pair.settle();
+  CHECK_FALSE(pair.run(receive(**call)));
+  call->reset();  // for the address sanitizer; a weak pointer here would keep the memory and hide it
+}
+
 TEST_CASE("many calls share a connection", "[http2]") {
   Http2Pair pair(&echo);
   std::size_t right = 0;
