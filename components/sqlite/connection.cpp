@@ -193,6 +193,11 @@ void Connection::rollback() {
   if (in_transaction()) (void)execute("ROLLBACK");
 }
 
+std::string Connection::file() const {
+  const char* name = sqlite3_db_filename(handle_, "main");
+  return name == nullptr ? "" : name;
+}
+
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 }  // namespace mecha::sqlite

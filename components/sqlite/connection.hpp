@@ -57,6 +57,8 @@ class Connection {
   Result<void> commit();
   void rollback();
   bool in_transaction() const;
+  // The absolute path of the file; empty of a database in memory.
+  std::string file() const;
 
  private:
   explicit Connection(sqlite3* handle);
