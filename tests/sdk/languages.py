@@ -94,9 +94,9 @@ def rust(source, cache, stale):
 
 
 LANGUAGES = (
-    Language("Python", "python", ("http", "grpc"), "`dapr`, `dapr-ext-grpc`, `dapr-ext-fastapi`", ("python3",), ("requirements.txt",), python),
+    Language("Python", "python", ("http", "grpc"), "`dapr`, `dapr-ext-grpc`, `dapr-ext-fastapi`; `grpcio-reflection`", ("python3",), ("requirements.txt",), python),
     Language("JavaScript", "javascript", ("http", "grpc"), "`@dapr/dapr`", ("node", "npm"), ("package.json", "package-lock.json"), javascript),
-    Language("Go", "go", ("http", "grpc"), "`github.com/dapr/go-sdk`", ("go",), ("go.mod", "go.sum"), go),
+    Language("Go", "go", ("http", "grpc"), "`github.com/dapr/go-sdk`; `github.com/jhump/protoreflect`", ("go",), ("go.mod", "go.sum"), go),
     Language("Java", "java", ("grpc",), "`io.dapr:dapr-sdk`", ("java", "javac", "mvn"), ("pom.xml",), java),
     Language("Rust", "rust", ("grpc",), "`dapr`", ("cargo",), ("Cargo.toml", "Cargo.lock"), rust),
 )

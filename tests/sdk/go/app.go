@@ -45,6 +45,7 @@ func serve(face, port string) error {
 		if service, err = grpcservice.NewService(address); err != nil {
 			return err
 		}
+		service.(*grpcservice.Server).GrpcServer().RegisterService(&talkService, talk{})
 	}
 	topic := "go-" + face
 	keep := func(kind string) common.TopicEventHandler {

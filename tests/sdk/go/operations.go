@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	pb "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	dapr "github.com/dapr/go-sdk/client"
 	"github.com/dapr/go-sdk/service/common"
 	"google.golang.org/grpc/codes"
@@ -18,7 +19,7 @@ import (
 type ctx = context.Context
 
 func operations() []operation {
-	return slices.Concat(invocation(), state(), messages(), resources(), unconfigured(), []operation{
+	return slices.Concat(invocation(), state(), messages(), resources(), unconfigured(), proxying(), reflecting(), []operation{
 		{"metadata: get and set", func(c ctx, d dapr.Client) error {
 			if err := d.SetMetadata(c, "color", run); err != nil {
 				return err
@@ -100,6 +101,15 @@ func state() []operation {
 				fails(d.DeleteStateWithETag(c, "store", key, &dapr.ETag{Value: "4711"}, nil, strict), codes.Aborted, "possible etag mismatch"),
 				fails(d.SaveStateWithETag(c, "store", key, []byte("2"), "bad", nil, firstWrite), codes.InvalidArgument, "invalid etag"), same(value(c, d, key), "1"))
 		}},
+		{"state: delete in bulk under entity tags", func(c ctx, d dapr.Client) error {
+			items := []*dapr.DeleteStateItem{{Key: "go-d1", Etag: &dapr.ETag{Value: "1"}}, {Key: "go-d2", Etag: &dapr.ETag{Value: "4711"}}}
+			err := first(d.DeleteBulkState(c, "store", []string{"go-d1", "go-d2"}, nil), d.SaveState(c, "store", "go-d1", []byte("1"), nil),
+				d.SaveState(c, "store", "go-d2", []byte("1"), nil))
+			if err != nil {
+				return err
+			}
+			return first(fails(d.DeleteBulkStateItems(c, "store", items), codes.Aborted, "possible etag mismatch"), same(value(c, d, "go-d2"), "1"))
+		}},
 		{"state: save and get in bulk", func(c ctx, d dapr.Client) error {
 			err := d.SaveBulkState(c, "store", &dapr.SetStateItem{Key: "go-b1", Value: []byte("1")}, &dapr.SetStateItem{Key: "go-b2", Value: []byte("2")})
 			if err != nil {
@@ -153,6 +163,11 @@ func messages() []operation {
 	return []operation{
 		{"publish: an event comes to the application", func(c ctx, d dapr.Client) error {
 			return first(d.PublishEvent(c, "pubsub", topic, event), awaitEvent("topic", event))
+		}},
+		{"publish: a struct, with a trace of our own", func(c ctx, d dapr.Client) error {
+			traced := d.WithTraceID(c, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+			custom := map[string]any{"custom": run}
+			return first(d.PublishEventfromCustomContent(traced, "pubsub", topic, custom), awaitEvent("topic", custom))
 		}},
 		{"publish: in bulk", func(c ctx, d dapr.Client) error {
 			answer := d.PublishEvents(c, "pubsub", topic+"-bulk", []any{"a" + run, "b" + run, dapr.PublishEventsEvent{EntryID: "3", Data: asJSON(event), ContentType: "application/json"}})
@@ -278,7 +293,8 @@ func resources() []operation {
 			if err != nil {
 				return err
 			}
-			return first(same(item.Value, "red"), same(item.Version, "7"))
+			items, err := d.GetConfigurationItems(c, "config", []string{"color", "none-" + run}, dapr.WithConfigurationMetadata("a", "b"))
+			return first(err, same(item.Value, "red"), same(item.Version, "7"), same(len(items), 1))
 		}},
 		{"configuration: subscribe and unsubscribe", func(c ctx, d dapr.Client) error {
 			heard := make(chan string, 99)
@@ -340,6 +356,22 @@ func resources() []operation {
 				}
 			}
 			return nil
+		}},
+		{"crypto: a broken document, no such key", func(c ctx, d dapr.Client) error {
+			read := func(out io.Reader, err error) error {
+				if err != nil {
+					return err
+				}
+				_, err = io.ReadAll(out)
+				return err
+			}
+			broken := read(d.Decrypt(c, bytes.NewReader([]byte("no document")), dapr.DecryptOptions{ComponentName: "keys", KeyName: "rsa"}))
+			nokey := read(d.Encrypt(c, bytes.NewReader([]byte("x")), dapr.EncryptOptions{ComponentName: "keys", KeyName: "none", KeyWrapAlgorithm: "RSA"}))
+			return first(fails(broken, codes.Internal, ""), fails(nokey, codes.Internal, ""))
+		}},
+		{"the client of the generated code", func(c ctx, d dapr.Client) error {
+			answer, err := d.GrpcClient().GetState(c, &pb.GetStateRequest{StoreName: "store", Key: "missing-" + run})
+			return first(err, same(len(answer.GetData()), 0))
 		}},
 	}
 }

@@ -20,7 +20,7 @@ final class App extends AppCallbackGrpc.AppCallbackImplBase {
 
   static App serve(int port) throws Exception {
     App app = new App();
-    ServerBuilder.forPort(port).addService(app).build().start();
+    ServerBuilder.forPort(port).addService(app).addService(new Talk()).build().start();
     return app;
   }
 

@@ -8,6 +8,8 @@ import io.dapr.client.domain.DeleteJobRequest;
 import io.dapr.client.domain.GetJobRequest;
 import io.dapr.client.domain.HttpExtension;
 import io.dapr.client.domain.JobSchedule;
+import io.dapr.client.domain.PublishEventRequest;
+import io.dapr.client.domain.SaveStateRequest;
 import io.dapr.client.domain.ScheduleJobRequest;
 import io.dapr.client.domain.State;
 import io.dapr.client.domain.StateOptions;
@@ -16,6 +18,7 @@ import io.dapr.client.domain.UnlockResponseStatus;
 import io.dapr.exceptions.DaprException;
 import io.dapr.utils.TypeRef;
 import io.dapr.utils.Version;
+import io.grpc.StatusRuntimeException;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -26,6 +29,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -87,6 +91,31 @@ public final class Main {
         "ERR_DIRECT_INVOKE", "failed to invoke, id: nobody"));
   }
 
+  private static void proxying() {
+    OPERATIONS.put("proxy: a unary call through newGrpcStub", () -> same(dapr.newGrpcStub("back", Talk.Stub::new).say("hello"), "hello"));
+    OPERATIONS.put("proxy: a stream both ways", () -> same(dapr.newGrpcStub("back", Talk.Stub::new).chat(List.of("one", "two")),
+        List.of("you said one", "you said two", "the end")));
+    OPERATIONS.put("proxy: an error of the application with its trailers", () -> {
+      try {
+        dapr.newGrpcStub("back", Talk.Stub::new).say("refuse");
+      } catch (StatusRuntimeException error) {
+        same(error.getStatus().getCode() + " " + error.getStatus().getDescription(), "FAILED_PRECONDITION not today");
+        same(error.getTrailers().get(Talk.WHY), "because");
+        return;
+      }
+      throw new AssertionError("no error");
+    });
+    OPERATIONS.put("proxy: no such application", () -> {
+      try {
+        dapr.newGrpcStub("nobody", Talk.Stub::new).say("hello");
+      } catch (StatusRuntimeException error) {
+        same(error.getStatus().getDescription(), "no host found with the given ID");
+        return;
+      }
+      throw new AssertionError("no error");
+    });
+  }
+
   private static void state() {
     OPERATIONS.put("state: save and get", () -> {
       dapr.saveState("store", "java-one", Map.of("a", 1)).block();
@@ -120,6 +149,19 @@ public final class Main {
           new TransactionalStateOperation<>(TransactionalStateOperation.OperationType.UPSERT, item("java-t2", "2")))).block();
       same(Arrays.asList(value("java-t1"), value("java-t2")), Arrays.asList(null, "2"));
     });
+    OPERATIONS.put("state: time to live", () -> {
+      var brief = new State<>("java-brief", "x", null, Map.of("ttlInSeconds", "1"), null);
+      dapr.saveBulkState(new SaveStateRequest("store").setStates(brief)).block();
+      same(value("java-brief"), "x");
+      for (int i = 0; i < 50 && value("java-brief") != null; i++) Thread.sleep(100);
+      same(value("java-brief"), null);
+    });
+    OPERATIONS.put("state: delete under an entity tag", () -> {
+      dapr.saveState("store", "java-tagged", "x").block();
+      String tag = dapr.getState("store", "java-tagged", FIRST_WRITE, String.class).block().getEtag();
+      dapr.deleteState("store", "java-tagged", tag, FIRST_WRITE).block();
+      same(value("java-tagged"), null);
+    });
     OPERATIONS.put("state: delete", () -> {
       dapr.saveState("store", "java-gone", "x").block();
       dapr.deleteState("store", "java-gone").block();
@@ -135,6 +177,11 @@ public final class Main {
     OPERATIONS.put("publish: an event comes to the application", () -> {
       dapr.publishEvent("pubsub", "java", Map.of("run", RUN)).block();
       app.await("java", RUN);
+    });
+    OPERATIONS.put("publish: bytes with their content type and metadata", () -> {
+      dapr.publishEvent(new PublishEventRequest("pubsub", "java", ("bytes " + RUN).getBytes()).setContentType("text/plain")
+          .setMetadata(Map.of("ttlInSeconds", "60"))).block();
+      app.await("java", "bytes " + RUN);
     });
     OPERATIONS.put("publish: in bulk", () -> {
       var answer = preview.publishEvents("pubsub", "java-bulk", "text/plain", "a" + RUN, "b" + RUN).block();
@@ -178,6 +225,19 @@ public final class Main {
     });
   }
 
+  private static void streamed() {
+    OPERATIONS.put("subscribe: as a stream of data", () -> {
+      BlockingQueue<String> heard = new LinkedBlockingQueue<>();
+      var subscription = preview.subscribeToEvents("pubsub", "java-flux", TypeRef.STRING).subscribe(heard::add);
+      Thread.sleep(300);
+      dapr.publishEvent("pubsub", "java-flux", RUN).block();
+      same(heard.poll(15, TimeUnit.SECONDS), RUN);
+      subscription.dispose();
+    });
+    OPERATIONS.put("publish: in bulk to no such broker",
+        () -> fails(preview.publishEvents("nobroker", "t", "text/plain", "a"), "INVALID_ARGUMENT", "pubsub nobroker is not found"));
+  }
+
   private static void resources() {
     OPERATIONS.put("binding: output", () -> {
       Map<String, String> file = Map.of("fileName", "java");
@@ -199,6 +259,7 @@ public final class Main {
       setItem("color", "red||7");
       var item = dapr.getConfiguration("config", "color").block();
       same(item.getValue() + item.getVersion(), "red7");
+      same(dapr.getConfiguration("config", "color", "none").block().keySet(), Set.of("color"));
     });
     OPERATIONS.put("configuration: subscribe and unsubscribe", () -> {
       BlockingQueue<String> heard = new LinkedBlockingQueue<>();
@@ -266,8 +327,10 @@ public final class Main {
     dapr = new DaprClientBuilder().build();
     preview = new DaprClientBuilder().buildPreviewClient();
     invocation();
+    proxying();
     state();
     messages();
+    streamed();
     resources();
     String version = Version.getSdkVersion().replaceFirst(".*v", "");
     for (var one : OPERATIONS.entrySet()) {

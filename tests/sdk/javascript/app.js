@@ -30,6 +30,7 @@ async function serve(face, logger) {
   await server.invoker.listen("echo", async (request) => ({ heard: JSON.parse(request.body), type: request.metadata.contentType }), {
     method: HttpMethod.POST,
   });
+  await server.invoker.listen("heard", async (request) => ({ said: request.headers?.["x-said"] }), { method: HttpMethod.GET });
   await server.invoker.listen("refuse", async () => {
     throw new Error("not today");
   }, { method: HttpMethod.POST });

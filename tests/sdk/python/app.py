@@ -63,9 +63,11 @@ def serve_http(port):
 
 
 def serve_grpc(port):
+    import service
     from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, Rule
 
     app = App()
+    app.add_external_service(service.add_to_server, service.Talk())
 
     @app.method("echo")
     def echo(request: InvokeMethodRequest):

@@ -1,13 +1,17 @@
 """Every operation of the Python SDK, one JSON line each. Usage: main.py http|grpc; see tests/sdk/run.py for the environment."""
-import json, os, sys, threading, time, uuid, warnings
+import asyncio, json, os, sys, threading, time, uuid, warnings
 from importlib.metadata import version
 
 FACE = sys.argv[1]
 os.environ["DAPR_API_METHOD_INVOCATION_PROTOCOL"] = FACE
 
-from app import FACE_STATUS, await_event, serve  # noqa: E402
+import asynchronous  # noqa: E402
+import proxying  # noqa: E402
+import reflective  # noqa: E402
+from app import await_event, serve  # noqa: E402
+from checks import fails, same, set_item  # noqa: E402
 from dapr.clients import DaprClient  # noqa: E402
-from dapr.clients.exceptions import DaprGrpcError, DaprInternalError  # noqa: E402
+from dapr.clients.exceptions import DaprInternalError  # noqa: E402
 from dapr.clients.grpc._crypto import DecryptOptions, EncryptOptions  # noqa: E402
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType  # noqa: E402
 from dapr.clients.grpc._response import TopicEventResponse, UnlockResponseStatus  # noqa: E402
@@ -23,29 +27,6 @@ def operation(name, faces=("http", "grpc")):
         if FACE in faces:
             OPERATIONS.append((name, call))
     return add
-
-
-def same(got, wanted):
-    if got != wanted:
-        raise AssertionError(f"{got!r} instead of {wanted!r}")
-
-
-def fails(call, code, text="", reason=None):
-    """The call fails with this gRPC code, a text and the reason in its ErrorInfo."""
-    try:
-        call()
-    except DaprGrpcError as error:
-        same(error.code().name, code)
-        if text not in error.details():
-            raise AssertionError(f"{error.details()!r} has no {text!r}")
-        if reason:
-            same(error.status_details().error_info["reason"], reason)
-    except Exception as error:  # an RpcError that the SDK passes on as it is
-        if not hasattr(error, "code") or not callable(error.code):
-            raise
-        same(error.code().name, code)
-    else:
-        raise AssertionError(f"no error, {code} expected")
 
 
 # --- invocation -------------------------------------------------------------------------------------------------------------
@@ -77,6 +58,12 @@ def _(d):
         same((error.code().name, "not today" in error.details()), ("UNKNOWN", True))
     else:
         raise AssertionError("no error")
+
+
+@operation("invoke: without waiting", faces=("http",))
+def _(d):
+    answer = asyncio.run(d.invoke_method_async("back", "echo", b"later", content_type="text/plain", http_verb="POST"))
+    same(answer.data, b"later")
 
 
 @operation("invoke: no such application")
@@ -277,13 +264,6 @@ def _(d):
 
 # --- configuration, lock, cryptography --------------------------------------------------------------------------------------
 
-def set_item(key, value):
-    import socket
-    with socket.create_connection(("127.0.0.1", int(os.environ["SDK_REDIS_PORT"]))) as s:
-        s.sendall(b"SET %s %s\r\n" % (key.encode(), value.encode()))
-        same(s.recv(64), b"+OK\r\n")
-
-
 @operation("configuration: get")
 def _(d):
     set_item("color", "red||7")
@@ -366,6 +346,11 @@ def _(d):
 def _(d):
     from dapr.clients.grpc._jobs import Job
     fails(lambda: d.schedule_job_alpha1(Job(name="j", schedule="@every 1s")), "INTERNAL")
+
+
+asynchronous.add(operation, FACE, RUN)
+proxying.add(operation)
+reflective.add(operation, RUN)
 
 
 @operation("shutdown")

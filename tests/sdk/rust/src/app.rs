@@ -21,7 +21,7 @@ impl App {
         let app = App::default();
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         let service = AppCallbackServer::new(app.clone());
-        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(address));
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).add_service(crate::talk::Talk).serve(address));
         app
     }
 

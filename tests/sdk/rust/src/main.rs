@@ -1,8 +1,10 @@
 //! Every operation of the Rust SDK, one JSON line each. Usage: program grpc; see tests/sdk/run.py for the environment.
 
 mod app;
+mod talk;
 
 use app::App;
+use talk::Stub;
 use dapr::client::*;
 use dapr::dapr::proto::common::v1::StreamPayload;
 use prost_types::Any;
@@ -85,6 +87,23 @@ async fn invocation(run: &Run, dapr: &mut Dapr) {
     }).await;
 }
 
+async fn proxying(run: &Run) {
+    run.operation("proxy: a unary call", async { same(Stub::to("back").await?.say("hello").await.map_err(text)?, "hello".into()) }).await;
+    run.operation("proxy: a stream both ways", async {
+        let words = (0..100).map(|n| n.to_string()).collect::<Vec<_>>();
+        let wanted = words.iter().map(|one| format!("you said {one}")).collect::<Vec<_>>();
+        same(Stub::to("back").await?.chat(words).await.map_err(text)?, wanted)
+    }).await;
+    run.operation("proxy: an error of the application with its trailers", async {
+        let Err(error) = Stub::to("back").await?.say("refuse").await else { return Err("no error".into()) };
+        same((error.code(), error.message()), (tonic::Code::FailedPrecondition, "not today"))?;
+        same(error.metadata().get("x-why").and_then(|why| why.to_str().ok()), Some("because"))
+    }).await;
+    run.operation("proxy: no such application", async {
+        fails(Stub::to("nobody").await?.say("hello").await, &["Unknown", "no host found with the given ID"])
+    }).await;
+}
+
 async fn state(run: &Run, dapr: &mut Dapr) {
     run.operation("state: save and get", async {
         save(dapr, "rust-one", "1").await?;
@@ -159,6 +178,9 @@ async fn resources(run: &Run, dapr: &mut Dapr) {
         dapr.invoke_binding("files", b"some text".to_vec(), "create", file.clone()).await.map_err(text)?;
         same(dapr.invoke_binding("files", vec![], "get", file).await.map_err(text)?.data, b"some text".to_vec())
     }).await;
+    run.operation("binding: an operation that it does not have", async {
+        fails(dapr.invoke_output_binding("files", "dance").await, &["Internal", "binding files does not support operation dance"])
+    }).await;
     run.operation("binding: no such binding", async {
         fails(dapr.invoke_binding("nobinding", vec![], "create", None).await, &["Internal", "couldn't find output binding nobinding"])
     }).await;
@@ -201,6 +223,17 @@ async fn resources(run: &Run, dapr: &mut Dapr) {
         let options = DecryptRequestOptions { component_name: "keys".into(), key_name: "rsa".into() };
         same(dapr.decrypt(whole, options).await.map_err(text)?, b"some text".to_vec())
     }).await;
+    run.operation("crypto: a broken document, no such key", async {
+        let options = || EncryptRequestOptions {
+            component_name: "keys".into(), key_name: "none".into(), key_wrap_algorithm: "RSA".into(), ..Default::default()
+        };
+        fails(dapr.encrypt(ReaderStream::new(&b"some text"[..]), options()).await, &["Internal"])?;
+        let broken = vec![StreamPayload { data: b"no document".to_vec(), seq: 0 }];
+        fails(dapr.decrypt(broken, DecryptRequestOptions { component_name: "keys".into(), key_name: "rsa".into() }).await, &["Internal"])
+    }).await;
+    run.operation("configuration: no such store", async {
+        fails(dapr.get_configuration("noconfig", vec!["k"], None).await, &["InvalidArgument", "configuration store noconfig not found"])
+    }).await;
     run.operation("metadata: get and set", async {
         dapr.set_metadata("color", run.id.as_str()).await.map_err(text)?;
         let answer = dapr.get_metadata().await.map_err(text)?;
@@ -226,6 +259,7 @@ async fn main() {
     let run = Run { app, id: format!("{:x}", since.as_nanos()) };
     let mut dapr = Dapr::new().await.expect("no connection to the sidecar");
     invocation(&run, &mut dapr).await;
+    proxying(&run).await;
     state(&run, &mut dapr).await;
     messages(&run, &mut dapr).await;
     resources(&run, &mut dapr).await;
