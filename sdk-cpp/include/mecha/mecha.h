@@ -1,6 +1,7 @@
 // Everything of the SDK that needs no library but its own.
 #pragma once
 
+#include "mecha/callback.h"
 #include "mecha/client.h"
 #include "mecha/version.h"
 #include "mecha/when_all.h"

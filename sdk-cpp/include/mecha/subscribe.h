@@ -25,6 +25,8 @@ struct TopicEvent {
   std::string pubsub;
   std::string path;        ///< Of the rule that matched; empty on a stream.
   std::string extensions;  ///< Further fields of the envelope, as a JSON object.
+  Metadata metadata;       ///< Of the message at the broker, where the sidecar passes it on; empty
+                           ///< on a stream.
 };
 
 struct SubscribeRequest {
