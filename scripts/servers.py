@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts real Redis (one server, a cluster, sentinels), Kafka, RabbitMQ, Mosquitto and NATS on free loopback ports for demos, tests and benchmarks, and stops them.
+"""Starts real Redis (one server, a cluster, sentinels), Kafka, RabbitMQ, Mosquitto, NATS and the others on free loopback ports for demos, tests and benchmarks, and stops them.
 
     servers.py start --dir DIR redis kafka    prints `export NAME=value` lines; the servers stay
     servers.py stop --dir DIR                 stops what `start` left in DIR
@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+from go_servers import GoServers
 from redis_servers import RedisServers, redis_command  # noqa: F401: both are for users of this module too
 from server_base import Unavailable, free_port
 
@@ -179,7 +180,7 @@ def accepts(port):
         return True
 
 
-class Servers(RedisServers):
+class Servers(RedisServers, GoServers):
     """Owns every process that it starts; `stop` ends them in reverse order. `keep` leaves them to a later `stop`."""
 
     def __init__(self, folder, keep=False):
@@ -405,7 +406,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres")
+    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres, mongodb")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

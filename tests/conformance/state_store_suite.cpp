@@ -107,7 +107,7 @@ void values(StoreBench& b, const StoreTraits& t, const std::string& p) {
   CHECK(b.get(p + "v") == R"("text")");
   CHECK(b.set(p + "v", "null") == "");
   CHECK(b.get(p + "v") == "null");
-  const std::string bytes("\x00\xff raw {", 8);
+  const std::string bytes = t.keeps_any_bytes ? std::string("\x00\xff raw {", 8) : "\x01é raw {";
   CHECK(b.set(SetRequest{.key = p + "v", .value = bytes}) == "");
   CHECK(b.get(p + "v") == bytes);
   CHECK(b.set(SetRequest{.key = p + "v", .value = std::string()}) == "");
@@ -178,8 +178,12 @@ void deletes(StoreBench& b, const StoreTraits& t, const std::string& p) {
   CHECK(b.get(key) == "");
 }
 
-void options(StoreBench& b, const std::string& p) {
+void options(StoreBench& b, const StoreTraits& t, const std::string& p) {
   const auto with = [&](Options o) { return SetRequest{.key = p + "o", .value = parsed("1"), .options = o}; };
+  if (!t.checks_options) {
+    CHECK(b.set(with({.concurrency = "x", .consistency = "y"})) == "");
+    return;
+  }
   CHECK(b.set(with({.concurrency = "x"})) == "unrecognized concurrency model 'x'");
   CHECK(b.set(with({.consistency = "x"})) == "unrecognized consistency model 'x'");
   CHECK(b.remove({.key = p + "o", .options = {.concurrency = "y"}}) == "unrecognized concurrency model 'y'");
@@ -191,13 +195,14 @@ void bulk(StoreBench& b, const StoreTraits& t, const std::string& p) {
   std::vector<SetRequest> writes;
   for (const auto* name : {"c", "a", "b"}) writes.push_back({.key = p + name, .value = parsed("1")});
   SetRequest bad{.key = p + "o1", .value = parsed("1"), .options = {.concurrency = "x"}};
-  if (!t.etags) bad = {.key = p + "o1", .value = parsed("1"), .metadata = {{"ttlInSeconds", "x"}}};
+  const bool by_option = t.etags && t.checks_options;
+  if (!by_option) bad = {.key = p + "o1", .value = parsed("1"), .metadata = {{"ttlInSeconds", "x"}}};
   writes.push_back(std::move(bad));
   writes.push_back({.key = p + "a", .value = parsed("2")});
   const auto failed = b.run(b.store().bulk_set(std::move(writes))).value();
   REQUIRE(failed.size() == 1);
   CHECK(failed[0].index == 3);
-  CHECK_THAT(failed[0].error.message, Catch::Contains(t.etags ? "unrecognized concurrency model 'x'" : "invalid syntax"));
+  CHECK_THAT(failed[0].error.message, Catch::Contains(by_option ? "unrecognized concurrency model 'x'" : "invalid syntax"));
 
   std::vector<state::GetRequest> reads;
   for (const auto* name : {"m2", "c", "m1", "a"}) reads.push_back({.key = p + name});
@@ -226,6 +231,11 @@ void transactions(StoreBench& b, const StoreTraits& t, const std::string& p) {
   const auto put = [&](const std::string& key, const std::string& json, const std::string& etag = {}) -> Operation {
     return SetRequest{.key = p + key, .value = parsed(json), .etag = etag};
   };
+  if (!t.transactions_refused.empty()) {
+    CHECK(b.transact({put("t1", "1"), put("t2", "2")}) == t.transactions_refused);
+    CHECK(b.get(p + "t1") == "");
+    return;
+  }
   const auto del = [&](const std::string& key) -> Operation { return DeleteRequest{.key = p + key}; };
   CHECK(b.transact({put("t1", "1"), put("t2", "2"), del("none"), put("t1", "3"), put("t3", "1"), del("t3")}) == "");
   CHECK(b.get(p + "t1") == "3");
@@ -282,6 +292,10 @@ void times_to_live(StoreBench& b, const StoreTraits& t, const std::string& p) {
   for (const auto* none : {"-1", "0", ""}) {
     CHECK(b.set(with("1000")) == "");
     CHECK(b.set(with(none)) == "");
+    if (t.zero_ttl_expires && *none != '\0') {
+      CHECK(!b.run(b.store().get({.key = p + "ttl"})).value());
+      continue;
+    }
     if (*none != '\0' || !t.keeps_ttl_on_overwrite) CHECK(expiry() == "");
   }
   CHECK(b.set(with("+1000")) == "");
@@ -296,7 +310,7 @@ void state_store(StoreBench& bench, const StoreTraits& traits, const std::string
     etags(bench, traits, prefix);
     first_writes(bench, traits, prefix);
     deletes(bench, traits, prefix);
-    options(bench, prefix);
+    options(bench, traits, prefix);
     listing(bench, prefix);
   } else {
     no_etags(bench, prefix);
@@ -318,7 +332,7 @@ void state_store_expiry(StoreBench& b, const StoreTraits& t, const std::string& 
   std::this_thread::sleep_for(2200ms);
   CHECK(b.get(p + "x1") == "");
   CHECK(b.get(p + "x2") == (t.keeps_ttl_on_overwrite ? "" : "2"));
-  CHECK(b.get(p + "x3") == "1");
+  CHECK(b.get(p + "x3") == (t.zero_ttl_expires ? "" : "1"));
   CHECK(b.set(p + "x1", "3", etag) == (t.set_with_etag_creates || !t.etags ? "" : "mismatch"));
   CHECK(b.remove({.key = p + "x1"}) == "");
   CHECK(b.set(first(p + "x1", "4")) == "");

@@ -28,11 +28,15 @@ struct StoreTraits {
   bool delete_with_etag_of_missing = false; // succeeds
   bool first_write_guards_delete = false;
   bool shows_expiry = true;
+  bool zero_ttl_expires = false;            // 0 and less: at once; else never
   bool keeps_ttl_on_overwrite = false;
   bool bulk_get_sorts = false;              // found rows by key, then the missing; else the order of the request
   bool transactional = true;
+  std::string transactions_refused;         // what all of them fail with
   bool atomic_transactions = true;
+  bool checks_options = true;               // alone and in bulk requests
   bool checks_options_in_transactions = true;
+  bool keeps_any_bytes = true;              // also those that are no text; false where the server does not
   bool empty_has_no_data = false;
   std::string document;  // how {"b":[1.5,true],"a":"<é>"} is stored
 };

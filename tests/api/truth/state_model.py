@@ -29,6 +29,7 @@ RULES = {
     "in-memory": Rules(first_delete="conflict"),
     "sqlite": Rules(),
     "mysql": Rules(),
+    "mongodb": Rules(transactions=False, creates=True),  # the server of the tests knows none
     "postgresql-v1": Rules(numeric=True, first_write="failed"),
     "postgresql-v2": Rules(first_write="failed"),
     "etcd-v1": Rules(first_delete="conflict", ttl_shown="never"),

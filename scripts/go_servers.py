@@ -1,0 +1,69 @@
+"""Servers for tests that Debian does not have: built from their Go modules once and kept in the user's cache."""
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from server_base import Unavailable, free_port
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
+FERRETDB = ("github.com/FerretDB/FerretDB", "v1.24.2")
+
+
+def go(folder, *words, limit_s=900):
+    environment = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    ran = subprocess.run(["go", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit_s)
+    if ran.returncode:
+        raise Unavailable(f"go {words[0]}: {(ran.stderr or ran.stdout)[-400:]}")
+    return ran.stdout
+
+
+def built(module, version, package, extra=None):
+    """The program `package` of a module, made where the module is its own main one; `extra`: files that its release adds, by path."""
+    name = package.rsplit("/", 1)[1]
+    program = CACHE / f"{name}-{version}" / name
+    if program.exists():
+        return program
+    if not shutil.which("go"):
+        raise Unavailable(f"{name} is built with Go, which is not installed")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=program.parent) as folder:
+        source = Path(folder) / "source"
+        shutil.copytree(json.loads(go(folder, "mod", "download", "-json", f"{module}@{version}"))["Dir"], source, copy_function=shutil.copyfile)
+        for path in (source, *source.rglob("*")):
+            path.chmod(0o755)
+        for path, text in (extra or {}).items():
+            (source / path).write_text(text)
+        go(source, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/{name}", package)
+        (Path(folder) / name).rename(program)
+    return program
+
+
+def mongodb_answers(port):
+    """`hello` in one section of OP_MSG."""
+    body = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
+    message = b"\0\0\0\0\0" + struct.pack("<i", len(body) + 4) + body
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(struct.pack("<iiii", len(message) + 16, 1, 0, 2013) + message)
+        return b"isWritablePrimary" in s.recv(4096)
+
+
+class GoServers:
+    """The part of Servers for these."""
+
+    def mongodb(self, name="mongodb", port=None):
+        """FerretDB, a server of MongoDB's protocol that keeps its documents in SQLite, with a user; it calls itself a replica set."""
+        module, version = FERRETDB
+        program = built(module, version, "./cmd/ferretdb", {"build/version/version.txt": version + "\n"})
+        data, port = self.data_of(name, fresh=not port), port or free_port()
+        self.start(name, [str(program), "--handler=sqlite", f"--sqlite-url=file:{data}/", f"--state-dir={data}", f"--listen-addr=127.0.0.1:{port}", "--debug-addr=-",
+                          "--telemetry=disable", "--repl-set-name=rs0", "--log-level=warn", "--test-enable-new-auth", "--setup-database=admin",
+                          "--setup-username=mecha", "--setup-password=a-password"],
+                   mongodb_answers, port, 60)
+        self.environment["MECHA_TEST_MONGODB"] = f"mongodb://mecha:a-password@127.0.0.1:{port}/?authSource=admin"
+        return self.environment["MECHA_TEST_MONGODB"]
