@@ -2,17 +2,23 @@
 
 ```sh title="first terminal"`   typed into a shell of that name (without a title: the one shell of the page)
 ```text                         lines that the block before must print, in this order; `...` stands for anything
+```text title="first terminal"` lines that what runs in that shell prints next
 ```cpp title="main.cpp"         (any other language with a title that is a path) a file of that text, beside the page's other files
 A block below `<!-- not played: why -->` is only shown. A block below `<!-- cut: path#name -->` must be what the file holds between the
 comments `[name]` and `[/name]`, or the whole file when no name is given; see snippets.py.
+`<!-- ports: 3500 6000 -->` anywhere on a page: its players take free ports in the place of these, so that pages can be played side by side.
 """
-import os, re, tempfile, textwrap, time
-from dataclasses import dataclass
+import os, re, sys, tempfile, textwrap, time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pexpect
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
+from sidecar import free_port  # noqa: E402
+
 FENCE = re.compile(r'^(?P<indent> *)```(?P<language>[\w+-]*)(?: +title="(?P<title>[^"]*)")? *$')
+PORTS = re.compile(r"^<!-- *ports:([\d ]+)-->$", re.M)
 COMMENT = re.compile(r"^ *<!-- *(?P<kind>not played|cut): *(?P<text>.*?) *-->$")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 OUTPUT_S, COMMAND_S, BUSY_S, STOP_S = 60, 600, 10, 20
@@ -101,7 +107,7 @@ class Terminal:
                 if code == 0 and not self._more():
                     raise AssertionError(f"no line {pattern.pattern!r}; it ended, and had printed:\n{self.text[self.seen:][-3000:]}")
                 self.read(0.1)
-            at = found.end()
+            at = self.seen = found.end()
 
     def _more(self):
         before = len(self.text)
@@ -140,12 +146,18 @@ class Page:
         self.path, self.folder = Path(path), Path(folder)
         self.environment = {**os.environ, **(environment or {})}
         self.terminals = {}
+        named = PORTS.search(self.path.read_text())
+        self.ports = {port: str(free_port()) for port in named[1].split()} if named else {}
+        self.blocks = [replace(block, text=self._with_free_ports(block.text)) for block in blocks(self.path)]
+
+    def _with_free_ports(self, text):
+        return re.sub(r"\b\d{4,5}\b", lambda found: self.ports.get(found[0], found[0]), text)
 
     def play(self):
         stuck = []
         try:
             last = None
-            for block in blocks(self.path):
+            for block in self.blocks:
                 try:
                     last = self._play(block, last)
                 except AssertionError as error:
@@ -157,6 +169,10 @@ class Page:
 
     def _play(self, block, last):
         if block.shown_only:
+            return last
+        if block.language == "text" and block.title:
+            assert block.title in self.terminals, f"there is no shell {block.title!r}"
+            self.terminals[block.title].expect(block.text.splitlines(), OUTPUT_S)
             return last
         if block.language == "text":
             assert last is not None, "output, but no command before it"
@@ -182,9 +198,8 @@ class Page:
 
     # A block that is followed by its output may go on running, as a server does.
     def _promises_output(self, block):
-        every = [b for b in blocks(self.path) if not b.shown_only]
-        after = [b for b in every if b.line > block.line]
-        return bool(after) and after[0].language == "text"
+        after = [b for b in self.blocks if not b.shown_only and b.line > block.line]
+        return bool(after) and after[0].language == "text" and not after[0].title
 
     # What has shown its output and ends by itself ends well.
     def _finish(self, terminal):
@@ -194,4 +209,6 @@ class Page:
             assert code in (None, 0), f"exit code {code}; it printed:\n{terminal.text[terminal.seen:][-3000:]}"
 
     def _others(self, last):
+        for terminal in self.terminals.values():
+            terminal.read()
         return "".join(f"--- shell {name!r} ---\n{t.text[-1500:]}\n" for name, t in self.terminals.items() if t is not last)

@@ -10,6 +10,7 @@ PAGES = [
     ("output in another order", "```sh\necho one; echo two\n```\n```text\ntwo\none\n```\n", "no line"),
     ("a server that ends", "```sh\necho up; exit 3\n```\n```text\nup\nmore\n```\n", "no line|EOF|End Of File"),
     ("output without a command", "```text\none\n```\n", "no command before it"),
+    ("output of no shell", '```sh\ntrue\n```\n```text title="other"\none\n```\n', "no shell 'other'"),
     ("never closed", "```sh\ntrue\n", "never closed"),
 ]
 
@@ -23,9 +24,16 @@ def test_a_wrong_page(tmp_path, text, why):
 
 def test_a_right_page(tmp_path):
     (tmp_path / "page.md").write_text(
-        '```yaml title="a/b.yaml"\nx: 1\n```\n```sh title="one"\necho serving 80; sleep 100\n```\n```text\nserving ...\n```\n'
-        '```sh title="two"\ncat a/b.yaml\n```\n```text\nx: 1\n```\n<!-- not played: it would end everything -->\n```sh\nfalse\n```\n')
+        '```yaml title="a/b.yaml"\nx: 1\n```\n```sh title="one"\necho serving 80; sleep 1; echo more; sleep 100\n```\n```text\nserving ...\n```\n'
+        '```sh title="two"\ncat a/b.yaml\n```\n```text\nx: 1\n```\n```text title="one"\nmore\n```\n<!-- not played: it would end everything -->\n```sh\nfalse\n```\n')
     Page(tmp_path / "page.md", tmp_path).play()
+
+
+def test_ports_of_a_page(tmp_path):
+    (tmp_path / "page.md").write_text('<!-- ports: 3500 -->\n```yaml title="a.yaml"\nport: 3500, not 35000 or 3501\n```\n```sh\ncat a.yaml; echo 3500 > b\n```\n```text\nport: 3500, not 35000 or 3501\n```\n')
+    Page(tmp_path / "page.md", tmp_path).play()
+    port = (tmp_path / "b").read_text().strip()
+    assert port != "3500" and (tmp_path / "a.yaml").read_text() == f"port: {port}, not 35000 or 3501\n"
 
 
 def test_a_server_that_ignores_the_reader(tmp_path):

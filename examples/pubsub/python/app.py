@@ -8,6 +8,7 @@ with DaprClient() as client:
     for order in ({"item": "apples", "quantity": 3}, {"item": "pears", "quantity": 1}, {"item": "figs", "quantity": 0}):
         client.publish_event("bus", "orders", json.dumps(order), data_content_type="application/json")
 
+    # [stream]
     subscription = client.subscribe(pubsub_name="bus", topic="orders")
     try:
         for _ in range(3):
@@ -23,3 +24,4 @@ with DaprClient() as client:
         print("the sidecar ended the stream:", error)
     finally:
         subscription.close()
+    # [/stream]

@@ -2,6 +2,7 @@
 import grpc
 from dapr.clients import DaprClient
 
+# [get]
 with DaprClient() as client:
     password = client.get_secret("vault", "database:password").secret["database:password"]
     print("the password has", len(password), "characters")
@@ -9,3 +10,4 @@ with DaprClient() as client:
         client.get_secret("vault", "nobody")
     except grpc.RpcError as error:
         print("no such secret:", error.code().name)
+# [/get]

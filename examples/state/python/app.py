@@ -5,10 +5,12 @@ from dapr.clients import DaprClient
 from dapr.clients.exceptions import DaprGrpcError
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
 
+# [save]
 with DaprClient() as client:
     client.save_state("orders", "o1", json.dumps({"item": "apples", "quantity": 3}))
     order = client.get_state("orders", "o1")
     print("o1 is", order.json()["quantity"], order.json()["item"])
+    # [/save]
 
     client.save_state("orders", "o1", json.dumps({"item": "apples", "quantity": 4}))
     try:
