@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "components/nameresolution/resolver.hpp"
 #include "tests/catch.hpp"
@@ -58,6 +59,23 @@ void found_and_lost(std::string type, json::Object configuration) {
 TEST_CASE("sidecars of a host find each other in the registry, and lose who has gone", "[registry]") {
   const Folder folder;
   found_and_lost("registry", {{"directory", folder.path.string()}});
+}
+
+TEST_CASE("with several instances each call picks anew", "[registry]") {
+  const Folder folder;
+  Surroundings around;
+  auto& context = around.shards.context(0);
+  const json::Object configuration{{"directory", folder.path.string()}};
+  auto a = make(around, "registry", configuration, "a", 1001);
+  auto b = make(around, "registry", configuration, "b", 1002);
+  auto other = make(around, "registry", configuration, "b", 1003);
+  for (auto* each : {a.get(), b.get(), other.get()}) REQUIRE(testing::run(context, each->start()).has_value());
+  std::set<std::string> picked;
+  for (int i = 0; i < 200; ++i) picked.insert(ask(around, *a, "b").value());
+  CHECK(picked == std::set<std::string>{"127.0.0.1:1002", "127.0.0.1:1003"});
+  REQUIRE(testing::run(context, other->stop()).has_value());
+  a->forget("127.0.0.1:1003");
+  for (int i = 0; i < 200; ++i) CHECK(ask(around, *a, "b").value() == "127.0.0.1:1002");
 }
 
 TEST_CASE("sidecars find each other in an SQLite file, and lose who has gone", "[sqlite]") {

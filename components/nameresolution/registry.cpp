@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -24,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using SteadyClock = std::chrono::steady_clock;
 
-// Looking costs a few system calls, so what was found is believed for a moment.
+// Looking reads the whole directory, so what was found is believed for a moment.
 constexpr auto kFresh = std::chrono::seconds(1);
 
 std::string default_directory() {
@@ -53,23 +54,27 @@ class Registry final : public Resolver {
     if (auto known = cached(request.id)) co_return std::move(*known);
     auto found = look_up(request.id);
     if (found.empty()) co_return fail(Code::not_found, "no host found with the given ID");
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    auto address = std::move(found[random() % found.size()]);
-    // With several instances each call picks anew; one alone is remembered.
-    if (found.size() == 1) remember(request.id, address);
+    auto address = any_of(found);
+    remember(request.id, std::move(found));
     co_return address;
   }
 
   void forget(const std::string& address) override {
     const std::lock_guard lock(mutex_);
-    std::erase_if(cache_, [&](const auto& entry) { return entry.second.address == address; });
+    std::erase_if(cache_, [&](const auto& entry) { return std::ranges::count(entry.second.addresses, address) > 0; });
   }
 
  private:
   struct Cached {
-    std::string address;
+    std::vector<std::string> addresses;
     SteadyClock::time_point until;
   };
+
+  // With several instances each call picks anew.
+  static const std::string& any_of(const std::vector<std::string>& addresses) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return addresses.size() == 1 ? addresses.front() : addresses[random() % addresses.size()];
+  }
 
   Result<void> enter() {
     std::error_code error;
@@ -127,13 +132,13 @@ class Registry final : public Resolver {
     const std::lock_guard lock(mutex_);
     const auto it = cache_.find(id);
     if (it == cache_.end() || it->second.until < SteadyClock::now()) return std::nullopt;
-    return it->second.address;
+    return any_of(it->second.addresses);
   }
 
-  void remember(const std::string& id, const std::string& address) {
+  void remember(const std::string& id, std::vector<std::string> addresses) {
     const std::lock_guard lock(mutex_);
     if (cache_.size() > 10000) cache_.clear();
-    cache_[id] = {address, SteadyClock::now() + kFresh};
+    cache_[id] = {std::move(addresses), SteadyClock::now() + kFresh};
   }
 
   std::string directory_;
