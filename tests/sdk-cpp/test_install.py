@@ -53,6 +53,24 @@ def test_a_consumer_builds_by_pkg_config(tmp_path):
     assert run("pkg-config", "--modversion", "mecha", env=where).strip() == re.search(r"project\(mecha-sdk VERSION (\S+)", (ROOT / "sdk-cpp/CMakeLists.txt").read_text())[1]
 
 
+def test_an_application_is_tested_with_the_installed_fake(tmp_path):
+    """The test of the guide, by CMake and by pkg-config."""
+    for name in ("sdk-cpp/tests/guide_test.cpp", "sdk-cpp/tests/catch_main.cpp", "tests/catch.hpp"):
+        (tmp_path / Path(name).name).write_text((ROOT / name).read_text())
+    (tmp_path / "CMakeLists.txt").write_text("""cmake_minimum_required(VERSION 3.22)
+project(x LANGUAGES CXX)
+find_package(mecha CONFIG REQUIRED)
+add_executable(app_test guide_test.cpp catch_main.cpp)
+target_link_libraries(app_test PRIVATE mecha::testing)
+""")
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={PREFIX}", f"-DCMAKE_CXX_COMPILER={COMPILER}",
+        "-DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF", "-DCMAKE_CXX_FLAGS=-O0")
+    run("cmake", "--build", tmp_path / "build")
+    assert "All tests passed" in run(tmp_path / "build/app_test")
+    where = {**os.environ, "PKG_CONFIG_PATH": f"{PREFIX}/lib/pkgconfig:{PREFIX}/lib/x86_64-linux-gnu/pkgconfig"}
+    assert "-lmecha-testing" in run("pkg-config", "--static", "--libs", "mecha-testing", env=where).split()
+
+
 def test_another_version_is_refused(tmp_path):
     (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.22)\nproject(x LANGUAGES CXX)\nfind_package(mecha 99 CONFIG REQUIRED)\n")
     done = subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={PREFIX}", f"-DCMAKE_CXX_COMPILER={COMPILER}"],
@@ -62,6 +80,6 @@ def test_another_version_is_refused(tmp_path):
 
 def test_public_headers_show_neither_grpc_nor_protobuf():
     """But for the two that are for it."""
-    for header in sorted((PREFIX / "include/mecha").glob("*.h")):
+    for header in sorted((PREFIX / "include/mecha").rglob("*.h")):
         if header.name not in ("grpc.h", "protobuf.h"):
             assert not re.search(r"#include [<\"](grpc|google/protobuf|dapr/)", header.read_text()), header.name

@@ -1,0 +1,204 @@
+// Subscriptions as streams, and what becomes of messages in them.
+
+#include "testing/topic.h"
+
+#include <algorithm>
+
+#include "testing/fake_api.h"
+
+namespace mecha::testing::detail {
+namespace {
+
+using Next = Result<std::optional<TopicEvent>>;
+
+bool same(const SubscribeRequest& request, const TopicEvent& event) {
+  return request.pubsub == event.pubsub && request.topic == event.topic;
+}
+
+class FakeTopic final : public TopicStream {
+ public:
+  FakeTopic(std::shared_ptr<Hub> hub, SubscribeRequest request, CallOptions options)
+      : hub_(std::move(hub)), topic_(std::make_shared<Topic>()), options_(std::move(options)) {
+    topic_->request = std::move(request);
+  }
+  ~FakeTopic() override { cancel(); }
+
+  Task<Next> next() override { return next_of(hub_, topic_, options_, std::exchange(first_, false)); }
+  Task<Result<void>> answer(std::string id, Verdict verdict) override {
+    return answer_to(hub_, topic_, std::move(id), verdict);
+  }
+  void cancel() noexcept override { leave(*hub_, topic_, stopped()); }
+
+ private:
+  // Static, and with all that they need: the stream may be destroyed while they wait.
+  static Task<Next> next_of(
+      std::shared_ptr<Hub> hub, std::shared_ptr<Topic> topic, CallOptions options, bool first
+  );
+  static Task<Result<void>> answer_to(
+      std::shared_ptr<Hub> hub, std::shared_ptr<Topic> topic, std::string id, Verdict verdict
+  );
+
+  std::shared_ptr<Hub> hub_;
+  std::shared_ptr<Topic> topic_;
+  CallOptions options_;
+  bool first_ = true;
+};
+
+Result<void> open(Hub& hub, const std::shared_ptr<Topic>& topic) {
+  const std::lock_guard lock(hub.mutex);
+  const auto& request = topic->request;
+  if (request.pubsub.empty()) return mecha::fail(Code::unknown, "pubsubName is required");
+  if (request.topic.empty()) return mecha::fail(Code::unknown, "topic is required");
+  if (hub.known("pubsub", request.pubsub) != Hub::Known::yes) {
+    return detailed(
+        Code::invalid_argument,
+        "pubsub " + request.pubsub + " is not found",
+        {"DAPR_PUBSUB_NOT_FOUND"}
+    );
+  }
+  if (topic->broken) return *topic->broken;
+  hub.topics.push_back(topic);
+  std::erase_if(hub.left_over, [&](auto& message) {
+    if (!same(request, message.event)) return false;
+    topic->pending.push_back(std::move(message));
+    return true;
+  });
+  return {};
+}
+
+Task<Next> FakeTopic::next_of(
+    std::shared_ptr<Hub> hub, std::shared_ptr<Topic> topic, CallOptions options, bool first
+) {
+  if (first) {
+    Site site{Call::subscribe, topic->request.pubsub, {topic->request.topic}};
+    auto opened = co_await run<void>(hub, std::move(site), options, [topic](Hub& to) {
+      return open(to, topic);
+    });
+    if (!opened) {
+      leave(*hub, topic, opened.error());
+      co_return std::move(opened).error();
+    }
+  }
+  auto slot = std::make_shared<Slot<Next>>();
+  {
+    const std::lock_guard lock(hub->mutex);
+    if (topic->broken) co_return *topic->broken;
+    if (topic->waiting)
+      co_return mecha::fail(Code::failed_precondition, "a read of this stream is under way");
+    topic->waiting = slot;
+  }
+  pump(*hub, topic);
+  auto message = co_await slot->wait(options.stop, Next(stopped()));
+  if (!message) leave(*hub, topic, message.error());
+  co_return message;
+}
+
+// Under the lock. What `retry` or `drop` lead to; an event for the dead letter topic.
+std::optional<TopicEvent> judge(Hub& hub, Topic& topic, Message message, Verdict verdict) {
+  hub.delivered.push_back({message.event, verdict, message.attempt});
+  if (verdict == Verdict::success) return std::nullopt;
+  if (verdict == Verdict::retry && message.attempt < hub.options.deliveries_max) {
+    ++message.attempt;
+    topic.pending.push_back(std::move(message));
+    return std::nullopt;
+  }
+  if (!topic.request.dead_letter_topic || topic.request.dead_letter_topic->empty())
+    return std::nullopt;
+  message.event.topic = *topic.request.dead_letter_topic;
+  return std::move(message.event);
+}
+
+Task<Result<void>> FakeTopic::answer_to(
+    std::shared_ptr<Hub> hub, std::shared_ptr<Topic> topic, std::string id, Verdict verdict
+) {
+  std::optional<TopicEvent> dead;
+  {
+    const std::lock_guard lock(hub->mutex);
+    if (topic->broken) {
+      co_return mecha::fail(
+          Code::failed_precondition, "the stream has ended; reading tells why"
+      );
+    }
+    const auto found = topic->unanswered.find(id);
+    if (found != topic->unanswered.end()) {
+      auto message = std::move(found->second);
+      topic->unanswered.erase(found);
+      dead = judge(*hub, *topic, std::move(message), verdict);
+    }
+    hub->changed.notify_all();
+  }
+  if (dead) deliver(*hub, *std::move(dead));
+  pump(*hub, topic);
+  co_return Result<void>();
+}
+
+}  // namespace
+
+void pump(Hub& hub, const std::shared_ptr<Topic>& topic) {
+  std::shared_ptr<Slot<Next>> slot;
+  Message message;
+  {
+    const std::lock_guard lock(hub.mutex);
+    if (topic->pending.empty() || !topic->waiting) return;
+    slot = std::exchange(topic->waiting, nullptr);
+    message = std::move(topic->pending.front());
+    topic->pending.pop_front();
+    topic->unanswered[message.event.id] = message;
+    hub.changed.notify_all();
+  }
+  if (slot->give(Next(std::optional<TopicEvent>(message.event)))) return;
+  // Who read has gone meanwhile.
+  const std::lock_guard lock(hub.mutex);
+  topic->unanswered.erase(message.event.id);
+  if (!topic->broken) topic->pending.push_front(std::move(message));
+  else hub.left_over.push_back(std::move(message));
+}
+
+void deliver(Hub& hub, TopicEvent event) {
+  std::vector<std::shared_ptr<Topic>> to;
+  {
+    const std::lock_guard lock(hub.mutex);
+    for (const auto& topic : hub.topics) {
+      if (!same(topic->request, event)) continue;
+      topic->pending.push_back({event, 1});
+      to.push_back(topic);
+    }
+    hub.changed.notify_all();
+  }
+  for (const auto& topic : to) pump(hub, topic);
+}
+
+void leave(Hub& hub, const std::shared_ptr<Topic>& topic, const Error& why) {
+  std::shared_ptr<Slot<Next>> slot;
+  {
+    const std::lock_guard lock(hub.mutex);
+    if (topic->broken) return;
+    topic->broken = why;
+    slot = std::exchange(topic->waiting, nullptr);
+    std::erase(hub.topics, topic);
+    for (auto& [id, message] : topic->unanswered) {
+      ++message.attempt;
+      hub.left_over.push_back(std::move(message));
+    }
+    for (auto& message : topic->pending) hub.left_over.push_back(std::move(message));
+    topic->unanswered.clear();
+    topic->pending.clear();
+    hub.changed.notify_all();
+  }
+  if (slot) slot->give(Next(why));
+}
+
+void break_topics(Hub& hub, const Error& error) {
+  std::vector<std::shared_ptr<Topic>> all;
+  {
+    const std::lock_guard lock(hub.mutex);
+    all = hub.topics;
+  }
+  for (const auto& topic : all) leave(hub, topic, error);
+}
+
+std::unique_ptr<TopicStream> FakeApi::subscribe(SubscribeRequest request, CallOptions options) {
+  return std::make_unique<FakeTopic>(hub_, std::move(request), std::move(options));
+}
+
+}  // namespace mecha::testing::detail

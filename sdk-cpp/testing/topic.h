@@ -1,0 +1,31 @@
+// Subscriptions of a fake: queues of messages that wait for the application, and of those that it
+// has not answered.
+#pragma once
+
+#include "testing/hub.h"
+
+namespace mecha::testing::detail {
+
+/// One subscription of the application. Guarded by the mutex of the hub.
+struct Topic {
+  SubscribeRequest request;
+  std::deque<Message> pending;
+  std::map<std::string, Message, std::less<>> unanswered;
+  std::shared_ptr<Slot<Result<std::optional<TopicEvent>>>> waiting;
+  std::optional<Error> broken;  ///< Why it ended.
+};
+
+/// Hands messages to readers that wait. Takes the lock; readers go on in place.
+void pump(Hub& hub, const std::shared_ptr<Topic>& topic);
+/// Gives an event to all subscriptions of its topic. Takes the lock.
+void deliver(Hub& hub, TopicEvent event);
+/// Ends every subscription. Takes the lock.
+void break_topics(Hub& hub, const Error& error);
+/// Takes a subscription off the list; what it has not answered goes to the next one.
+void leave(Hub& hub, const std::shared_ptr<Topic>& topic, const Error& why);
+
+/// A publication, checked and in its envelope; `own` ones are recorded. Takes the lock.
+Result<TopicEvent> envelope(Hub& hub, const PublishRequest& request, const TraceContext* trace);
+Result<void> publish_one(Hub& hub, PublishRequest request, const TraceContext* trace, bool own);
+
+}  // namespace mecha::testing::detail
