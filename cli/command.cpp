@@ -12,7 +12,7 @@ namespace mecha::cli {
 namespace {
 
 // Commands that take the words of another program.
-bool takes_words(const std::string& command) { return command == "run" || command == "stop"; }
+bool takes_words(const std::string& command) { return command == "run" || command == "dev" || command == "stop"; }
 
 // Cuts off what stands behind `--`.
 std::vector<std::string> cut_words(std::vector<std::string>& arguments) {
@@ -64,6 +64,7 @@ void add_all(CLI::App& root, Choice& choice) {
   root.name("mecha");
   root.set_version_flag("-v,--version", "mecha " + std::string(kMechaVersion) + " (" + std::string(kCommit) + "), API " + std::string(kApiVersion));
   add_run(root, choice);
+  add_dev(root, choice);
   add_list(root, choice);
   add_stop(root, choice);
   add_invoke(root, choice);

@@ -19,6 +19,7 @@ struct Choice {
 };
 
 void add_run(CLI::App& root, Choice& choice);
+void add_dev(CLI::App& root, Choice& choice);
 void add_list(CLI::App& root, Choice& choice);
 void add_stop(CLI::App& root, Choice& choice);
 void add_invoke(CLI::App& root, Choice& choice);

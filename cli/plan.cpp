@@ -13,6 +13,7 @@
 #include <random>
 
 #include "cli/instances.hpp"
+#include "cli/listeners.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/loader.hpp"
 
@@ -71,7 +72,8 @@ std::string owner_of(std::int64_t port, const std::vector<Instance>& running) {
     const bool its = i.socket_dir.empty() && (i.http_port == port || i.grpc_port == port);
     if (its) return "the sidecar of " + text::quote(i.app_id) + " (pid " + std::to_string(i.pid) + ")";
   }
-  return "another program";
+  const auto who = who_listens(port);
+  return who.empty() || who == "another program" ? "another program" : "another program, " + who;
 }
 
 // `given`: only those that were asked for, else only the others.
@@ -126,6 +128,10 @@ Result<void> choose_ports(Plan& plan, PortHolder& holder, const std::vector<Inst
                                     std::string(flag) + " out and a free one is chosen"
     );
   };
+  if (plan.pick_app_port && !given) {
+    plan.app_port = holder.take(0).value_or(0);
+    if (plan.app_port == 0) return fail(Code::resource_exhausted, "no port is free for the application");
+  }
   MECHA_TRY_VOID(conflict(plan.ports.http, "dapr-http-port"));
   MECHA_TRY_VOID(conflict(plan.ports.grpc, "dapr-grpc-port"));
   MECHA_TRY_VOID(choose(plan.ports.http, "dapr-http-port", holder, running, given));
@@ -209,6 +215,7 @@ std::vector<std::string> daemon_arguments(const Plan& plan) {
   put_text("--read-buffer-size", plan.read_buffer_size);
   put_text("--unix-domain-socket", plan.unix_domain_socket);
   put_text("--dapr-listen-addresses", plan.listen_addresses);
+  put_text("--dapr-internal-grpc-listen-address", plan.internal_listen_address);
   if (!plan.placement.empty()) put("--placement-host-address", with_port(plan.placement, "50005"));
   if (!plan.scheduler.empty()) put("--scheduler-host-address", with_port(plan.scheduler, "50006"));
   if (plan.health_check) list.emplace_back("--enable-app-health-check");

@@ -26,6 +26,7 @@ struct Ports {
 struct Plan {
   std::string app_id;
   std::int64_t app_port = -1;
+  bool pick_app_port = false;  // a free one, for the application to take or not
   Ports ports;
   std::string app_protocol = "http", app_channel_address = "127.0.0.1";
   std::string config;
@@ -34,7 +35,7 @@ struct Plan {
   bool log_as_json = false, enable_api_logging = false, enable_profiling = false, app_ssl = false;
   std::int64_t app_max_concurrency = -1;
   std::string max_body_size = "4Mi", read_buffer_size = "4Ki";
-  std::string unix_domain_socket, listen_addresses;
+  std::string unix_domain_socket, listen_addresses, internal_listen_address;
   bool health_check = false;
   std::string health_path;
   std::int64_t health_interval = 0, health_timeout = 0, health_threshold = 0;  // 0: the sidecar's default

@@ -46,6 +46,7 @@ Supervisor::Supervisor(SupervisorOptions options, std::vector<Plan> plans)
       console_(options_.as_json),
       shards_(1),
       gate_(std::make_unique<Gate>(shards_.executor(0))),
+      beside_(std::make_unique<Gate>(shards_.executor(0))),
       over_(shards_.executor(0)),
       signals_(shards_.executor(0), SIGINT, SIGTERM, SIGHUP) {
   for (auto& plan : plans) {
@@ -101,6 +102,7 @@ Command Supervisor::command_of(const Pair& pair, bool sidecar) const {
   }
   command.words = daemon_arguments(pair.plan);
   command.words.insert(command.words.begin(), options_.daemon);
+  command.environment = options_.sidecar_environment;
   if (!options_.template_name.empty() && std::getenv("DAPR_HOST_IP") == nullptr) command.environment["DAPR_HOST_IP"] = "127.0.0.1";
   return command;
 }
@@ -144,6 +146,10 @@ Result<void> Supervisor::start_app(Pair& pair) {
   spawn(*gate_, shards_.executor(0), watch(pair, false));
   for (const bool errors : {false, true}) {
     if (piped(false)) spawn(*gate_, shards_.executor(0), follow(pair, false, errors));
+  }
+  if (options_.beside_app) {
+    const auto say = [this, id = pair.plan.app_id](std::string text) { console_.say("application", id, text); };
+    spawn(*beside_, shards_.executor(0), options_.beside_app(pair.app->pid(), say));
   }
   return {};
 }
@@ -281,6 +287,7 @@ asio::awaitable<void> Supervisor::end_all() {
     if (pair.app) co_await end({pair.app.get()}, "the application of " + pair.plan.app_id);
     if (pair.sidecar) sidecars.push_back(pair.sidecar.get());
   }
+  co_await beside_->close(0s);
   if (!sidecars.empty()) co_await end(std::move(sidecars), "a sidecar");
   if (!pairs_.empty()) console_.say("stopped", "", failed_ ? "Stopped; something had failed." : "Stopped.");
   signals_.cancel();

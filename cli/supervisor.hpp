@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct SupervisorOptions {
   bool as_json = false;
   std::chrono::seconds stop_limit{10};  // of each stage of the end
   std::string greeting;        // said when all is up
+  Variables sidecar_environment;
+  // Run as long as an application of ours does, `app` being its process and group.
+  std::function<asio::awaitable<void>(pid_t app, std::function<void(std::string)> say)> beside_app;
 };
 
 class Supervisor {
@@ -61,6 +65,7 @@ class Supervisor {
   Console console_;
   Shards shards_;
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<Gate> beside_;  // of what runs beside applications
   std::vector<std::unique_ptr<Pair>> pairs_;
   Event over_;
   asio::signal_set signals_;
