@@ -25,7 +25,7 @@ def test_a_page_does_what_it_says(page, tmp_path):
     else:
         folder.mkdir()
     environment = {"PATH": f"{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}", "MECHA_REGISTRY_DIR": str(tmp_path / "registry"), "HOME": str(tmp_path),
-                   "PYTHONDONTWRITEBYTECODE": "1"}
+                   "PYTHONDONTWRITEBYTECODE": "1", "MECHA_SOURCE": str(ROOT)}
     Page(page, folder, environment).play()
 
 

@@ -12,9 +12,11 @@ def on_change(subscription, answer):
         changed.set()
 
 
+# [watch]
 with DaprClient() as client:
     print("discount is", client.get_configuration(store_name="settings", keys=["discount"]).items["discount"].value)
     subscription = client.subscribe_configuration(store_name="settings", keys=["discount"], handler=on_change)
     print("watching", flush=True)
     changed.wait()
     client.unsubscribe_configuration(store_name="settings", id=subscription)
+# [/watch]
