@@ -122,7 +122,7 @@ class FakeConfiguration final : public ConfigurationStream {
     const std::lock_guard lock(hub_->mutex);
     return watch_->id;
   }
-  void cancel() noexcept override { leave(*hub_, watch_, stopped()); }
+  void cancel() noexcept override { leave(*hub_, watch_, ended_by_caller()); }
 
  private:
   std::shared_ptr<Hub> hub_;

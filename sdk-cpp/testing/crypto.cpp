@@ -134,7 +134,7 @@ class FakeBytes final : public ByteStream {
   }
   Task<Result<void>> finish() override { return put(hub_, pipe_, std::nullopt); }
   Task<Piece> read() override { return get(hub_, pipe_); }
-  void cancel() noexcept override { fail_pipe(*hub_, *pipe_, stopped()); }
+  void cancel() noexcept override { fail_pipe(*hub_, *pipe_, ended_by_caller()); }
 
  private:
   std::shared_ptr<Hub> hub_;
@@ -172,12 +172,12 @@ Result<void> check_encrypt(const Hub& hub, const std::string& provider, const En
   const auto algorithm = upper(options.algorithm);
   if (std::find(algorithms.begin(), algorithms.end(), algorithm) == algorithms.end()) {
     return failed(
-        "option Algorithm is not valid: algorithm " + options.algorithm + " is not supported"
+        "option Algorithm is not valid: algorithm " + algorithm + " is not supported"
     );
   }
   const auto cipher = upper(options.cipher);
   if (!cipher.empty() && cipher != "AES-GCM" && cipher != "CHACHA20-POLY1305") {
-    return failed("option Cipher is not valid: cipher " + options.cipher + " is not supported");
+    return failed("option Cipher is not valid: cipher " + cipher + " is not supported");
   }
   if (has_key(hub, provider, options.key)) return {};
   return failed("failed to wrap the file key: key " + options.key + " does not exist");

@@ -134,6 +134,7 @@ struct Hub {
 };
 
 inline Error stopped() { return mecha::fail(Code::cancelled, "the caller asked to stop"); }
+inline Error ended_by_caller() { return mecha::fail(Code::cancelled, "CANCELLED"); }
 inline Error too_late() { return mecha::fail(Code::deadline_exceeded, "Deadline Exceeded"); }
 
 /// An error with what a sidecar attaches.

@@ -134,7 +134,7 @@ Result<TopicEvent> complete(const Hub& hub, const PublishRequest& request, const
     return detailed(
         Code::invalid_argument,
         "cannot create cloudevent",
-        {"DAPR_PUBSUB_CLOUD_EVENT_CREATION", "pubsub", request.pubsub, {{"appID", hub.options.app_id}}}
+        {"DAPR_PUBSUB_CLOUD_EVENT_CREATION", "pubsub", request.pubsub, {{"appID", hub.options.app_id}, {"error", "the event is no JSON object"}}}
     );
   }
   TopicEvent to;

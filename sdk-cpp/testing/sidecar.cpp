@@ -23,14 +23,13 @@ Error no_answer(const Hub& hub, const InvokeRequest& request) {
   if (!has_app(hub, request.app)) {
     return mecha::fail(
         Code::internal,
-        "failed to invoke, id: " + request.app + ", err: failed to resolve address for '" +
-            request.app + "': no answer is set for this application"
+        "failed to invoke, id: " + request.app + ", err: no host found with the given ID"
     );
   }
   Error error = mecha::fail(Code::not_found, "Not Found");
   error.reason = "Not Found";
   error.domain = "dapr.io";
-  error.metadata["http.code"] = "404";
+  error.metadata = {{"http.code", "404"}, {"http.error_message", "Not Found"}};
   return error;
 }
 

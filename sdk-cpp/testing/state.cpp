@@ -211,8 +211,11 @@ Task<Result<void>> FakeApi::save_state(ChangeStateRequest request, CallOptions o
         const std::lock_guard lock(hub.mutex);
         if (auto there = check_store(hub, request.store); !there) return there;
         for (const auto& change : request.changes) {
-          if (change.key.empty())
-            return mecha::fail(Code::invalid_argument, "state key cannot be empty");
+          if (change.key.empty()) {
+            return detailed(
+                Code::invalid_argument, "state key cannot be empty", {"ERR_STATE_SAVE"}
+            );
+          }
         }
         if (auto legal = check_keys(request.store, request.changes, key_of); !legal) return legal;
         return named(

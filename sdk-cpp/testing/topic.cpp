@@ -27,7 +27,7 @@ class FakeTopic final : public TopicStream {
   Task<Result<void>> answer(std::string id, Verdict verdict) override {
     return answer_to(hub_, topic_, std::move(id), verdict);
   }
-  void cancel() noexcept override { leave(*hub_, topic_, stopped()); }
+  void cancel() noexcept override { leave(*hub_, topic_, ended_by_caller()); }
 
  private:
   // Static, and with all that they need: the stream may be destroyed while they wait.
