@@ -274,6 +274,22 @@ TEST_CASE("a write whose rest leaves at once does not stop the line", "[redis]")
   ::unlink(path.c_str());
 }
 
+TEST_CASE("an array takes the memory of what came, not of what it announces", "[redis]") {
+  Parser parser;
+  parser.feed("*2147483647\r\n*2147483647\r\n:1\r\n");
+  const auto reply = parser.next();
+  CHECK((reply && !*reply));
+  Parser nested;  // items within an array stay where they belong while it grows
+  nested.feed("*3000\r\n");
+  for (int i = 0; i < 3000; ++i) nested.feed("*2\r\n:" + std::to_string(i) + "\r\n*1\r\n$1\r\nx\r\n");
+  const auto whole = nested.next();
+  REQUIRE((whole && *whole && (*whole)->items.size() == 3000));
+  for (int i = 0; i < 3000; ++i) {
+    const auto& item = (*whole)->items[static_cast<std::size_t>(i)];
+    REQUIRE((item.items.size() == 2 && item.items[0].integer == i && item.items[1].items.at(0).text == "x"));
+  }
+}
+
 TEST_CASE("a path that is no socket fails at once, and again", "[redis]") {
   Bench bench(echo, [](Options& options) { options.unix_path = std::string(200, 'x'); });
   for (int i = 0; i < 2; ++i) CHECK_FALSE(bench.run(bench.client->connect()).has_value());

@@ -1,5 +1,6 @@
 #include "components/redis/parser.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <hiredis/read.h>
@@ -9,11 +10,17 @@
 namespace mecha::redis {
 namespace {
 
-// Where the reply of a task goes: a new one at the root, else its place in the array that holds it.
+// What an array announces is believed no further than this before it comes.
+constexpr std::size_t kReservedMost = 1024;
+
+// Where the reply of a task goes: a new one at the root, else its place in the array that holds it. An array grows as its items
+// come; the items before are finished then, so that nothing points to where they were.
 Reply* place(const redisReadTask* task) {
   if (task->parent == nullptr) return new Reply;
-  auto* array = static_cast<Reply*>(task->parent->obj);
-  return &array->items[static_cast<std::size_t>(task->idx)];
+  auto& items = static_cast<Reply*>(task->parent->obj)->items;
+  const auto at = static_cast<std::size_t>(task->idx);
+  if (items.size() <= at) items.resize(at + 1);
+  return &items[at];
 }
 
 void* make_text(const redisReadTask* task, char* text, std::size_t size) {
@@ -28,7 +35,7 @@ void* make_text(const redisReadTask* task, char* text, std::size_t size) {
 void* make_array(const redisReadTask* task, int size) {
   auto* reply = place(task);
   reply->type = Reply::Type::array;
-  reply->items.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (size > 0) reply->items.reserve(std::min(static_cast<std::size_t>(size), kReservedMost));
   return reply;
 }
 
