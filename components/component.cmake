@@ -83,3 +83,24 @@ void mecha::register_builtin([[maybe_unused]] Catalog& catalog) {
     add_dependencies(mecha_components ${module_targets})
   endif()
 endfunction()
+
+# Gives the modules what they share with the program that loads them: whatever both define or the modules ask for is exported,
+# so that one copy is used by all, and nothing else, so that the linker can drop what the program does not use.
+function(mecha_loads_modules program)
+  get_property(targets GLOBAL PROPERTY MECHA_MODULE_TARGETS)
+  if(NOT targets)
+    return()
+  endif()
+  set(list ${CMAKE_BINARY_DIR}/module_symbols.list)
+  if(NOT TARGET mecha_module_symbols)
+    list(TRANSFORM targets REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE files)
+    add_custom_command(OUTPUT ${list}
+      COMMAND ${CMAKE_COMMAND} -D NM=${CMAKE_NM} -D OUTPUT=${list} "-D MODULES=$<JOIN:${files},$<SEMICOLON>>"
+        -P ${CMAKE_SOURCE_DIR}/cmake/module_symbols.cmake
+      DEPENDS ${targets} ${CMAKE_SOURCE_DIR}/cmake/module_symbols.cmake VERBATIM)
+    add_custom_target(mecha_module_symbols DEPENDS ${list})
+  endif()
+  add_dependencies(${program} mecha_module_symbols)
+  set_property(TARGET ${program} APPEND PROPERTY LINK_DEPENDS ${list})
+  target_link_options(${program} PRIVATE -Wl,--dynamic-list=${list})
+endfunction()

@@ -172,10 +172,10 @@ class Bench(grpc_figures.GrpcFigures):
         self.after_load(side)
         side.stop()
         with tempfile.TemporaryDirectory() as folder:
-            stripped = shutil.copy(self.daemon, folder)
-            subprocess.run([shutil.which("llvm-strip-19") or "strip", stripped], check=True)
-            modules = sum(f.stat().st_size for f in Path(self.daemon).parent.glob("*.so"))
-            self.row("binary, stripped, with modules", (os.path.getsize(stripped) + modules) / (1 << 20), "MB", target=20)
+            strip = shutil.which("llvm-strip-19") or "strip"
+            files = [shutil.copy(file, folder) for file in [self.daemon, *Path(self.daemon).parent.glob("*.so")]]
+            subprocess.run([strip, *files], check=True)
+            self.row("binary, stripped, with modules", sum(map(os.path.getsize, files)) / (1 << 20), "MB", target=20)
 
     def after_load(self, side):
         total, wanted, halfway = 0, 20_000 if self.quick else 1_000_000, None
