@@ -5,10 +5,9 @@
 #include <string>
 #include <utility>
 
-#include <google/protobuf/util/json_util.h>
-
 #include "mecha/subscribe.h"
 #include "src/duplex.h"
+#include "src/events.h"
 #include "src/remote.h"
 
 namespace mecha {
@@ -83,24 +82,6 @@ class TopicCall final : public TopicDuplex {
  private:
   bool limits_stream() const override { return false; }
 };
-
-TopicEvent event_of(v1::TopicEventRequest& from) {
-  TopicEvent to;
-  to.id = std::move(*from.mutable_id());
-  to.source = std::move(*from.mutable_source());
-  to.type = std::move(*from.mutable_type());
-  to.spec_version = std::move(*from.mutable_spec_version());
-  to.content_type = std::move(*from.mutable_data_content_type());
-  to.data = std::move(*from.mutable_data());
-  to.topic = std::move(*from.mutable_topic());
-  to.pubsub = std::move(*from.mutable_pubsub_name());
-  to.path = std::move(*from.mutable_path());
-  if (from.has_extensions() &&
-      !google::protobuf::util::MessageToJsonString(from.extensions(), &to.extensions).ok()) {
-    to.extensions.clear();
-  }
-  return to;
-}
 
 class RemoteTopic final : public TopicStream {
  public:

@@ -4,9 +4,11 @@
 #include <string>
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
 
 #include "mecha/codec.h"
+#include "src/calls.h"
 #include "src/checked.h"
 #include "src/core.h"
 
@@ -107,7 +109,44 @@ void read_details(const std::string& bytes, Error& error) {
   });
 }
 
+// One length-delimited field; nothing for an empty value.
+std::string field(int number, const std::string& value) {
+  std::string to;
+  if (value.empty()) return to;
+  google::protobuf::io::StringOutputStream stream(&to);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.WriteTag(WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+  out.WriteVarint32(static_cast<std::uint32_t>(value.size()));
+  out.WriteString(value);
+  out.Trim();
+  return to;
+}
+
+std::string detail_of(const std::string& type, const std::string& value) {
+  return value.empty()
+             ? value
+             : field(3, field(1, "type.googleapis.com/google.rpc." + type) + field(2, value));
+}
+
+// google.rpc.Status with what the error has besides code and message; empty where it has nothing.
+std::string details_of(const Error& error) {
+  std::string info = field(1, error.reason) + field(2, error.domain);
+  for (const auto& [key, value] : error.metadata) info += field(3, field(1, key) + field(2, value));
+  const auto details =
+      detail_of("ErrorInfo", info) +
+      detail_of("ResourceInfo", field(1, error.resource_type) + field(2, error.resource_name));
+  if (details.empty()) return details;
+  const std::string code{'\x08', static_cast<char>(error.code)};
+  return code + field(2, error.message) + details;
+}
+
 }  // namespace
+
+grpc::Status to_status(const Error& error) {
+  // An error without a code is still one.
+  const auto code = error.code == Code::ok ? Code::unknown : error.code;
+  return {static_cast<grpc::StatusCode>(code), error.message, details_of(error)};
+}
 
 Error to_error(const grpc::Status& status) {
   // What gRPC says of an answer that it could not read looks like a method that is not there.

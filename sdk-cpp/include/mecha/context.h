@@ -37,6 +37,34 @@ struct TaskContext {
   std::stop_token stop;  ///< Cancels calls under way; they end with `cancelled`.
 };
 
+namespace detail {
+
+// The context of the handler that runs on this thread as a plain function.
+inline thread_local const TaskContext* ambient = nullptr;
+
+/// Sets it for a while, on this thread.
+class AmbientScope {
+ public:
+  explicit AmbientScope(const TaskContext* context) noexcept : before_(ambient) {
+    ambient = context;
+  }
+  AmbientScope(const AmbientScope&) = delete;
+  AmbientScope& operator=(const AmbientScope&) = delete;
+  ~AmbientScope() { ambient = before_; }
+
+ private:
+  const TaskContext* before_;
+};
+
+}  // namespace detail
+
+/// Inside a handler of a service that is a plain function: the context of its request, which calls
+/// that block take along by themselves. Elsewhere an empty one. A coroutine asks `co_await
+/// current_context()` instead.
+inline TaskContext ambient_context() {
+  return detail::ambient == nullptr ? TaskContext() : *detail::ambient;
+}
+
 /// Per-call settings; every one has a default. A plain value.
 struct CallOptions {
   /// The limit of this call; empty: the default of the client; `no_timeout`: none at all.

@@ -3,5 +3,6 @@
 
 #include "mecha/callback.h"
 #include "mecha/client.h"
+#include "mecha/service.h"
 #include "mecha/version.h"
 #include "mecha/when_all.h"

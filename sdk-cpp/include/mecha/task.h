@@ -367,7 +367,7 @@ Task<T> with_context(TaskContext context, Task<T> task) {
 /// Runs a task and blocks this thread until it ends. Not for threads of gRPC or of an executor that
 /// the task needs.
 template <class T>
-T sync_wait(Task<T> task, TaskContext context = {}) {
+T sync_wait(Task<T> task, TaskContext context = ambient_context()) {
   detail::Operation& operation = *detail::TaskAccess::operation(task);
   operation.context = &context;
   if (!operation.run_here()) {
