@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from go_servers import GoServers
+from fetched_servers import FetchedServers
 from redis_servers import RedisServers, redis_command  # noqa: F401: both are for users of this module too
 from server_base import Unavailable, free_port
 
@@ -180,7 +180,7 @@ def accepts(port):
         return True
 
 
-class Servers(RedisServers, GoServers):
+class Servers(RedisServers, FetchedServers):
     """Owns every process that it starts; `stop` ends them in reverse order. `keep` leaves them to a later `stop`."""
 
     def __init__(self, folder, keep=False):
@@ -406,7 +406,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres, mongodb")
+    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres, mongodb, s3")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

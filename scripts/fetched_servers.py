@@ -1,4 +1,5 @@
-"""Servers for tests that Debian does not have: built from their Go modules once and kept in the user's cache."""
+"""Servers for tests that Debian does not have: built from a Go module or installed from npm once, and kept in the user's cache."""
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from server_base import Unavailable, free_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
+S3_PACKAGES = Path(__file__).resolve().parents[1] / "tests/servers/s3"
 FERRETDB = ("github.com/FerretDB/FerretDB", "v1.24.2")
 
 
@@ -43,6 +45,32 @@ def built(module, version, package, extra=None):
     return program
 
 
+def installed(packages):
+    """The folder with what a lock file of npm names."""
+    lock = (packages / "package-lock.json").read_bytes()
+    folder = CACHE / f"npm-{packages.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    if not shutil.which("npm"):
+        raise Unavailable(f"the packages of {packages.name} need Node with npm, which is not installed")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="npm-", dir=folder.parent) as fresh:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(packages / name, fresh)
+        got = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        if got.returncode:
+            raise Unavailable(f"npm could not install the packages of {packages.name}: {got.stdout[-400:]}")
+        shutil.copytree(fresh, folder, symlinks=True)
+    return folder
+
+
+def http_answers(port):
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return s.recv(64).startswith(b"HTTP/1.")
+
+
 def mongodb_answers(port):
     """`hello` in one section of OP_MSG."""
     body = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0"
@@ -53,7 +81,7 @@ def mongodb_answers(port):
         return b"isWritablePrimary" in s.recv(4096)
 
 
-class GoServers:
+class FetchedServers:
     """The part of Servers for these."""
 
     def mongodb(self, name="mongodb", port=None):
@@ -67,3 +95,12 @@ class GoServers:
                    mongodb_answers, port, 60)
         self.environment["MECHA_TEST_MONGODB"] = f"mongodb://mecha:a-password@127.0.0.1:{port}/?authSource=admin"
         return self.environment["MECHA_TEST_MONGODB"]
+
+    def s3(self, name="s3", port=None):
+        """s3rver, which speaks the protocol of S3 and checks signatures, with a bucket `mecha`."""
+        program = installed(S3_PACKAGES) / "node_modules/s3rver/bin/s3rver.js"
+        data, port = self.data_of(name, fresh=not port), port or free_port()
+        self.start(name, ["node", str(program), "-d", str(data), "-a", "127.0.0.1", "-p", str(port), "-s", "--no-vhost-buckets", "--configure-bucket", "mecha"],
+                   http_answers, port, 60)
+        self.environment["MECHA_TEST_S3"] = f"S3RVER:S3RVER@127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_S3"]

@@ -1,0 +1,185 @@
+// bindings.aws.s3 against a server of the protocol (MECHA_TEST_S3=key:secret@host:port) and against a scripted one: what goes
+// out, what comes back. Signatures are checked in components/aws and in tests/api/test_s3.py.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "components/bindings/aws_s3_list.hpp"
+#include "components/catalog.hpp"
+#include "components/http/client.hpp"
+#include "runtime/base/json.hpp"
+#include "runtime/base/text.hpp"
+#include "tests/catch.hpp"
+#include "tests/conformance/binding_suite.hpp"
+#include "tests/fakes/http_server.hpp"
+#include "tests/run.hpp"
+
+namespace mecha::bindings {
+void register_aws_s3(Catalog& catalog);
+}
+
+using namespace mecha;
+using namespace mecha::bindings;
+using conformance::BindingBench;
+using fakes::HttpServer;
+
+namespace {
+
+BindingBench bench_at(const std::string& endpoint, BindingBench::Settings more = {}) {
+  for (const auto& [name, value] : BindingBench::Settings{
+           {"endpoint", endpoint}, {"bucket", "bucket"}, {"region", "us-east-1"}, {"accessKey", "a-key"}, {"secretKey", "a-secret"}, {"forcePathStyle", "true"}}) {
+    more.emplace(name, value);
+  }
+  return {register_aws_s3, "bindings.aws.s3", std::move(more)};
+}
+
+// "key:secret@host:port" of the real server.
+struct Server {
+  std::string key, secret, address;
+  Server() {
+    const char* given = std::getenv("MECHA_TEST_S3");
+    const std::string text = given == nullptr ? "key:secret@127.0.0.1:8333" : given;
+    const auto colon = text.find(':'), at = text.find('@');
+    key = text.substr(0, colon);
+    secret = text.substr(colon + 1, at - colon - 1);
+    address = "http://" + text.substr(at + 1);
+  }
+  BindingBench bench(BindingBench::Settings more = {}) const {
+    more.emplace("accessKey", key);
+    more.emplace("secretKey", secret);
+    more.emplace("bucket", "mecha");
+    return bench_at(address, std::move(more));
+  }
+};
+
+json::Value parsed(const std::string& text) { return json::parse(text).value(); }
+
+std::string fetched(BindingBench& bench, const std::string& url) {
+  http::HttpClient client(bench.shards(), nullptr);
+  const auto got = testing::run(bench.shards().context(0), client.send({.method = "GET", .url = url}, 0));
+  return got ? std::to_string(got->status) + ' ' + got->body : got.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("bindings.aws.s3 keeps the output contract", "[bindings][s3][needs-s3]") {
+  auto s3 = Server().bench();
+  s3.start();
+  const auto key = text::uuid();
+  conformance::output_binding(
+      s3, {.operations = {"create", "get", "delete", "list", "presign"}, .works = {.operation = "create", .data = "\"x\"", .metadata = {{"key", key}}}, .place = {{"key", key}}}
+  );
+}
+
+TEST_CASE("objects of S3 are written, read, listed, presigned and deleted", "[bindings][s3][needs-s3]") {
+  auto s3 = Server().bench();
+  s3.start();
+  const auto folder = text::uuid() + '/';
+  for (const std::string name : {"plain", "a b+c&d=é%~", "deep/er"}) {
+    const auto made = s3.invoke("create", "\"text of " + name + '"', {{"key", folder + name}, {"Content-Type", "text/plain"}});
+    REQUIRE_FALSE(made.error);
+    CHECK(made.metadata.at("key") == folder + name);
+    CHECK_THAT(std::string(parsed(made.data).text("location")), Catch::EndsWith(text::escape(folder + name, "/")));
+    CHECK(s3.invoke("get", "", {{"key", folder + name}}).data == "text of " + name);
+  }
+  const auto listed = parsed(s3.invoke("list", json::write(json::Value(json::Object{{"prefix", folder}, {"delimiter", "/"}}))).data);
+  CHECK(listed.find("Contents")->as_array().size() == 2);
+  CHECK(listed.find("Contents")->as_array()[1].text("Key") == folder + "plain");
+  CHECK(listed.find("CommonPrefixes")->as_array()[0].text("Prefix") == folder + "deep/");
+  const auto first = parsed(s3.invoke("list", json::write(json::Value(json::Object{{"prefix", folder}, {"maxResults", 1}}))).data);
+  CHECK(first.find("IsTruncated")->as_bool());
+  CHECK(first.find("Contents")->as_array().size() == 1);
+  const auto url = std::string(parsed(s3.invoke("presign", "", {{"key", folder + "a b+c&d=é%~"}, {"presignTTL", "1m"}}).data).text("presignURL"));
+  CHECK(fetched(s3, url) == "200 text of a b+c&d=é%~");
+  const auto removed = s3.invoke("delete", "", {{"key", folder + "plain"}});
+  CHECK_FALSE(removed.error);
+  CHECK_FALSE(removed.answered);
+  CHECK(s3.refusal("get", "", {{"key", folder + "plain"}}) == "object not found");
+}
+
+TEST_CASE("bytes go to S3 as base64 or from a file", "[bindings][s3]") {
+  HttpServer server({{"PUT /bucket/k", {200, ""}}, {"GET /bucket/k", {200, "\xff bytes"}}});
+  auto s3 = bench_at(server.url(), {{"decodeBase64", "true"}, {"encodeBase64", "true"}, {"storageClass", "STANDARD_IA"}});
+  s3.start();
+  CHECK_FALSE(s3.invoke("create", "\"AP8=\"", {{"key", "k"}}).error);
+  CHECK(server.seen().back().body == std::string("\x00\xff", 2));
+  CHECK(server.seen().back().headers.at("x-amz-storage-class") == "STANDARD_IA");
+  CHECK(s3.invoke("get", "", {{"key", "k"}}).data == text::base64("\xff bytes"));
+  CHECK(s3.invoke("get", "", {{"key", "k"}, {"encodeBase64", "false"}}).data == "\xff bytes");
+  CHECK_THAT(s3.refusal("create", "\"?\"", {{"key", "k"}}), Catch::Contains("no base64"));
+  const auto path = std::filesystem::temp_directory_path() / text::uuid();
+  std::ofstream(path) << "of a file";
+  CHECK_FALSE(s3.invoke("create", "", {{"key", "k"}, {"filePath", path.string()}, {"decodeBase64", "no"}, {"storageClass", "GLACIER"}}).error);
+  CHECK(server.seen().back().body == "of a file");
+  CHECK(server.seen().back().headers.at("x-amz-storage-class") == "GLACIER");
+  std::filesystem::remove(path);
+  CHECK_THAT(s3.refusal("create", "", {{"key", "k"}, {"filePath", path.string()}}), Catch::StartsWith("s3 binding error: file read error: "));
+}
+
+TEST_CASE("an object of S3 without a key gets a random one", "[bindings][s3]") {
+  HttpServer server({});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK_THAT(s3.refusal("create", "x"), Catch::Contains("status code: 404"));
+  CHECK(server.seen().back().line.size() == std::string("PUT /bucket/").size() + 36);
+}
+
+TEST_CASE("what S3 answers to a list becomes JSON", "[bindings][s3]") {
+  const auto listed = s3_list_answer(
+      "<ListBucketResult><Name>b</Name><Prefix></Prefix><Marker/><MaxKeys>2</MaxKeys><IsTruncated>true</IsTruncated><NextMarker>k</NextMarker>"
+      "<Contents><Key>k</Key><LastModified>2021-08-16T06:44:14.000Z</LastModified><ETag>&quot;7e&quot;</ETag><Size>6916</Size><StorageClass>STANDARD</StorageClass>"
+      "<Owner><ID>i</ID><DisplayName>n</DisplayName></Owner></Contents></ListBucketResult>"
+  );
+  REQUIRE(listed);
+  CHECK(
+      json::write(*listed) ==
+      R"({"CommonPrefixes":null,"Contents":[{"ETag":"\"7e\"","Key":"k","LastModified":"2021-08-16T06:44:14Z","Owner":{"DisplayName":"n","ID":"i"},"Size":6916,"StorageClass":"STANDARD"}],)"
+      R"("Delimiter":null,"EncodingType":null,"IsTruncated":true,"Marker":"","MaxKeys":2,"Name":"b","NextMarker":"k","Prefix":""})"
+  );
+  CHECK_FALSE(s3_list_answer("<Other/>"));
+  CHECK(s3_list_query("").value() == std::vector<std::pair<std::string, std::string>>{{"max-keys", "1000"}});
+  CHECK(s3_list_query(R"({"maxResults":5,"Marker":"m"})").value() == std::vector<std::pair<std::string, std::string>>{{"max-keys", "5"}, {"marker", "m"}});
+  for (const auto* bad : {"x", "[]", R"({"maxResults":"5"})", R"({"prefix":1})"}) CHECK_FALSE(s3_list_query(bad));
+}
+
+TEST_CASE("the errors of S3 are told", "[bindings][s3]") {
+  HttpServer server({{"GET /bucket/k", {403, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"}}, {"DELETE /bucket/k", {500, "no XML"}}});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK(s3.refusal("get", "", {{"key", "k"}}) == "s3 binding error: error downloading S3 object: AccessDenied: Access Denied, status code: 403");
+  CHECK(s3.refusal("delete", "", {{"key", "k"}}) == "s3 binding error: delete operation failed: status code: 500");
+  CHECK(s3.refusal("get") == "s3 binding error: required metadata 'key' missing");
+  CHECK(s3.refusal("get", "", {{"key", "../other/k"}}) == "s3 binding error: the key must not have .. between slashes");
+  CHECK(s3.refusal("presign", "", {{"key", "k"}}) == "s3 binding error: required metadata 'presignTTL' missing");
+  CHECK_THAT(s3.refusal("presign", "", {{"key", "k"}, {"presignTTL", "1 day"}}), Catch::StartsWith("s3 binding error: cannot parse duration 1 day: time: "));
+  CHECK_THAT(s3.refusal("presign", "", {{"key", "k"}, {"presignTTL", "169h"}}), Catch::Contains("between 1s and 168h"));
+  CHECK_THAT(s3.refusal("list", "x"), Catch::StartsWith("s3 binding (List Operation) - unable to parse Data property - invalid character"));
+}
+
+TEST_CASE("bindings.aws.s3 finds its server by region, endpoint and style", "[bindings][s3]") {
+  const auto url = [](BindingBench::Settings settings) {
+    settings.emplace("region", "eu-west-2");
+    settings.emplace("bucket", "bucket");
+    settings.emplace("accessKey", "a-key");
+    settings.emplace("secretKey", "a-secret");
+    BindingBench s3(register_aws_s3, "bindings.aws.s3", std::move(settings));
+    s3.start();
+    const auto told = s3.invoke("presign", "", {{"key", "k"}, {"presignTTL", "1h"}});
+    const auto whole = std::string(parsed(told.data).text("presignURL"));
+    return whole.substr(0, whole.find('?'));
+  };
+  CHECK(url({}) == "https://bucket.s3.eu-west-2.amazonaws.com/k");
+  CHECK(url({{"region", "cn-north-1"}}) == "https://bucket.s3.cn-north-1.amazonaws.com.cn/k");
+  CHECK(url({{"bucket", "my.bucket"}}) == "https://s3.eu-west-2.amazonaws.com/my.bucket/k");
+  CHECK(url({{"endpoint", "store:9000"}, {"forcePathStyle", "true"}}) == "https://store:9000/bucket/k");
+  CHECK(url({{"endpoint", "store:9000"}, {"disableSSL", "true"}}) == "http://bucket.store:9000/k");
+  CHECK(url({{"endpoint", "http://store/s3/"}, {"forcePathStyle", "true"}}) == "http://store/s3/bucket/k");
+}
+
+TEST_CASE("bindings.aws.s3 says what it lacks", "[bindings][s3]") {
+  const auto error = [](BindingBench::Settings settings) { return BindingBench(register_aws_s3, "bindings.aws.s3", std::move(settings)).start_error(); };
+  CHECK_THAT(error({{"region", "r"}}), Catch::Contains("bucket"));
+  CHECK_THAT(error({{"bucket", "b"}, {"accessKey", "a"}, {"secretKey", "s"}}), Catch::StartsWith("s3 binding error: no region"));
+  CHECK_THAT(error({{"bucket", "b"}, {"region", "r"}, {"accessKey", "a"}}), Catch::StartsWith("s3 binding error: no credentials"));
+}
