@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import messages
 import snippets
 from page import Page, blocks
 
@@ -42,3 +43,18 @@ def test_the_site_builds_and_is_searchable(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     index = json.loads((tmp_path / "search/search_index.json").read_text())
     assert any(row["location"].startswith("components/") and "redisHost" in row["text"] for row in index["docs"])
+
+
+KNOWN = messages.Messages(messages.texts())
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/guide").glob("*.md")), ids=name_of)
+def test_a_quoted_message_is_one_of_the_program(page):
+    strange = [f"{name_of(page)}:{line}: no text of the program has {message!r}" for line, message in messages.quoted(page.read_text()) if not KNOWN.has(message)]
+    assert not strange, "\n".join(strange)
+
+
+def test_an_invented_message_is_found_out():
+    page = "| you see | it means |\n|---|---|\n| `the moon refused to rise for shop` | nothing |\n\n| other |\n|---|\n| `not a message at all` |\n"
+    assert [message for _, message in messages.quoted(page)] == ["the moon refused to rise for shop"]
+    assert not KNOWN.has("the moon refused to rise for shop") and KNOWN.has("state store nobody is not found")
