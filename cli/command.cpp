@@ -73,6 +73,7 @@ void add_all(CLI::App& root, Choice& choice) {
   add_components(root, choice);
   add_describe(root, choice);
   add_check(root, choice);
+  add_doctor(root, choice);
   add_completion(root, choice);
   for (auto* command : root.get_subcommands({})) {
     if (takes_words(command->get_name())) command->prefix_command();

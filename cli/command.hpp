@@ -28,6 +28,7 @@ void add_status(CLI::App& root, Choice& choice);
 void add_components(CLI::App& root, Choice& choice);
 void add_describe(CLI::App& root, Choice& choice);
 void add_check(CLI::App& root, Choice& choice);
+void add_doctor(CLI::App& root, Choice& choice);
 void add_completion(CLI::App& root, Choice& choice);
 
 // `-o, --output`: table, json or yaml; every command has it. `lines`: what is printed has no end, so it is table or json.

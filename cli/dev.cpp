@@ -1,9 +1,6 @@
 // mecha dev: an application of a folder without any configuration. What it needs and its folder does not bring is offered on
 // embedded backends; every choice is told.
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
@@ -38,14 +35,6 @@ struct Setup {
 };
 
 constexpr auto kGreeting = "You're up and running! Ctrl-C stops the application, then its sidecar. The data stay.";
-
-// The directory in which all sidecars of this user find each other (docs/adr/0003): with it set they ask nobody else.
-std::string registry() {
-  const auto variable = [](const char* name) { return std::string(std::getenv(name) == nullptr ? "" : std::getenv(name)); };
-  if (auto set = variable("MECHA_REGISTRY_DIR"); !set.empty()) return set;
-  if (const auto run = variable("XDG_RUNTIME_DIR"); !run.empty()) return run + "/mecha/registry";
-  return "/tmp/mecha-" + std::to_string(::getuid()) + "/registry";
-}
 
 // A port that somebody holds already cannot become the application's: the sidecar would talk to a stranger.
 Result<void> check_app_port(const Plan& plan) {
@@ -101,7 +90,7 @@ void tell(const Plan& plan, const Setup& setup) {
   text += "  HTTP API     http://127.0.0.1:" + port(plan.ports.http) + "  (DAPR_HTTP_PORT)\n  gRPC API     127.0.0.1:" + port(plan.ports.grpc) + "  (DAPR_GRPC_PORT)\n";
   if (setup.found_port) text += "  application  its port is found when it listens; APP_PORT and PORT offer it " + port(plan.app_port) + "\n";
   else text += plan.app_port > 0 ? "  application  port " + port(plan.app_port) + "\n" : "  application  has no port: nothing calls it\n";
-  text += "  names        every application of this host is called by its id (" + registry() + ")\n";
+  text += "  names        every application of this host is called by its id (" + registry_folder() + ")\n";
   if (!setup.own.empty()) text += "Components of your own:\n  " + text::join(setup.own, "\n  ") + "\n";
   if (!setup.components.empty()) text += "Embedded components:\n" + table_of(setup);
   text += "To replace one by a real backend: mecha dev --write resources, then change its file there.\n";
@@ -115,7 +104,7 @@ json::Value to_json(const Plan& plan, const Setup& setup) {
   for (const auto& folder : setup.own) own.emplace_back(folder);
   return json::Value(json::Object{
       {"event", "chosen"}, {"app", plan.app_id}, {"httpPort", plan.ports.http}, {"grpcPort", plan.ports.grpc}, {"appPort", plan.app_port},
-      {"findsPort", setup.found_port}, {"components", std::move(components)}, {"own", std::move(own)}, {"data", setup.places.data}, {"registry", registry()},
+      {"findsPort", setup.found_port}, {"components", std::move(components)}, {"own", std::move(own)}, {"data", setup.places.data}, {"registry", registry_folder()},
   });
 }
 
@@ -158,7 +147,7 @@ int dev(DevOptions& options, const std::vector<std::string>& words) {
   auto& chosen = plans.front();
   warn_of_twin(chosen);
   SupervisorOptions how{.daemon = *std::move(daemon), .as_json = options.form == "json", .stop_limit = std::chrono::seconds(options.stop_seconds), .greeting = kGreeting};
-  how.sidecar_environment = {{"MECHA_REGISTRY_DIR", registry()}, {"DAPR_HOST_IP", "127.0.0.1"}};
+  how.sidecar_environment = {{"MECHA_REGISTRY_DIR", registry_folder()}, {"DAPR_HOST_IP", "127.0.0.1"}};
   if (setup->found_port) {
     chosen.environment.emplace("PORT", std::to_string(chosen.app_port));
     const auto told = static_cast<std::uint16_t>(chosen.app_port);

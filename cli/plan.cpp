@@ -251,6 +251,12 @@ std::string base_folder(const std::string& path) {
   return base + "/.dapr";
 }
 
+std::string registry_folder() {
+  if (auto set = variable("MECHA_REGISTRY_DIR"); !set.empty()) return set;
+  if (const auto run = variable("XDG_RUNTIME_DIR"); !run.empty()) return run + "/mecha/registry";
+  return "/tmp/mecha-" + std::to_string(::getuid()) + "/registry";
+}
+
 Result<std::string> find_daemon(const std::string& runtime_path) {
   std::vector<fs::path> places;
   const fs::path bin = base_folder(runtime_path) + "/bin";

@@ -62,6 +62,8 @@ Variables app_environment(const Plan& plan);
 
 // The base folder: `path`, else DAPR_RUNTIME_PATH, else HOME; with `.dapr` behind it.
 std::string base_folder(const std::string& path);
+// The directory in which sidecars of this user find each other (docs/adr/0003).
+std::string registry_folder();
 // The daemon: MECHA_DAEMON, beside this program, in `<base>/bin`, or in PATH. An explicit `runtime_path` comes first.
 Result<std::string> find_daemon(const std::string& runtime_path);
 

@@ -1,0 +1,174 @@
+"""`mecha doctor`: what stands in the way is found, named, and comes with a remedy."""
+import json, os, shutil, socket, subprocess, threading, time
+
+import pytest
+
+from conftest import MECHA, alive, free_port, name_of, wait_until
+
+
+def component(name, kind, **metadata):
+    items = ", ".join(f"{{name: {k}, value: {json.dumps(v)}}}" for k, v in metadata.items())
+    return f"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, version: v1, metadata: [{items}]}}\n"
+
+
+def doctor(tool, *words, code=None, **more):
+    status, out, err = tool("doctor", *words, "-o", "json", **more)
+    found = json.loads(out)
+    assert status == (1 if any(f["grade"] == "problem" for f in found) else 0) and not err
+    assert code is None or status == code, found
+    assert all(f["remedy"] for f in found if f["grade"] in ("problem", "warning")), "each comes with a remedy"
+    return found
+
+
+def one(found, area, text):
+    return next((f for f in found if f["area"] == area and text in f["text"]), None) or pytest.fail(f"no {area!r} with {text!r} in {found}")
+
+
+@pytest.fixture
+def server():
+    """A server that answers each connection with what it is told: server(answer) gives its port."""
+    sockets = []
+
+    def start(answer):
+        listener = socket.create_server(("127.0.0.1", 0))
+        sockets.append(listener)
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.settimeout(3)
+                    try:
+                        connection.recv(100)
+                    except OSError:
+                        pass
+                    connection.sendall(answer() if callable(answer) else answer)
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+    yield start
+    for listener in sockets:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def clock(offset=0):
+    seconds = str(int(time.time()) + offset)
+    return f"*2\r\n${len(seconds)}\r\n{seconds}\r\n$1\r\n0\r\n".encode()
+
+
+def test_every_area_is_looked_at(tool):
+    found = doctor(tool)
+    assert {f["area"] for f in found} >= {"versions", "ports", "registry", "folders", "limits", "clock", "backends"}
+    assert one(found, "versions", "is of the same build")["grade"] == "ok"
+    assert one(found, "backends", "no resources folder")["grade"] == "not checked"
+    assert [f for f in found if f["area"] == "limits" and f["text"].startswith("open files")]
+    status, table, _ = tool("doctor")
+    assert table.splitlines()[-1].startswith(f"{sum(f['grade'] == 'problem' for f in found)} problems, ")
+
+
+def test_servers_of_components(tool, server):
+    good, odd = server(lambda: clock()), server(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    tool.write("resources/a.yaml", "---\n".join([
+        component("good", "state.redis", redisHost=f"127.0.0.1:{good}"), component("odd", "lock.redis", redisHost=f"127.0.0.1:{odd}"),
+        component("gone", "pubsub.rabbitmq", connectionString="amqp://u:p@127.0.0.1:1/"), component("nowhere", "pubsub.kafka", brokers="no-such-host.invalid:9092"),
+        component("file", "state.sqlite", connectionString="state.db"),
+    ]))
+    found = doctor(tool, code=1)
+    assert one(found, "backends", "good (state.redis)")["text"].endswith("Redis answers")
+    assert one(found, "clock", "agrees with that of")["grade"] == "ok"
+    assert one(found, "backends", "odd (lock.redis)")["grade"] == "warning"
+    gone = one(found, "backends", "gone (pubsub.rabbitmq): 127.0.0.1:1: Connection refused")
+    assert gone["grade"] == "problem" and "a.yaml:" in gone["remedy"]
+    assert one(found, "backends", "nowhere (pubsub.kafka)")["grade"] == "problem"
+    assert not [f for f in found if "file (" in f["text"]]
+
+
+def test_a_clock_that_differs(tool, server):
+    tool.write("resources/a.yaml", component("store", "state.redis", redisHost=f"127.0.0.1:{server(lambda: clock(-3600))}"))
+    differs = one(doctor(tool), "clock", "differs by -3")
+    assert differs["grade"] == "warning" and "time service" in differs["remedy"]
+
+
+def test_a_server_that_says_nothing_costs_no_more_than_the_limit(tool):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        tool.write("resources/a.yaml", "---\n".join(component(f"s{i}", "state.redis", redisHost=f"127.0.0.1:{silent.getsockname()[1]}") for i in range(5)))
+        began = time.monotonic()
+        found = doctor(tool)
+        assert time.monotonic() - began < 10
+    assert sum("does not answer like Redis" in f["text"] for f in found) == 5
+
+
+def test_entries_of_the_dead_and_those_who_do_not_answer(tool, tmp_path):
+    name = name_of(tmp_path)
+    process = tool.start("run", "-a", name, "--", "sleep", "1000")
+    assert name in one(doctor(tool), "registry", "has ")["text"]
+    daemon = next(i for i in tool.json("list") if i["appId"] == name)["daprdPid"]
+    os.kill(daemon, 9)
+    wait_until(lambda: not alive(daemon) and process.poll() is not None, "the end")
+    dead = one(doctor(tool), "registry", "entries of sidecars that died")
+    assert dead["grade"] == "warning" and name in dead["text"]
+
+
+def test_a_default_port_that_is_held(tool):
+    try:
+        held = socket.create_server(("127.0.0.1", 3500))
+    except OSError:
+        held = None  # somebody else does already
+    try:
+        port = one(doctor(tool), "ports", "port 3500")
+        assert "is held by" in port["text"]
+        if held:
+            assert f"(pid {os.getpid()})" in port["text"] and port["grade"] == "warning" and "--dapr-http-port" in port["remedy"]
+    finally:
+        if held:
+            held.close()
+
+
+def test_a_registry_that_others_can_write(tool):
+    (tool.folder / "registry").mkdir()
+    (tool.folder / "registry").chmod(0o777)
+    assert one(doctor(tool, code=1), "registry", "can be written by other users")["grade"] == "problem"
+
+
+def test_resources_that_cannot_be_read(tool):
+    tool.write("resources/a.yaml", "kind: Component\nmetadata: {name: x\n")
+    assert "mecha check" in one(doctor(tool, code=1), "resources", "a.yaml cannot be read")["remedy"]
+    assert one(doctor(tool, "--resources-path", "nope", code=1), "resources", "the folder nope does not exist")
+
+
+def test_secrets_that_others_can_read(tool):
+    secrets = tool.write("secrets.json", "{}")
+    secrets.chmod(0o644)
+    tool.write("resources/a.yaml", component("sec", "secretstores.local.file", secretsFile=str(secrets)))
+    assert one(doctor(tool), "folders", "can be read by other users")["remedy"] == f"chmod 600 {secrets}"
+
+
+def test_certificates(tool):
+    if shutil.which("openssl") is None:
+        pytest.fail("openssl makes the certificate of this test")
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", os.devnull, "-days", "5", "-subj", "/CN=x"], capture_output=True, text=True, check=True).stdout
+    file = tool.write("ca.pem", made)
+    tool.write("resources/a.yaml", "---\n".join([component("one", "pubsub.mqtt3", url="tcp://127.0.0.1:1", caCert=made), component("two", "secretstores.hashicorp.vault", vaultAddr="http://127.0.0.1:1", caCert=str(file))]))
+    found = doctor(tool)
+    for name in ("one (pubsub.mqtt3)", "two (secretstores.hashicorp.vault)"):
+        assert one(found, "certificates", name)["grade"] == "warning" and "ends in " in one(found, "certificates", name)["text"]
+
+
+def test_few_open_files(tool):
+    out = subprocess.run(["sh", "-c", f"ulimit -n 512; exec {MECHA} doctor -o json"], cwd=tool.folder, env=tool.env, capture_output=True, text=True).stdout
+    files = one(json.loads(out), "limits", "open files: 512")
+    assert files["grade"] == "problem" and "ulimit -n" in files["remedy"]
+
+
+def test_a_daemon_that_is_not_there(tool):
+    missing = one(doctor(tool, env={"MECHA_DAEMON": "/nowhere"}, code=1), "versions", "MECHA_DAEMON names /nowhere")
+    assert "unset it" in missing["remedy"]
+
+
+def test_a_daemon_of_another_build(tool):
+    other = tool.write("mechad", "#!/bin/sh\nprintf 'Version: 1.18.3\\nGit Commit: 0000000\\nGit Version: mecha-0.0.1\\n'\n")
+    other.chmod(0o755)
+    assert one(doctor(tool, env={"MECHA_DAEMON": str(other)}), "versions", "of another build")["grade"] == "warning"
