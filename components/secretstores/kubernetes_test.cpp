@@ -1,11 +1,6 @@
-// secretstores.kubernetes against a scripted API server, and where its address comes from.
+// secretstores.kubernetes against a scripted API server.
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
-#include "components/secretstores/kube_config.hpp"
-#include "runtime/base/text.hpp"
+#include "tests/conformance/kube_files.hpp"
 #include "tests/conformance/secret_store_suite.hpp"
 #include "tests/fakes/http_server.hpp"
 
@@ -15,32 +10,11 @@ void register_kubernetes(Catalog& catalog);
 
 using namespace mecha;
 using namespace mecha::secrets;
+using conformance::config_text;
+using conformance::Folder;
 using fakes::HttpServer;
 
 namespace {
-
-namespace fs = std::filesystem;
-
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("mecha-kube-" + text::uuid())) { fs::create_directory(path_); }
-  ~Folder() { fs::remove_all(path_); }
-  std::string write(const std::string& name, std::string_view text) const {
-    std::ofstream(path_ / name) << text;
-    return (path_ / name).string();
-  }
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
-
-std::string config_text(const std::string& server, const std::string& user = "token: kubetoken") {
-  return "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
-         "clusters:\n- name: k\n  cluster: {server: \"" + server + "\"}\n"
-         "users:\n- name: u\n  user:\n    " + user + "\n"
-         "contexts:\n- name: c\n  context: {cluster: k, user: u}\n";
-}
 
 const HttpServer::Routes kRoutes{
     {"GET /api/v1/namespaces/ns1/secrets/db", {200, R"({"kind":"Secret","data":{"user":"am9l","empty":""}})"}},
@@ -89,45 +63,4 @@ TEST_CASE("what a path cannot hold, and what the server refuses, is told", "[sec
       stage.run((*nowhere)->bulk_get({})).error().message ==
       "namespace is missing on metadata and NAMESPACE env variable, and no default namespace is set"
   );
-}
-
-TEST_CASE("a kubeconfig is read by its current context", "[secretstores][kubernetes]") {
-  const Folder folder;
-  const auto plain = read_kube_config(folder.write("a", config_text("https://10.1.2.3:6443/")));
-  REQUIRE(plain);
-  CHECK(plain->server == "https://10.1.2.3:6443");
-  CHECK(plain->token.reveal() == "kubetoken");
-  CHECK(plain->tls.verify);
-  folder.write("t.txt", "abc");
-  const auto file = read_kube_config(folder.write("b", config_text("host:1", "tokenFile: t.txt")));
-  REQUIRE(file);
-  CHECK(file->server == "https://host:1");
-  CHECK(file->token_file == folder.path() + "/t.txt");
-  const auto certificate = read_kube_config(folder.write("c", config_text("host:1", "client-certificate-data: YWJj")));
-  REQUIRE(certificate);
-  CHECK(certificate->tls.certificate_pem == "abc");
-  const auto exec = read_kube_config(folder.write("d", config_text("host:1", "exec: {command: aws}")));
-  REQUIRE(!exec);
-  CHECK(exec.error().message == "kubeconfig: users with exec are not in this build");
-  const auto none = read_kube_config(folder.write("e", "current-context: x\n"));
-  REQUIRE(!none);
-  CHECK(none.error().message.starts_with(R"(invalid configuration: no context "x" in )"));
-  CHECK(read_kube_config("/nowhere/config").error().message == "open /nowhere/config: no such file or directory");
-}
-
-TEST_CASE("in a pod the service account says how", "[secretstores][kubernetes]") {
-  const Folder folder;
-  ::unsetenv("KUBERNETES_SERVICE_HOST");
-  CHECK(in_cluster(folder.path()).error().code == Code::failed_precondition);
-  ::setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
-  ::setenv("KUBERNETES_SERVICE_PORT", "443", 1);
-  CHECK(in_cluster(folder.path()).error().message == "open " + folder.path() + "/token: no such file or directory");
-  folder.write("token", "t\n");
-  folder.write("ca.crt", "pem");
-  const auto config = in_cluster(folder.path());
-  ::unsetenv("KUBERNETES_SERVICE_HOST");
-  REQUIRE(config);
-  CHECK(config->server == "https://[fd00::1]:443");
-  CHECK(config->tls.ca_pem == "pem");
-  CHECK(config->token_file == folder.path() + "/token");
 }

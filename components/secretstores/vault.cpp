@@ -9,7 +9,7 @@
 
 #include "components/catalog.hpp"
 #include "components/http/client.hpp"
-#include "components/secretstores/files.hpp"
+#include "components/files/files.hpp"
 #include "components/secretstores/raw_member.hpp"
 #include "components/secretstores/secret_store.hpp"
 #include "runtime/async/bridge.hpp"
@@ -165,7 +165,7 @@ class VaultStore final : public SecretStore {
   Async<void> read_token() {
     token_ = settings_.token;
     if (settings_.token_path.empty()) co_return Result<void>{};
-    const auto text = co_await read_file_aside(settings_.token_path);
+    const auto text = co_await files::read_file_aside(settings_.token_path);
     if (!text) {
       co_return fail(
           text.error().code,
@@ -186,9 +186,9 @@ class VaultStore final : public SecretStore {
     if (!s.ca_pem.empty()) {
       tls.ca_pem = s.ca_pem;
     } else if (!s.ca_path.empty()) {
-      MECHA_TRY(tls.ca_pem, read_folder(s.ca_path));
+      MECHA_TRY(tls.ca_pem, files::read_folder(s.ca_path));
     } else if (!s.ca_file.empty()) {
-      MECHA_TRY(tls.ca_pem, read_file(s.ca_file));
+      MECHA_TRY(tls.ca_pem, files::read_file(s.ca_file));
     }
     return tls;
   }

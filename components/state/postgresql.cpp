@@ -380,7 +380,7 @@ class PostgresStore1 final : public PostgresStore {
   }
 };
 
-class PostgresStore2 final : public PostgresStore {
+class PostgresStore2 : public PostgresStore {
  public:
   using Settings = SecondSettings;
   static constexpr ComponentInfo info{
@@ -393,11 +393,26 @@ class PostgresStore2 final : public PostgresStore {
         ) {}
 };
 
+// Databases of the protocol of PostgreSQL, under names of their own.
+class YugabyteStore final : public PostgresStore2 {
+ public:
+  static constexpr ComponentInfo info{"state.yugabytedb", "v1", "YugabyteDB; the same as version 2 of state.postgresql.", {"state.yugabyte"}};
+  using PostgresStore2::PostgresStore2;
+};
+
+class CockroachStore final : public PostgresStore2 {
+ public:
+  static constexpr ComponentInfo info{"state.cockroachdb", "v2", "CockroachDB; the same as version 2 of state.postgresql.", {}, Versioning::named};
+  using PostgresStore2::PostgresStore2;
+};
+
 }  // namespace
 
 void register_postgresql(Catalog& catalog) {
   catalog.add<PostgresStore1>();
   catalog.add<PostgresStore2>();
+  catalog.add<YugabyteStore>();
+  catalog.add<CockroachStore>();
 }
 
 }  // namespace mecha::state

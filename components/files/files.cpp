@@ -1,4 +1,4 @@
-#include "components/secretstores/files.hpp"
+#include "components/files/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +11,7 @@
 #include "runtime/async/bridge.hpp"
 #include "runtime/base/text.hpp"
 
-namespace mecha::secrets {
+namespace mecha::files {
 namespace {
 
 std::unexpected<Error> cannot_open(const std::string& path, int error) {
@@ -49,10 +49,10 @@ Result<std::string> read_folder(const std::string& path) {
 }
 
 Async<std::string> read_file_aside(std::string path) {
-  Bridge bridge("secrets-file");
+  Bridge bridge("files");
   std::function<Result<std::string>()> read = [path = std::move(path)] { return read_file(path); };
   auto text = co_await bridge.call<std::string>(std::move(read));
   co_return std::move(text);
 }
 
-}  // namespace mecha::secrets
+}  // namespace mecha::files

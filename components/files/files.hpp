@@ -1,4 +1,4 @@
-// Files that secret stores read: tokens and certificates.
+// Files that components read: tokens and certificates.
 
 #pragma once
 
@@ -6,7 +6,7 @@
 
 #include "runtime/async/async.hpp"
 
-namespace mecha::secrets {
+namespace mecha::files {
 
 // All of a file. The error reads "open <path>: no such file or directory". Blocks.
 Result<std::string> read_file(const std::string& path);
@@ -16,4 +16,4 @@ Result<std::string> read_folder(const std::string& path);
 // The same on a thread that lives as long as the call.
 Async<std::string> read_file_aside(std::string path);
 
-}  // namespace mecha::secrets
+}  // namespace mecha::files

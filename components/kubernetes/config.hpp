@@ -7,7 +7,7 @@
 #include "runtime/base/result.hpp"
 #include "runtime/net/tls.hpp"
 
-namespace mecha::secrets {
+namespace mecha::kubernetes {
 
 struct KubeConfig {
   std::string server;      // "https://10.0.0.1:443", no slash at the end
@@ -30,4 +30,4 @@ Result<KubeConfig> in_cluster(const std::string& folder = "/var/run/secrets/kube
 // `path` if it is not empty, else the pod's, else KUBECONFIG, else ~/.kube/config.
 Result<KubeConfig> find_kube_config(const std::string& path);
 
-}  // namespace mecha::secrets
+}  // namespace mecha::kubernetes
