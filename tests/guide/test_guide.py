@@ -10,7 +10,8 @@ from page import Page, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("MECHA_BIN", ROOT / "build/release/bin"))
-PLAYED = sorted(p for folder in ("docs/guide", "examples") for p in (ROOT / folder).rglob("*.md") if any(b.language == "sh" for b in blocks(p)))
+PAGES = [ROOT / "README.md", *(ROOT / "docs/guide").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+PLAYED = sorted(p for p in PAGES if any(b.language == "sh" and not b.shown_only for b in blocks(p)))
 
 
 def name_of(path):

@@ -4,7 +4,7 @@ from dapr.clients import DaprClient
 from dapr.clients.exceptions import DaprHttpError
 
 with DaprClient() as client:
-    for _ in range(4):
+    for _ in range(3):
         try:
             print(client.invoke_method("greeter", "hello", http_verb="GET").text())
         except DaprHttpError as refused:
