@@ -243,12 +243,21 @@ def check_cmake(tree):
             tree.breach(name, 1, "no CMakeLists.txt names this file: it is never built")
 
 
+def anchors(text):
+    """The headings of a page as links name them."""
+    outside = re.sub(r"^ *```.*?^ *``` *$", "", text, flags=re.S | re.M)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower())).strip("-") for heading in re.findall(r"^#+ +(.+?) *$", outside, re.M)}
+
+
 def check_links(tree):
     for name in tree.files(".md"):
         for number, line in enumerate(tree.text(name).splitlines(), 1):
             for target in LINK.findall(line):
-                path = target.split("#")[0]
-                if path and not re.match(r"[a-z]+:", target) and not (tree.root / name).parent.joinpath(path).exists():
+                if re.match(r"[a-z]+:", target):
+                    continue
+                path, _, anchor = target.partition("#")
+                page = (tree.root / name).parent / path if path else tree.root / name
+                if not page.exists() or (anchor and page.suffix == ".md" and anchor not in anchors(page.read_text())):
                     tree.breach(name, number, f"the link {target} leads nowhere")
 
 

@@ -9,7 +9,7 @@ import tidy  # noqa: E402
 
 CLEAN = {
     "CMakeLists.txt": "add_library(x runtime/base/a.cpp)\n",
-    "README.md": "See [the code](runtime/base/a.cpp), [us](https://example.org) and [below](#below).\n",
+    "README.md": "See [the code](runtime/base/a.cpp), [us](https://example.org) and [below](#below).\n\n## Below\n",
     "runtime/base/a.hpp": "// A thing.\n#pragma once\n",
     "runtime/base/a.cpp": '// A thing.\n#include "runtime/base/a.hpp"\nnamespace mecha {\nint f() {\n  return 1;\n}\n}\n',
 }
@@ -61,6 +61,7 @@ CASES = [
     ("globbed sources", {"CMakeLists.txt": "file(GLOB x a.cpp)\n"}, "listed, not globbed"),
     ("a source that nothing builds", {"runtime/base/c.cpp": "// C.\n"}, "runtime/base/c.cpp:1: no CMakeLists.txt names this file"),
     ("a dead link", {"docs/a.md": "[x](gone.md)\n"}, "docs/a.md:1: the link gone.md leads nowhere"),
+    ("a dead anchor", {"docs/a.md": "# Here, there\n\n[x](#here-there) [y](a.md#gone)\n```sh\n# gone\n```\n"}, "docs/a.md:3: the link a.md#gone leads nowhere"),
 ]
 
 
