@@ -6,7 +6,8 @@
 ```cpp title="main.cpp"         (any other language with a title that is a path) a file of that text, beside the page's other files
 A block below `<!-- not played: why -->` is only shown. A block below `<!-- cut: path#name -->` must be what the file holds between the
 comments `[name]` and `[/name]`, or the whole file when no name is given; see snippets.py.
-`<!-- ports: 3500 6000 -->` anywhere on a page: its players take free ports in the place of these, so that pages can be played side by side.
+`<!-- ports: 3500 6000 -->` anywhere on a page: its players take free ports in the place of these, so that pages can be played side by side; in the
+YAML files of the folder, too.
 """
 import os, re, sys, tempfile, textwrap, time
 from dataclasses import dataclass, replace
@@ -148,6 +149,8 @@ class Page:
         self.terminals = {}
         named = PORTS.search(self.path.read_text())
         self.ports = {port: str(free_port()) for port in named[1].split()} if named else {}
+        for file in self.folder.rglob("*.yaml") if named else ():
+            file.write_text(self._with_free_ports(file.read_text()))
         self.blocks = [replace(block, text=self._with_free_ports(block.text)) for block in blocks(self.path)]
 
     def _with_free_ports(self, text):

@@ -31,9 +31,11 @@ def test_a_right_page(tmp_path):
 
 def test_ports_of_a_page(tmp_path):
     (tmp_path / "page.md").write_text('<!-- ports: 3500 -->\n```yaml title="a.yaml"\nport: 3500, not 35000 or 3501\n```\n```sh\ncat a.yaml; echo 3500 > b\n```\n```text\nport: 3500, not 35000 or 3501\n```\n')
+    (tmp_path / "there.yaml").write_text("port: 3500\n")
     Page(tmp_path / "page.md", tmp_path).play()
     port = (tmp_path / "b").read_text().strip()
     assert port != "3500" and (tmp_path / "a.yaml").read_text() == f"port: {port}, not 35000 or 3501\n"
+    assert (tmp_path / "there.yaml").read_text() == f"port: {port}\n"
 
 
 def test_a_server_that_ignores_the_reader(tmp_path):
