@@ -14,6 +14,7 @@
 #include "components/catalog.hpp"
 #include "components/runtime_items.hpp"
 #include "runtime/base/cel.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/documents.hpp"
 #include "runtime/resources/loader.hpp"
@@ -36,7 +37,7 @@ class Checker {
   Checker() { register_builtin(catalog_); }
 
   void file(const std::string& path) {
-    const auto content = loading::read_text(path);
+    const auto content = read_file(path);
     if (!content) return add({path, 0}, content.error().message);
     ++files_;
     for (const auto& document : yaml::split_documents(*content)) {

@@ -21,6 +21,7 @@
 #include "cli/endpoints.hpp"
 #include "cli/read_all.hpp"
 #include "cli/remedy.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/loader.hpp"
 
@@ -157,7 +158,7 @@ void look_at_components(Diagnoses& found, const std::vector<std::string>& folder
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       const auto end = entry.path().extension();
       if (end != ".yaml" && end != ".yml" && end != ".json") continue;
-      if (const auto text = loading::read_text(entry.path().string())) loading::read_file(*text, entry.path().string(), batch);
+      if (const auto text = mecha::read_file(entry.path().string())) loading::read_file(*text, entry.path().string(), batch);
     }
     found.push_back({"resources", Grade::ok, folder + ": " + std::to_string(batch.components.size() - before) + " components", ""});
   }

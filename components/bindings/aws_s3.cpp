@@ -2,10 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +15,7 @@
 #include "components/catalog.hpp"
 #include "components/http/client.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -73,14 +71,10 @@ std::string unquoted(std::string data) {
   return parsed && parsed->is_string() ? std::move(parsed->as_string()) : data;
 }
 
-Result<std::string> read_file(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error) return wrong("file read error: open " + path + ": " + error.message());
-  if (size > kObjectMax) return wrong("file read error: " + path + " has more than 512 MiB");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return wrong("file read error: open " + path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
+Result<std::string> read_object(const std::string& path) {
+  auto data = read_file(path, kObjectMax);
+  if (!data) return wrong("file read error: " + data.error().message);
+  return data;
 }
 
 // Request metadata over the component's.
@@ -214,7 +208,7 @@ std::unexpected<Error> failed(std::string_view what, Error error) {
 Async<InvokeOutcome> S3Binding::create(Asked asked, std::string data) {
   if (asked.key.empty()) asked.key = text::uuid();
   if (!asked.file.empty()) {
-    std::function<Result<std::string>()> read = [path = asked.file] { return read_file(path); };
+    std::function<Result<std::string>()> read = [path = asked.file] { return read_object(path); };
     MECHA_CO_TRY(data, co_await files_->call<std::string>(std::move(read)));
   } else {
     data = unquoted(std::move(data));

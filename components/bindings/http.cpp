@@ -1,7 +1,5 @@
 // Output binding on an HTTP server (contract 03, 5.6).
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "components/http/client.hpp"
 #include "components/catalog.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::bindings {
@@ -72,9 +71,8 @@ struct HttpSettings {
 // PEM text stands for itself, anything else is the name of a file. Blocks.
 Result<std::string> pem_of(std::string_view what, const std::string& value) {
   if (value.empty() || value.find("-----BEGIN ") != std::string::npos) return value;
-  std::ifstream in(value, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  if (in && !text.empty()) return text;
+  auto text = read_file(value);
+  if (text && !text->empty()) return text;
   return fail(
       Code::invalid_argument,
       std::string(what) + " is neither PEM text nor a file that can be read: " + value

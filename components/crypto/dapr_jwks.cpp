@@ -4,9 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -18,6 +16,7 @@
 #include "runtime/async/bridge.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::crypto {
@@ -61,9 +60,9 @@ std::optional<Stamp> stamp_of(const std::string& path) {
 }
 
 Result<KeySet> read_set(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "failed to read key set file " + path);
-  return parse_key_set(std::string(std::istreambuf_iterator<char>(in), {}));
+  const auto text = read_file(path);
+  if (!text) return fail(Code::not_found, "failed to read key set file " + path + ": " + text.error().message);
+  return parse_key_set(*text);
 }
 
 // The text itself, or base64 of it in either alphabet.

@@ -8,12 +8,10 @@
 
 namespace mecha::files {
 
-// All of a file. The error reads "open <path>: no such file or directory". Blocks.
-Result<std::string> read_file(const std::string& path);
 // Every file of a folder, one after another, by name. Blocks.
 Result<std::string> read_folder(const std::string& path);
 
-// The same on a thread that lives as long as the call.
+// mecha::read_file on a thread that lives as long as the call.
 Async<std::string> read_file_aside(std::string path);
 
 }  // namespace mecha::files

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "components/files/files.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/yaml.hpp"
 
@@ -44,7 +44,7 @@ Result<std::string> data_or_file(const Node* node, const std::string& name, cons
   }
   const auto file = text_of(node, name);
   if (file.empty()) return std::string();
-  return files::read_file((folder / file).string());
+  return read_file((folder / file).string());
 }
 
 Result<void> read_user(const Node* user, const fs::path& folder, KubeConfig& config) {
@@ -65,7 +65,7 @@ Result<void> read_user(const Node* user, const fs::path& folder, KubeConfig& con
 }  // namespace
 
 Result<KubeConfig> read_kube_config(const std::string& path) {
-  MECHA_TRY(const auto text, files::read_file(path));
+  MECHA_TRY(const auto text, read_file(path));
   MECHA_TRY(const auto root, yaml::parse(text));
   const auto context_name = text_of(&root, "current-context");
   const auto* context = named(root, "contexts", context_name, "context");
@@ -102,8 +102,8 @@ Result<KubeConfig> in_cluster(const std::string& folder) {
   KubeConfig config;
   config.server = "https://" + (ip6 ? "[" + host + "]" : host) + ":" + port;
   config.token_file = folder + "/token";
-  MECHA_TRY([[maybe_unused]] const auto token, files::read_file(config.token_file));
-  MECHA_TRY(config.tls.ca_pem, files::read_file(folder + "/ca.crt"));
+  MECHA_TRY([[maybe_unused]] const auto token, read_file(config.token_file));
+  MECHA_TRY(config.tls.ca_pem, read_file(folder + "/ca.crt"));
   return config;
 }
 

@@ -1,7 +1,5 @@
 // consul: sidecars register with an agent of HashiCorp Consul and look for each other there (contract 06, section 6.4).
 
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <random>
 #include <unordered_map>
@@ -9,6 +7,7 @@
 #include "components/http/client.hpp"
 #include "components/nameresolution/consul_settings.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/base/file.hpp"
 
 namespace mecha::nameresolution {
 namespace {
@@ -20,11 +19,11 @@ constexpr auto kKept = std::chrono::seconds(2);   // an answer, with useCache
 constexpr std::uint64_t kAnswerMax = 16 << 20;
 
 // Blocks.
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_if_set(const std::string& path) {
   if (path.empty()) return std::string();
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "consul: cannot read " + path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  auto text = read_file(path);
+  if (!text) return fail(Code::not_found, "consul: cannot " + text.error().message);
+  return text;
 }
 
 struct Files {
@@ -36,11 +35,11 @@ Result<Files> read_files(const ConsulSettings& s) {
   Files files;
   files.tls.verify = s.verify;
   files.tls.server_name = s.server_name;
-  MECHA_TRY(files.tls.ca_pem, read_file(s.ca_file));
-  MECHA_TRY(files.tls.certificate_pem, read_file(s.certificate_file));
-  MECHA_TRY(auto key, read_file(s.key_file));
+  MECHA_TRY(files.tls.ca_pem, read_if_set(s.ca_file));
+  MECHA_TRY(files.tls.certificate_pem, read_if_set(s.certificate_file));
+  MECHA_TRY(auto key, read_if_set(s.key_file));
   files.tls.private_key_pem = Secret(std::move(key));
-  MECHA_TRY(const auto token, read_file(s.token_file));
+  MECHA_TRY(const auto token, read_if_set(s.token_file));
   files.token = std::string(text::trim(token));
   return files;
 }

@@ -1,15 +1,12 @@
 // Secrets of a JSON file, read once at start. For development: the file is not encrypted.
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "components/catalog.hpp"
 #include "components/secretstores/secret_store.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/json_read.hpp"
 
 namespace mecha::secrets {
@@ -50,12 +47,7 @@ void flatten(const std::string& path, const json::Value& value, const std::strin
 }
 
 Result<json::Value> read_json(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) {
-    const std::string why = std::generic_category().message(errno);
-    return fail(Code::not_found, "open " + file + ": " + (errno == ENOENT ? "no such file or directory" : why));
-  }
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  MECHA_TRY(const auto text, read_file(file));
   MECHA_TRY(auto value, json::parse(text, true));
   if (value.is_object()) return value;
   if (value.is_null()) return json::Value(json::Object{});

@@ -14,6 +14,7 @@
 #include "components/secretstores/secret_store.hpp"
 #include "runtime/async/bridge.hpp"
 #include "runtime/async/parallel.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/http_status.hpp"
 #include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
@@ -188,7 +189,7 @@ class VaultStore final : public SecretStore {
     } else if (!s.ca_path.empty()) {
       MECHA_TRY(tls.ca_pem, files::read_folder(s.ca_path));
     } else if (!s.ca_file.empty()) {
-      MECHA_TRY(tls.ca_pem, files::read_file(s.ca_file));
+      MECHA_TRY(tls.ca_pem, read_file(s.ca_file));
     }
     return tls;
   }

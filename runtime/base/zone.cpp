@@ -4,9 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+
+#include "runtime/base/file.hpp"
 
 namespace mecha {
 namespace {
@@ -14,21 +13,10 @@ namespace {
 namespace chrono = std::chrono;
 
 constexpr std::int64_t kDay = 86'400;
-constexpr std::uintmax_t kFileMax = 1 << 20;
-
-std::optional<std::string> read_file(const std::string& path) {
-  // A folder can be opened, but reading from it throws: "Europe/" is the name of one.
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error) || std::filesystem::file_size(path, error) > kFileMax) {
-    return std::nullopt;
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(file), {}};
-}
+constexpr std::size_t kZoneMax = 1 << 20;
 
 std::optional<Zone> load_file(const std::string& path) {
-  const auto bytes = read_file(path);
+  const auto bytes = read_file(path, kZoneMax);
   return bytes ? Zone::parse(*bytes) : std::nullopt;
 }
 

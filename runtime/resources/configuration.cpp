@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/documents.hpp"
 #include "runtime/resources/loader.hpp"
@@ -67,7 +68,7 @@ Result<ConfigurationSpec> load_files(
 ) {
   std::vector<std::pair<std::string, std::string>> texts;
   for (const auto& file : files) {
-    MECHA_TRY(auto text, read_text(file));
+    MECHA_TRY(auto text, mecha::read_file(file));
     texts.emplace_back(file, std::move(text));
   }
   MECHA_TRY(auto out, read_configurations(texts, environment, notices));

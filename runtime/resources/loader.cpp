@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/documents.hpp"
 #include "runtime/resources/yaml.hpp"
@@ -150,7 +149,7 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
       batch.notices.push_back({.text = "A non-YAML Component file " + name + " was detected, it will not be loaded"});
       continue;
     }
-    const auto text = read_text(path.string());
+    const auto text = mecha::read_file(path.string());
     if (text) {
       read_file(*text, path.string(), batch);
     } else {
@@ -166,14 +165,6 @@ void note_unknown(const Findings& findings, const std::string& file, std::string
   for (const auto& [field, line] : findings.unknown) {
     out.push_back({.text = Location{file, line}.text() + ": " + field + " is not a field of " + std::string(what)});
   }
-}
-
-Result<std::string> read_text(const std::string& path) {
-  std::error_code unknown;
-  if (std::filesystem::is_directory(path, unknown)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "open " + path + ": no such file or directory");
-  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 void read_file(std::string_view text, const std::string& file, Batch& into) {

@@ -63,7 +63,6 @@ struct Batch {
   std::vector<std::string> unreadable;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
-Result<std::string> read_text(const std::string& path);
 // A warning for each field that nobody asked for. `what` names the resource.
 void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out);
 // Filters, duplicates and scopes over what was read.

@@ -1,0 +1,19 @@
+// Reading whole files.
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "runtime/base/result.hpp"
+
+namespace mecha {
+
+inline constexpr std::size_t kFileMax = 512 << 20;
+
+// All of a file, also of one that does not know its size, as those below /proc. Blocks. Fails with not_found "open <path>: no such
+// file or directory" (or what else the system says, in the same form), and with invalid_argument for a folder
+// ("read <path>: is a directory") and for more than `max` bytes.
+Result<std::string> read_file(const std::string& path, std::size_t max = kFileMax);
+
+}  // namespace mecha
