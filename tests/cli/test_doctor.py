@@ -66,7 +66,8 @@ def test_every_area_is_looked_at(tool):
     assert one(found, "backends", "no resources folder")["grade"] == "not checked"
     assert [f for f in found if f["area"] == "limits" and f["text"].startswith("open files")]
     status, table, _ = tool("doctor")
-    assert table.splitlines()[-1].startswith(f"{sum(f['grade'] == 'problem' for f in found)} problems, ")
+    lines = table.splitlines()  # what it says of the host may have changed since the run above
+    assert lines[-1].startswith(f"{sum(line.startswith('problem ') for line in lines)} problems, ")
 
 
 def test_servers_of_components(tool, server):
