@@ -20,6 +20,8 @@ def handle(path, event):
     print(path[1:] + ":", json.dumps(order), flush=True)
     if path == "/dead":
         return {"status": "SUCCESS"}
+    if order["quantity"] < 0:  # something that we hope to be able to do later
+        return {"status": "RETRY"}
     return {"status": "SUCCESS" if order["quantity"] > 0 else "DROP"}
 # [/verdicts]
 
