@@ -21,7 +21,8 @@ using asio::ip::tcp;
 
 constexpr auto kLookOften = 100ms, kLookSeldom = 1000ms;
 constexpr auto kOftenFor = 30s;
-constexpr auto kSettle = 300ms;
+constexpr auto kSettle = 300ms, kLookElsewhere = 500ms;
+constexpr int kLooksElsewhere = 4;
 constexpr std::array<std::uint16_t, 3> kDebuggers = {9229, 5678, 5005};  // of Node, Python and Java
 constexpr auto kQuiet = asio::as_tuple(asio::use_awaitable);
 
@@ -110,6 +111,23 @@ asio::awaitable<void> follow_app_port(pid_t group, std::uint16_t told, std::func
   co_await pass_on(acceptor, endpoint_of(*chosen), relays);
   co_await asio::this_coro::reset_cancellation_state();  // the relays still have to end
   co_await relays.close(0s);
+}
+
+asio::awaitable<void> check_app_port(pid_t group, std::uint16_t told, std::function<void(std::string)> say) {
+  const auto end = std::chrono::steady_clock::now() + kOftenFor;
+  int elsewhere = 0;  // looks in a row at which it listened, but not there
+  while (std::chrono::steady_clock::now() < end && co_await sleep_for(kLookElsewhere)) {
+    const auto all = listeners_of_group(group);
+    const auto* chosen = choose_listener(all, told);
+    if (chosen == nullptr) continue;
+    if (chosen->port == told) co_return;
+    if (++elsewhere < kLooksElsewhere) continue;
+    const auto port = std::to_string(chosen->port);
+    co_return say(
+        "warning: the application listens on port " + port + ", but --app-port says " + std::to_string(told) + ": its sidecar cannot call it\n  remedy: --app-port " + port +
+        ", or let the application listen on $APP_PORT"
+    );
+  }
 }
 
 }  // namespace mecha::cli

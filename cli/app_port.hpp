@@ -22,4 +22,7 @@ const Listener* choose_listener(const std::vector<Listener>& all, std::uint16_t 
 // cancelled. `say` hears what was found.
 asio::awaitable<void> follow_app_port(pid_t group, std::uint16_t told, std::function<void(std::string)> say);
 
+// Looks for a while whether the application listens on the port that was told; `say` hears when it listens elsewhere instead.
+asio::awaitable<void> check_app_port(pid_t group, std::uint16_t told, std::function<void(std::string)> say);
+
 }  // namespace mecha::cli

@@ -12,11 +12,13 @@
 #include "cli/output.hpp"
 #include "components/builtin.hpp"
 #include "components/catalog.hpp"
+#include "components/pubsub/runtime_part.hpp"
 #include "components/runtime_items.hpp"
 #include "runtime/base/cel.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/documents.hpp"
+#include "runtime/resources/environment.hpp"
 #include "runtime/resources/loader.hpp"
 
 namespace mecha::cli {
@@ -44,7 +46,7 @@ class Checker {
       if (document.blank()) continue;
       const auto root = yaml::parse(document.text, document.first_line);
       if (root) this->document(*root, path, document.first_line);
-      else add_numbered(path, document.first_line, root.error().message);
+      else add_numbered(path, document.first_line, root.error().message, tab_in(*content));
     }
   }
 
@@ -80,11 +82,22 @@ class Checker {
   void add(Location at, std::string text, std::string fix = {}, bool error = true) { findings.push_back({std::move(at), error, std::move(text), std::move(fix)}); }
 
   // "line 3: what" stands at line 3.
-  void add_numbered(const std::string& path, int line, const std::string& text) {
+  void add_numbered(const std::string& path, int line, const std::string& text, const std::string& fix = {}) {
     const auto colon = text.find(": ");
     const auto number = text.starts_with("line ") ? text::to_int(std::string_view(text).substr(5, colon - 5)) : std::nullopt;
-    if (number) add({path, static_cast<int>(*number)}, text.substr(colon + 2));
-    else add({path, line}, text);
+    if (number) add({path, static_cast<int>(*number)}, text.substr(colon + 2), fix);
+    else add({path, line}, text, fix);
+  }
+
+  // What YAML does not allow and no eye sees.
+  static std::string tab_in(const std::string& content) {
+    int line = 0;
+    for (const auto text : text::split(content, '\n')) {
+      ++line;
+      const auto indent = text.substr(0, text.find_first_not_of(" \t"));
+      if (indent.find('\t') != std::string_view::npos) return "line " + std::to_string(line) + " is indented by a tab; YAML takes only blanks";
+    }
+    return "look at that line and the one before: a colon, a bracket, a quote or the indentation";
   }
 
   void document(const yaml::Node& root, const std::string& path, int first_line) {
@@ -126,8 +139,27 @@ class Checker {
   void configuration(const std::string& path) {
     std::vector<Notice> notices;
     const auto read = load_configuration({path}, process_environment(), notices);
-    if (!read) add({path, 0}, read.error().message);
-    for (const auto& notice : notices) add({path, 0}, notice.text, "", notice.level == Notice::Level::error);
+    if (!read) {
+      auto [line, what] = take_place(path, read.error().message);
+      add({path, line}, what);
+    }
+    for (const auto& notice : notices) {
+      auto [line, what] = take_place(path, notice.text);
+      add({path, line}, what, "", notice.level == Notice::Level::error);
+    }
+  }
+
+  // "<path>:3: what" and "error loading configuration: <path>: line 3: what" stand at line 3.
+  static std::pair<int, std::string> take_place(const std::string& path, std::string text) {
+    constexpr std::string_view kLoading = "error loading configuration: ";
+    if (text.starts_with(kLoading)) text.erase(0, kLoading.size());
+    if (!text.starts_with(path + ":")) return {0, std::move(text)};
+    const auto rest = text::trim(std::string_view(text).substr(path.size() + 1));
+    const auto end = rest.find(": ");
+    auto word = rest.substr(0, end);
+    if (word.starts_with("line ")) word.remove_prefix(5);
+    const auto number = end == std::string_view::npos ? std::nullopt : text::to_int(word);
+    return number ? std::pair(static_cast<int>(*number), std::string(rest.substr(end + 2))) : std::pair(0, std::string(rest));
   }
 
   void rules(const SubscriptionSpec& spec) {
@@ -135,6 +167,28 @@ class Checker {
       if (rule.match.empty()) continue;
       if (const auto made = cel::Expression::compile(rule.match); !made) add(spec.location, "the rule " + text::quote(rule.match) + " cannot be read: " + made.error().message);
     }
+  }
+
+  // With the values that a start from here would give it: variables and placeholders filled in, as far as they are known. What
+  // is not known is left to the start, as a secret is.
+  ComponentSpec as_started(ComponentSpec spec) {
+    const auto environment = process_environment();
+    pubsub::complete(spec, "app");
+    for (auto& item : spec.metadata) {
+      const auto what = "component " + spec.title() + ": " + item.name;
+      if (!item.has_value && !item.env.empty()) {
+        auto value = may_read(item.env, environment) ? environment(item.env) : std::optional<std::string>("");
+        if (!may_read(item.env, environment)) add(item.location, what + " may not read the variable " + item.env + " and is empty", "take a variable that does not begin with DAPR_ and that DAPR_ENV_KEYS, if set, names", false);
+        else if (!value) add(item.location, what + " reads the variable " + item.env + ", which is not set here", "set it where the sidecar is started", false);
+        if (value) item.value = *std::move(value);
+        else item.secret = SecretRef{.name = "not known", .key = ""};
+      }
+      if (item.secret) continue;
+      auto filled = fill_templates(item.name, item.value, make_templates("app", environment));
+      if (filled) item.value = *std::move(filled);
+      else add(item.location, "component " + spec.title() + ": " + filled.error().message, "known are {uuid}, {podName}, {namespace} and {appID}; POD_NAME must be set for {podName}");
+    }
+    return spec;
   }
 
   void component(const ComponentSpec& spec) {
@@ -146,7 +200,7 @@ class Checker {
       const auto similar = nearest(spec.type, types);
       return add(spec.location, "component " + text::quote(spec.name) + ": " + entry.error().message, similar.empty() ? "`mecha components` lists the types" : "did you mean " + similar + "?");
     }
-    for (const auto& problem : (*entry)->check(spec)) {
+    for (const auto& problem : (*entry)->check(as_started(spec))) {
       add(problem.location.file.empty() ? spec.location : problem.location, "component " + spec.title() + ": " + problem.text, "`mecha describe " + spec.type + "` shows the settings");
     }
     std::vector<std::string> names;

@@ -1,5 +1,6 @@
 #include "cli/remedy.hpp"
 
+#include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -26,7 +27,14 @@ constexpr Advice kAdvice[] = {
     {{"couldn't find"}, "that type or version is not in this build; `mecha components` lists what is, `mecha describe TYPE` its settings"},
     {{"incorrect type"}, "the type of a Component is <category>.<name>, such as state.redis; `mecha components` lists all of them"},
     {{"init_component_failure", "connection refused"}, "the backend of that component does not run or runs elsewhere: start it or correct its address"},
-    {{"init timeout"}, "the backend of that component does not answer in time: is its address right?"},
+    {{"init timeout"}, "the backend of that component does not answer in time: is its address right? `mecha doctor --resources-path DIR` looks whether its servers answer"},
+    {{"unable to open database file"}, "the folder of that file does not exist or cannot be written: make it, or correct the path; a relative one begins where the sidecar is started"},
+    {{"init_component_failure", "no such file or directory"}, "make that file, or correct its path; a relative one begins where the sidecar is started"},
+    {{"init_component_failure", "authentication failed"}, "the backend does not know these credentials: correct user and password of that component"},
+    {{"init_component_failure", "wrongpass"}, "the backend does not know these credentials: correct user and password of that component"},
+    {{"init_component_failure", "noauth"}, "the backend wants a password: give that component one"},
+    {{"init_component_failure", "cannot be resolved"}, "the name of the backend is not known: is it spelled right, and does DNS work?"},
+    {{"init_component_failure", "no such host"}, "the name of the backend is not known: is it spelled right, and does DNS work?"},
     {{"failed to create watcher"}, "the folder of --resources-path does not exist; create it or name another"},
     {{"error loading configuration"}, "`mecha check FILE` says what is wrong with the file"},
     {{"error when parsing manifests yaml"}, "`mecha check DIR` says what is wrong, with the line"},
@@ -34,10 +42,53 @@ constexpr Advice kAdvice[] = {
     {{"unauthorized"}, "set DAPR_API_TOKEN and the credentials of the backend"},
     {{"no such host"}, "the name of the host is not known; is it spelled right, and does DNS work?"},
     {{"connection refused"}, "nothing listens there; has it been started, and is the port right?"},
+    {{"init_component_failure"}, "`mecha describe TYPE` shows the settings of that component, `mecha check DIR` what is wrong with its file, `mecha doctor --resources-path DIR` whether its servers answer"},
     {{"context deadline exceeded"}, "it does not answer in time; is the address right, and is it overloaded?"},
 };
 
+// The message in an envelope of either form; the line itself if it has none.
+std::string message_of(std::string_view line) {
+  if (line.starts_with('{')) {
+    const auto entry = json::parse(line);
+    if (entry && !entry->text("msg").empty()) return std::string(entry->text("msg"));
+  }
+  constexpr std::string_view kField = " msg=\"";
+  const auto begin = line.find(kField);
+  if (begin == std::string_view::npos) return std::string(line);
+  std::string message;
+  for (auto at = begin + kField.size(); at < line.size() && line[at] != '"'; ++at) {
+    if (line[at] == '\\' && at + 1 < line.size()) {
+      ++at;
+      message += line[at] == 'n' || line[at] == 't' ? ' ' : line[at];
+    } else {
+      message += line[at];
+    }
+  }
+  return message;
+}
+
+void drop_front(std::string& text, std::string_view begin, std::string_view end) {
+  if (!text.starts_with(begin)) return;
+  const auto at = text.find(end, begin.size());
+  if (at != std::string::npos) text.erase(0, at + end.size());
+}
+
 }  // namespace
+
+std::string plain_words(std::string_view line) {
+  auto text = message_of(line);
+  drop_front(text, "Fatal error from runtime: ", "");
+  drop_front(text, "process component ", " error: ");
+  constexpr std::string_view kAbout = "]: initialization error occurred for ";
+  std::string title;
+  while (text.starts_with('[')) {
+    const auto about = text.find(kAbout), end = text.find("): ", about == std::string::npos ? 0 : about);
+    if (about == std::string::npos || end == std::string::npos) break;
+    title = "component " + text.substr(about + kAbout.size(), end + 1 - about - kAbout.size()) + ": ";
+    text.erase(0, end + 3);
+  }
+  return title + text;
+}
 
 std::string_view remedy(std::string_view text) {
   const auto lower = text::lower(text);

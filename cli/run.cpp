@@ -6,6 +6,7 @@
 
 #include "cli/command.hpp"
 #include "cli/dotenv.hpp"
+#include "cli/listeners.hpp"
 #include "cli/output.hpp"
 #include "cli/plan.hpp"
 #include "cli/run_template.hpp"
@@ -40,6 +41,18 @@ Result<std::vector<Plan>> plan_of_flags(RunOptions& options, const std::vector<s
   return std::vector<Plan>{plan};
 }
 
+// Who holds the port of an application before it starts is not that application.
+void warn_of_taken_ports(const std::vector<Plan>& plans) {
+  for (const auto& plan : plans) {
+    const auto who = plan.app_port > 0 && !plan.command.empty() ? who_listens(plan.app_port) : std::string();
+    if (who.empty()) continue;
+    std::fprintf(
+        stderr, "warning: port %lld of --app-port of %s is in use by %s before the application starts\n  remedy: stop that program, or let the application listen on another port\n",
+        static_cast<long long>(plan.app_port), plan.app_id.c_str(), who.c_str()
+    );
+  }
+}
+
 int run(RunOptions& options, const std::vector<std::string>& words) {
   SupervisorOptions how{.as_json = options.form == "json", .stop_limit = std::chrono::seconds(options.stop_seconds), .greeting = kGreeting};
   Result<std::vector<Plan>> plans;
@@ -60,6 +73,7 @@ int run(RunOptions& options, const std::vector<std::string>& words) {
   if (!daemon) return print_failure(options.form, daemon.error());
   how.daemon = *std::move(daemon);
   if (auto completed = complete(*plans); !completed) return print_failure(options.form, completed.error());
+  warn_of_taken_ports(*plans);
   return Supervisor(std::move(how), *std::move(plans)).run();
 }
 

@@ -61,7 +61,7 @@ Shared read_shared(View& view) {
   s.threshold = view.integer("appHealthThreshold");
   s.api_logging = view.flag("enableApiLogging");
   s.runtime_path = text_of(view, "runtimePath");
-  s.environment = view.text_map("env");
+  s.environment = view.text_map("env", true);
   s.daemon_log = text_of(view, "daprdLogDestination");
   s.app_log = text_of(view, "appLogDestination");
   s.restart = text_of(view, "restart");
@@ -188,7 +188,7 @@ const std::vector<std::string>& known_keys() {
 }  // namespace
 
 Result<RunTemplate> parse_template(std::string_view text, const std::string& file, const std::string& folder) {
-  auto root = yaml::parse(text);
+  auto root = yaml::parse(text, 1, yaml::Keys::written);  // a variable may be called Y
   if (!root) return fail(Code::invalid_argument, placed(file, root.error().message));
   Findings findings;
   View document(findings, &*root);

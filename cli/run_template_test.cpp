@@ -100,3 +100,12 @@ TEST_CASE("a template that is not there or is no YAML is an error", "[cli]") {
   folder.write("dapr.yaml", "version: 1\napps:\n- appDirPath: .\n");
   CHECK(read_template(folder.path)->path == fs::canonical(folder.path / "dapr.yaml").string());
 }
+
+TEST_CASE("variables of a template are what is written, though YAML knows other words for it", "[cli]") {
+  const Folder folder;
+  folder.write("a/x", "");
+  const auto made = folder.parse("version: 1\ncommon: {env: {Y: yes, N: 1.10, on: 0x10, yes: 'no', E: null}}\napps: [{appDirPath: a}]\n");
+  INFO((made ? std::string() : made.error().message));
+  REQUIRE(made);
+  CHECK(made->plans[0].environment == Variables{{"Y", "yes"}, {"N", "1.10"}, {"on", "0x10"}, {"yes", "no"}, {"E", ""}});
+}

@@ -9,6 +9,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include "cli/app_port.hpp"
 #include "cli/output.hpp"
 #include "cli/remedy.hpp"
 #include "cli/request.hpp"
@@ -147,9 +148,11 @@ Result<void> Supervisor::start_app(Pair& pair) {
   for (const bool errors : {false, true}) {
     if (piped(false)) spawn(*gate_, shards_.executor(0), follow(pair, false, errors));
   }
+  const auto say = [this, id = pair.plan.app_id](std::string text) { console_.say("application", id, text); };
   if (options_.beside_app) {
-    const auto say = [this, id = pair.plan.app_id](std::string text) { console_.say("application", id, text); };
     spawn(*beside_, shards_.executor(0), options_.beside_app(pair.app->pid(), say));
+  } else if (pair.plan.app_port > 0) {
+    spawn(*beside_, shards_.executor(0), check_app_port(pair.app->pid(), static_cast<std::uint16_t>(pair.plan.app_port), say));
   }
   return {};
 }
@@ -165,13 +168,16 @@ Async<void> Supervisor::until_ready(Pair& pair, std::chrono::seconds limit) {
     if (stopping_) co_return Result<void>{};
     if (pair.sidecar->ended()) {
       co_await sleep_for(100ms);  // its last words
-      std::string why = "the sidecar did not start";
+      std::string why = "the sidecar did not start", all;
       for (const auto& line : pair.last_lines) {
         const bool fatal = line.find("level=fatal") != std::string::npos || line.find("\"level\":\"fatal\"") != std::string::npos;
-        if (fatal) why += "\n  " + line;
+        if (fatal) why += "\n  " + plain_words(line);
+        if (fatal) all += line;
       }
       if (!pair.plan.daemon_log_path.empty()) why += "\n  its log: " + pair.plan.daemon_log_path;
-      co_return fail(Code::failed_precondition, with_remedy(why));
+      const auto advice = remedy(all);
+      if (!advice.empty()) why += "\n  remedy: " + std::string(advice);
+      co_return fail(Code::failed_precondition, std::move(why));
     }
     const auto answer = co_await send(shards_, request);
     if (answer && answer->head.status == 204) co_return Result<void>{};

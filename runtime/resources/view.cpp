@@ -118,7 +118,7 @@ std::vector<double> View::numbers(std::string_view name) {
   return list;
 }
 
-std::map<std::string, std::string, std::less<>> View::text_map(std::string_view name) {
+std::map<std::string, std::string, std::less<>> View::text_map(std::string_view name, bool written) {
   std::map<std::string, std::string, std::less<>> map;
   const auto* node = take(name);
   if (node == nullptr) return map;
@@ -129,7 +129,10 @@ std::map<std::string, std::string, std::less<>> View::text_map(std::string_view 
     wrong(name, *node, "a map of texts");
     return map;
   }
-  for (const auto& member : node->members) map.insert_or_assign(member.name, member.node.value);
+  for (const auto& [key, scalar] : node->members) {
+    const bool raw = written && !scalar.written.empty() && !scalar.is(Kind::null);
+    map.insert_or_assign(key, raw ? scalar.written : scalar.value);
+  }
   return map;
 }
 

@@ -40,7 +40,8 @@ class View {
   std::vector<View> objects(std::string_view name);
   std::vector<std::string> texts(std::string_view name);
   std::vector<double> numbers(std::string_view name);
-  std::map<std::string, std::string, std::less<>> text_map(std::string_view name);
+  // `written`: values as they stand in the file, `yes` and not "true"; null is empty.
+  std::map<std::string, std::string, std::less<>> text_map(std::string_view name, bool written = false);
   const yaml::Node* raw(std::string_view name);  // nullptr if absent or null
   // The members of a map of free names, as views.
   std::vector<std::pair<std::string, View>> entries(std::string_view name);

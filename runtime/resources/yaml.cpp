@@ -18,7 +18,7 @@ constexpr int kDepthMax = 500;
 // Turns the parser's tree into ours. Aliases are copied, so growth is bounded.
 class Converter {
  public:
-  explicit Converter(int first_line) : first_line_(first_line) {}
+  Converter(int first_line, Keys keys) : first_line_(first_line), keys_(keys) {}
 
   Result<Node> convert(const YAML::Node& in, int depth = 0) {
     Node node;
@@ -48,6 +48,7 @@ class Converter {
     if (!resolved) return failure(node.line, resolved.error().message);
     node.kind = resolved->kind;
     node.value = std::move(resolved->value);
+    if (node.value != in.Scalar()) node.written = in.Scalar();
     return node;
   }
 
@@ -72,6 +73,7 @@ class Converter {
       }
       if (!name.is_scalar()) return failure(name.line, "a key must be a scalar");
       if (value.line == 0) value.line = name.line;
+      if (keys_ == Keys::written && !name.written.empty()) name.value = std::move(name.written);
       put(node, std::move(name.value), std::move(value), true);
     }
     for (auto& other : merged) MECHA_TRY_VOID(merge(node, std::move(other)));
@@ -99,6 +101,7 @@ class Converter {
   }
 
   int first_line_;
+  Keys keys_;
   std::size_t count_ = 0;
 };
 
@@ -148,7 +151,7 @@ std::string to_text(const Node& node) {
   return json::write(to_json(node), json::Dialect::number_text);
 }
 
-Result<Node> parse(std::string_view text, int first_line) {
+Result<Node> parse(std::string_view text, int first_line, Keys keys) {
   YAML::Node root;
   try {
     root = YAML::Load(std::string(text));
@@ -158,7 +161,7 @@ Result<Node> parse(std::string_view text, int first_line) {
     return fail(Code::invalid_argument, e.what());
   }
   try {
-    return Converter(first_line).convert(root);
+    return Converter(first_line, keys).convert(root);
   } catch (const std::exception& e) {
     return fail(Code::invalid_argument, e.what());
   }

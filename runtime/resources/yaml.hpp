@@ -18,6 +18,7 @@ struct Node {
   enum class Kind : std::uint8_t { null, boolean, number, text, list, map };
   Kind kind = Kind::null;
   std::string value;  // of a scalar: "true", "1000", the text
+  std::string written;  // of a scalar: as it stands in the file, where that is not `value`
   std::vector<Node> items;
   std::vector<Member> members;  // in order, names unique
   int line = 0;
@@ -41,7 +42,9 @@ std::string to_text(const Node& node);
 
 // One document of a file; `first_line` is where it stands. The error names the line. Fails on `.inf` and `.nan`, and on
 // documents that grow beyond a million values by aliases.
-Result<Node> parse(std::string_view text, int first_line = 1);
+// Keys are scalars of YAML 1.1 as well, `Y` is "true"; or they are taken as they are written.
+enum class Keys : std::uint8_t { resolved, written };
+Result<Node> parse(std::string_view text, int first_line = 1, Keys keys = Keys::resolved);
 
 struct Document {
   std::string text;

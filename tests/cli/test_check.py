@@ -80,3 +80,30 @@ def test_components_of_modules_are_checked_too(tool):
 def test_a_path_that_is_not_there(tool):
     status, _, err = tool("check", "nope")
     assert status == 1 and "nope does not exist" in err and "remedy:" in err
+
+
+def test_values_from_the_environment(tool):
+    item = "  metadata:\n  - {name: redisHost, envRef: T_HOST}\n  - {name: redisDB, envRef: T_NUMBER}\n"
+    tool.write("resources/a.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: s}\nspec:\n  type: state.redis\n  version: v1\n" + item)
+    found = findings(tool, code=0)
+    assert [(f["line"], f["level"]) for f in found] == [(8, "warning"), (9, "warning")] and "T_HOST, which is not set here" in found[0]["text"]
+    status, out, _ = tool("check", "resources", "-o", "json", env={"T_HOST": "h:1", "T_NUMBER": "many"})
+    assert status == 1 and [f["line"] for f in json.loads(out)] == [9] and "redisDB must be a whole number" in out
+    assert tool("check", "resources", env={"T_HOST": "h:1", "T_NUMBER": "3"})[0] == 0
+    tool.write("resources/a.yaml", (tool.folder / "resources/a.yaml").read_text().replace("T_HOST", "DAPR_HOST"))
+    assert any("may not read the variable DAPR_HOST" in f["text"] for f in json.loads(tool("check", "resources", "-o", "json", env={"T_NUMBER": "3"})[1]))
+
+
+def test_placeholders_are_filled_in(tool):
+    tool.write("resources/a.yaml", GOOD.replace("pubsub.in-memory, version: v1", "pubsub.redis, version: v1, metadata: [{name: redisHost, value: '{namespace}:1'}, {name: redisDB, value: '{podName}'}]"))
+    found = findings(tool)
+    assert any("redisDB" in f["text"] or "podName" in f["text"] for f in found), found
+    status, out, _ = tool("check", "resources", "-o", "json", env={"POD_NAME": "7"})
+    assert status == 0, out
+
+
+def test_a_configuration_is_told_with_lines(tool):
+    tool.write("resources/c.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: c}\nspec:\n  tracing:\n    samplingRat: '1'\n  metric:\n    enabled: maybe\n")
+    found = {f["line"]: f for f in findings(tool)}
+    assert found[6]["text"] == "spec.tracing.samplingRat is not a field of Configuration" and found[6]["level"] == "warning"
+    assert found[8]["text"] == "spec.metric.enabled must be a boolean, got a text" and found[8]["level"] == "error"

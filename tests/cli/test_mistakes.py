@@ -65,16 +65,68 @@ def test_an_application_without_a_port(tool, tmp_path):
     assert "remedy:" in err and "--app-port" in err, err
 
 
-def test_a_broker_that_is_not_there(tool):
-    tool.write("resources/store.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec:\n  type: pubsub.redis\n  version: v1\n  metadata: [{name: redisHost, value: '127.0.0.1:1'}]\n")
-    err = refused(tool, "run", "-a", "x", "--resources-path", "resources", "--", "true")
-    assert "the sidecar did not start" in err and "connection refused" in err and "remedy: the backend of that component does not run" in err, err
+def component(kind, **metadata):
+    items = "".join(f"  - {{name: {k}, value: {v!r}}}\n" for k, v in metadata.items())
+    return f"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: bus}}\nspec:\n  type: {kind}\n  version: v1\n  metadata:\n{items}"
 
 
-def test_a_slip_in_yaml(tool):
-    tool.write("resources/a.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x\nspec: 3\n")
+# What a resource file says, what the answer must say of it, and the remedy.
+RESOURCES = {
+    "no Redis": (component("pubsub.redis", redisHost="127.0.0.1:1"), "component bus (pubsub.redis/v1): ", "connection refused", "the backend of that component does not run or runs elsewhere"),
+    "no PostgreSQL": (component("state.postgresql", connectionString="host=127.0.0.1 port=1 user=x"), "component bus (state.postgresql/v1): ", "Connection refused", "start it or correct its address"),
+    "no NATS": (component("pubsub.jetstream", natsURL="nats://127.0.0.1:1"), "component bus (pubsub.jetstream/v1): ", "connection refused", "start it or correct its address"),
+    "no memcached": (component("state.memcached", hosts="127.0.0.1:1"), "component bus (state.memcached/v1): ", "connection refused", "start it or correct its address"),
+    "no such host": (component("pubsub.redis", redisHost="no-such-host.invalid:6379"), "component bus (pubsub.redis/v1): ", "no-such-host.invalid", "is it spelled right, and does DNS work?"),
+    "no such folder": (component("state.sqlite", connectionString="/nowhere/x.db"), "component bus (state.sqlite/v1): ", "unable to open database file", "make it, or correct the path"),
+    "no such file": (component("secretstores.local.file", secretsFile="nope.json"), "component bus (secretstores.local.file/v1): ", "no such file or directory", "make that file, or correct its path"),
+    "no such type": (component("pubsub.rediss"), "component bus (pubsub.rediss/v1): ", "couldn't find message bus pubsub.rediss", "`mecha components` lists what is"),
+    "no category": (component("redis"), "", "incorrect type", "`mecha components` lists all of them"),
+    "a setting is missing": (component("pubsub.kafka", authType="none"), "component bus (pubsub.kafka/v1): ", "brokers", "`mecha describe TYPE` shows the settings"),
+    "a setting is no number": (component("pubsub.redis", redisHost="127.0.0.1:1", poolSize="many"), "component bus (pubsub.redis/v1): ", "poolSize", "`mecha describe TYPE` shows the settings"),
+    "no token of a vault": (component("secretstores.hashicorp.vault", vaultAddr="http://127.0.0.1:1"), "component bus (secretstores.hashicorp.vault/v1): ", "token", "`mecha describe TYPE` shows the settings"),
+}
+
+
+@pytest.mark.parametrize("manifest, title, what, advice", RESOURCES.values(), ids=RESOURCES)
+def test_a_component_that_cannot_start(tool, manifest, title, what, advice):
+    tool.write("resources/a.yaml", manifest)
     err = refused(tool, "run", "-a", "x", "--resources-path", "resources", "--", "true")
-    assert "a.yaml" in err and "mecha check" in err, err
+    assert "the sidecar did not start" in err and what in err and "time=" not in err, err
+    assert err.count(title) == 1 if title else True, err
+    assert "remedy: " in err and advice in err.split("remedy: ", 1)[1], err
+
+
+# Slips in YAML, and where they are found.
+SLIPS = {
+    "a bracket": ("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x\nspec: 3\n", 4, "a bracket"),
+    "a tab": ("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: x\nspec:\n\ttype: a\n", 6, "line 6 is indented by a tab; YAML takes only blanks"),
+    "a quote": ("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: 'x}\n", None, "a quote"),
+    "an indentation": ("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: x\n spec:\n", 5, "the indentation"),
+}
+
+
+@pytest.mark.parametrize("text, line, fix", SLIPS.values(), ids=SLIPS)
+def test_a_slip_in_yaml(tool, text, line, fix):
+    tool.write("resources/a.yaml", text)
+    err = refused(tool, "run", "-a", "x", "--resources-path", "resources", "--", "true")
+    assert "a.yaml" in err and "remedy: `mecha check" in err, err
+    status, out, _ = tool("check", "resources")
+    assert status == 1 and fix in out and (line is None or f"a.yaml:{line}: " in out), out
+
+
+def test_the_wrong_port_of_an_application(tool, tmp_path):
+    told, own = free_port(), free_port()
+    tool.write("own.py", f"import os\nos.environ['APP_PORT'] = '{own}'\nexec(open('app.py').read())\n")
+    process = tool.start("run", "-a", name_of(tmp_path), "-p", told, "--", "python3", "own.py")
+    wait_until(lambda: "warning:" in process.output(), "the warning")
+    assert f"listens on port {own}, but --app-port says {told}" in process.output() and f"remedy: --app-port {own}" in process.output()
+
+
+def test_the_port_of_an_application_held_by_another(tool):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, err = tool("run", "-a", "x", "-p", port, "--", "true")
+        assert f"port {port} of --app-port of x is in use by " in err and "remedy: stop that program" in err
 
 
 def test_folders_and_files_that_are_not_there(tool):
