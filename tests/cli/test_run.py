@@ -1,5 +1,5 @@
 """`mecha run` with one application, and the commands that look at it and talk to it."""
-import json, os, signal
+import json, os, signal, tempfile
 
 import pytest
 
@@ -176,9 +176,15 @@ def test_a_second_ctrl_c_kills(tool, tmp_path):
     assert child.exitstatus == 0 and not [i for i in tool.json("list") if i["appId"] == name]
 
 
-def test_through_unix_sockets(tool, tmp_path):
-    name, folder = name_of(tmp_path), f"/tmp/mecha-cli-{os.getpid()}"
-    os.makedirs(folder, exist_ok=True)
+@pytest.fixture
+def sockets():
+    """A folder with a short path, as sockets need."""
+    with tempfile.TemporaryDirectory(prefix="mecha-cli-") as folder:
+        yield folder
+
+
+def test_through_unix_sockets(sockets, tool, tmp_path):
+    name, folder = name_of(tmp_path), sockets
     tool.start("run", "-a", name, "-p", free_port(), "-u", folder, "--", "python3", "app.py", until="app is up")
     wait_until(lambda: tool("status", "-a", name)[0] == 0, "the application")
     assert tool.json("invoke", "-a", name, "-m", "x", "-u", folder)["body"]["path"] == "/x"

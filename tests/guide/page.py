@@ -65,6 +65,7 @@ class Terminal:
         self.child = pexpect.spawn("env", ["--default-signal=INT", "bash", "--norc", "--noprofile", "--noediting"], cwd=str(folder), echo=False, encoding="utf-8", codec_errors="replace",
                                    env={**environment, "PS1": "", "PS2": "", "TERM": "xterm"}, dimensions=(50, 200), timeout=5)
         self.text, self.seen, self.commands, self.busy = "", 0, 0, False
+        self.scripts = tempfile.TemporaryDirectory(prefix="mecha-page-")
 
     def read(self, seconds=0.05):
         try:
@@ -76,10 +77,10 @@ class Terminal:
         """Begins a block; `busy` until it has ended."""
         self.read()
         self.commands += 1
-        with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as file:
-            file.write(text)
+        script = Path(self.scripts.name, f"{self.commands}.sh")
+        script.write_text(text)
         self.seen, self.busy = len(self.text), True
-        self.child.sendline(f"source {file.name}; printf '\\n=ended %d %d=\\n' {self.commands} $?")
+        self.child.sendline(f"source {script}; printf '\\n=ended %d %d=\\n' {self.commands} $?")
 
     def ended(self):
         """The exit code of the block that was begun last, None while it runs."""
