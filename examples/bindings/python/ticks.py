@@ -11,7 +11,7 @@ left = 3
 def tick(request: BindingRequest):
     global left
     if left:
-        print("tick", left, flush=True)
+        print(f"tick {left}", flush=True)
         left -= 1
 
 
