@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The story that ./scripts/demo tells: a shop and a warehouse, each beside its sidecar, and one sidecar killed in the middle.
+"""The story that ./scripts/demo tells: a shop, a warehouse and payments in C++, each beside its sidecar, and one sidecar killed in the middle.
 
-    demo.py --daemon build/release/bin/mechad [--orders 3000] [--backends redis-kafka,embedded]
+    demo.py --daemon build/release/bin/mechad [--payments build/payments/payments] [--orders 3000] [--backends redis-kafka,embedded]
 
-For every folder of YAML the same two applications run unchanged; at the end every order is looked up and counted.
+For every folder of YAML the same applications run unchanged; at the end every order is looked up and counted.
 """
 import argparse
 import http.client
@@ -29,6 +29,8 @@ from web import Sidecar  # noqa: E402
 BACKENDS = {"redis-kafka": "Redis state, Kafka broker", "redis": "Redis state, Redis broker", "embedded": "SQLite state, in-memory broker"}
 # Redis Streams keeps what a killed sidecar held for the processing timeout and hands it out again after newer events.
 UNORDERED_AFTER_KILL = {"redis"}
+# All applications hear what is published.
+SHARED = {"redis", "redis-kafka"}
 CUSTOMERS, WORKERS = 120, 12
 BEGAN = time.monotonic()
 
@@ -58,21 +60,23 @@ def wait_for(what, condition, limit_s):
 class Side:
     """One application with its sidecar: the pair that a user deploys."""
 
-    def __init__(self, name, daemon, resources, folder, environment):
-        self.name, self.daemon, self.resources, self.folder = name, daemon, resources, folder
+    def __init__(self, name, daemon, resources, folder, environment, program=None):
+        self.name, self.daemon, self.resources, self.folder, self.program = name, daemon, resources, folder, program
         self.ports = {k: free_port() for k in ("app", "http", "grpc", "internal", "metrics")}
-        self.environment = {**os.environ, **environment, "APP_PORT": str(self.ports["app"]), "DAPR_HTTP_PORT": str(self.ports["http"])}
+        self.environment = {**os.environ, **environment, "APP_PORT": str(self.ports["app"]), "DAPR_HTTP_PORT": str(self.ports["http"]),
+                            "DAPR_GRPC_PORT": str(self.ports["grpc"])}
         self.app = self.sidecar = None
 
     def start_app(self):
         log = open(self.folder / f"{self.name}.app.log", "ab")
-        self.app = subprocess.Popen([sys.executable, str(EXAMPLE / f"{self.name}.py")], env=self.environment, stdout=log, stderr=log)
+        command = [self.program] if self.program else [sys.executable, str(EXAMPLE / f"{self.name}.py")]
+        self.app = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 
     def start_sidecar(self):
         log = open(self.folder / f"{self.name}.mechad.log", "ab")
         flags = {"app-id": self.name, "app-port": self.ports["app"], "dapr-http-port": self.ports["http"], "dapr-grpc-port": self.ports["grpc"],
                  "dapr-internal-grpc-port": self.ports["internal"], "metrics-port": self.ports["metrics"], "dapr-listen-addresses": "127.0.0.1",
-                 "resources-path": self.resources}
+                 "resources-path": self.resources, **({"app-protocol": "grpc"} if self.program else {})}
         words = [str(w) for k, v in flags.items() for w in (f"--{k}", v)]
         self.sidecar = subprocess.Popen([self.daemon, *words], cwd=self.folder, env=self.environment, stdout=log, stderr=log)
 
@@ -158,10 +162,10 @@ class Customers:
         return times[min(len(times) - 1, int(len(times) * share))] * 1000
 
 
-def check(customers, shop, warehouse, report, ordered):
+def check(customers, shop, warehouse, payments, report, ordered, shared):
     """Every fact that must hold when all is done, as a list of (what, good)."""
     orders, store = customers.orders, "statestore"
-    at_warehouse, at_shop = Sidecar(warehouse.ports["http"]), Sidecar(shop.ports["http"])
+    at_warehouse, at_shop, at_payments = (Sidecar(side.ports["http"]) for side in (warehouse, shop, payments))
 
     def read(sidecar, keys):
         found = {}
@@ -181,10 +185,17 @@ def check(customers, shop, warehouse, report, ordered):
         reserved[o["item"]] = reserved.get(o["item"], 0) + o["quantity"]
     accounts = read(at_warehouse, [f"customer-{c}" for c in expected])
     stocks = read(at_warehouse, [f"stock-{i}" for i in reserved])
+    paid = read(at_payments, [f"payment-{i}" for i in orders])
+    charged = sum((paid[f"payment-{i}"] or {}).get("amount") == o["quantity"] * o["price"] for i, o in orders.items())
+    billed = read(at_payments, [f"account-{c}" for c in expected])
+    heard = at_payments.invoke("payments", "report")[1]["announced"]
     return [
         (f"all {customers.total} orders were placed", len(orders) == customers.total and not customers.failures),
         (f"all of them are remembered by the shop ({sum(v is not None for v in remembered.values())})", all(v and v["status"] == "placed" for v in remembered.values())),
         (f"all of them were shipped ({shipped}), each once and with the right goods ({right})", shipped == len(orders) == right),
+        (f"the C++ service charged for each of them once ({charged})",
+         charged == len(orders) and all((billed[f"account-{c}"] or {}) == {"payments": a["orders"], "total": a["total"]} for c, a in expected.items())),
+        (f"it heard of every order that was announced ({heard})" if shared else "this broker is the shop's alone: the C++ service heard nothing", heard == (len(orders) if shared else 0)),
         (f"the accounts of {len(expected)} customers agree to the cent", all(accounts[f"customer-{c}"] == a for c, a in expected.items())),
         ("the stock of every item adds up", all(s and s["reserved"] == reserved[i[6:]] and s["left"] == 1000 + s["restocked"] - s["reserved"] for i, s in stocks.items())),
         (f"no customer's order overtook another ({report['out of order']}{'' if ordered else '; this broker may hand out late what a killed sidecar held'})",
@@ -194,21 +205,22 @@ def check(customers, shop, warehouse, report, ordered):
     ]
 
 
-def run(backend, daemon, total, folder, environment):
+def run(backend, daemon, payments_program, total, folder, environment):
     """One act: start, place orders, kill and restart a sidecar, wait, check. True when everything held."""
     say(f"--- {backend}: {BACKENDS[backend]} (examples/orders/resources/{backend})")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     environment = {**environment, "ORDERS_SECRETS": str(EXAMPLE / "secrets.json")}
-    sides = [Side(n, daemon, EXAMPLE / "resources" / backend, folder, environment) for n in ("shop", "warehouse")]
-    shop, warehouse = sides
+    sides = [Side(n, daemon, EXAMPLE / "resources" / backend, folder, environment, program)
+             for n, program in (("shop", None), ("warehouse", None), ("payments", payments_program))]
+    shop, warehouse, _ = sides
     try:
         for side in sides:
             side.start_app()
             side.start_sidecar()
         for side in sides:
             side.wait_ready()
-        say(f"two applications and two sidecars run; {CUSTOMERS} customers place {total} orders")
+        say(f"three applications, one of them in C++, and three sidecars run; {CUSTOMERS} customers place {total} orders")
         customers = Customers(shop.ports["http"], total, seed=backend)
         customers.start()
         kill_in_the_middle(customers, warehouse, total)
@@ -218,7 +230,9 @@ def run(backend, daemon, total, folder, environment):
             say(f"{len(customers.orders)} of {total} orders placed")
         customers.join()
         report = wait_until_shipped(warehouse, len(customers.orders))
-        return show(customers, sides, report, backend not in UNORDERED_AFTER_KILL)
+        if backend in SHARED:
+            wait_for_payments(sides[2], len(customers.orders))
+        return show(customers, sides, report, backend not in UNORDERED_AFTER_KILL, backend in SHARED)
     finally:
         for side in sides:
             side.stop()
@@ -251,9 +265,16 @@ def wait_until_shipped(warehouse, total):
         time.sleep(0.1)
 
 
-def show(customers, sides, report, ordered):
+def wait_for_payments(payments, total):
+    """Its events come by a consumer of its own; what is missing after a while, the checks say."""
+    sidecar, end = Sidecar(payments.ports["http"]), time.monotonic() + 60
+    while sidecar.invoke("payments", "report")[1]["announced"] < total and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def show(customers, sides, report, ordered, shared):
     held = True
-    for what, good in check(customers, *sides, report, ordered):
+    for what, good in check(customers, *sides, report, ordered, shared):
         held &= good
         print(f"      {'ok  ' if good else 'FAIL'} {what}")
     print(f"      {report['duplicates']} events arrived again after the kill and were recognised; {customers.retried} orders needed another try")
@@ -266,6 +287,7 @@ def show(customers, sides, report, ordered):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--daemon", default=str(ROOT / "build/release/bin/mechad"))
+    parser.add_argument("--payments", default=str(ROOT / "build/payments/payments"), help="the C++ application; ./scripts/demo builds it")
     parser.add_argument("--orders", type=int, default=3000)
     parser.add_argument("--backends", help="comma list of " + ", ".join(BACKENDS) + "; default: redis-kafka (redis without Java), then embedded")
     parser.add_argument("--dir", default=str(ROOT / "build/demo"))
@@ -284,7 +306,7 @@ def main():
             except Unavailable as e:
                 say(f"Kafka is left out: {e}. The broker is Redis instead.")
                 chosen = ["redis" if b == "redis-kafka" else b for b in chosen]
-        results = {b: run(b, daemon, arguments.orders, folder / b, environment) for b in chosen}
+        results = {b: run(b, daemon, os.path.abspath(arguments.payments), arguments.orders, folder / b, environment) for b in chosen}
     for backend, good in results.items():
         say(f"{backend}: {'every order was handled exactly as expected' if good else 'NOT as expected'}; the applications were the same")
     return 0 if all(results.values()) else 1

@@ -126,3 +126,21 @@ build() {
   fi
   say "built $preset in $(minutes $((SECONDS - began)))"
 }
+
+# build_sdk [target...]: the C++ SDK, by the oldest compiler that it is for; installed for those who use it. Without targets, its tests too.
+SDK_PREFIX=$BUILD/sdk-prefix
+build_sdk() {
+  local began=$SECONDS
+  say "building the C++ SDK"
+  quietly "$BUILD/logs/configure-sdk.log" cmake -S "$ROOT/sdk-cpp" -B "$BUILD/sdk" -G Ninja -DMECHA_SDK_TESTS=ON -DCMAKE_CXX_COMPILER=clang++-16 &&
+    quietly "$BUILD/logs/build-sdk.log" nice cmake --build "$BUILD/sdk" ${*:+--target "$@"} &&
+    quietly "$BUILD/logs/install-sdk.log" cmake --install "$BUILD/sdk" --component sdk --prefix "$SDK_PREFIX" || return 1
+  say "built the C++ SDK in $(minutes $((SECONDS - began)))"
+}
+
+# The application in C++ of the demo, on the installed SDK.
+build_payments() {
+  quietly "$BUILD/logs/configure-payments.log" cmake -S "$ROOT/examples/orders/payments" -B "$BUILD/payments" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_PREFIX_PATH="$SDK_PREFIX" -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_CXX_COMPILER_LAUNCHER=ccache &&
+    quietly "$BUILD/logs/build-payments.log" nice cmake --build "$BUILD/payments"
+}

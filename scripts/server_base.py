@@ -1,4 +1,5 @@
 """What starting a server for tests needs, whichever it is."""
+import random
 import socket
 import time
 
@@ -7,10 +8,21 @@ class Unavailable(Exception):
     """A server that this machine cannot run, with the reason in words."""
 
 
+_taken = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens on, never the same twice; from below those that the system gives to connections, or one of these may take it meanwhile."""
+    while True:
+        port = random.randrange(10000, 20000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _taken:
+            _taken.add(port)
+            return port
 
 
 def wait_until(what, true, limit_s=30):

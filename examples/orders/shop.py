@@ -1,4 +1,4 @@
-"""The shop: takes orders, has the warehouse reserve the goods, remembers the order and announces it."""
+"""The shop: takes orders, has the warehouse reserve the goods and the payments charge for them, remembers the order and announces it."""
 import functools
 import hashlib
 import hmac
@@ -19,12 +19,15 @@ def signature(order):
 
 
 def place_order(order):
-    """Idempotent by order id: the warehouse reserves once, state is overwritten with the same, a second event is recognised."""
+    """Idempotent by order id: goods are reserved and charged for once, state is overwritten with the same, a second event is recognised."""
     status, answer = sidecar.invoke("warehouse", "reserve", order)
     if status == 409:
         return 409, answer
     if status != 200:
         return 503, {"error": f"the warehouse answered {status}: {answer}"}
+    status, answer = sidecar.invoke("payments", "charge", order)
+    if status != 200:
+        return 503, {"error": f"the payments answered {status}: {answer}"}
     sidecar.save("statestore", f"order-{order['id']}", {**order, "status": "placed"})
     sidecar.publish("orderbus", "orders", {**order, "signature": signature(order)}, key=order["customer"])
     return 201, {"id": order["id"], "status": "placed"}
