@@ -86,7 +86,8 @@ Async<bool> SqliteFeed::take_some() {
   if (stopping_) co_return false;
   for (auto& taken : entries) {
     auto entry = std::make_shared<LogEntry>(std::move(taken));
-    held_.insert(entry->id);
+    // Ours still: our hold was over before it was renewed, after the computer slept, say. The claim has renewed it.
+    if (!held_.insert(entry->id).second) continue;
     lanes_.push(nullptr, [this, entry]() { return handle(entry); });
   }
   if (!held_.empty() && !keeping_) {

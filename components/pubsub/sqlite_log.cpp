@@ -1,5 +1,8 @@
 #include "components/pubsub/sqlite_log.hpp"
 
+#include <set>
+#include <utility>
+
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -75,11 +78,9 @@ constexpr std::string_view kForget =
 constexpr std::string_view kGiveBack =
     "UPDATE pubsub_deliveries SET state = 0, holder = NULL, attempts = attempts - 1 "
     "WHERE consumer = ? AND state = 1 AND holder = ?";
-constexpr std::string_view kExpire =
-    "DELETE FROM pubsub_messages WHERE id IN (SELECT id FROM pubsub_messages WHERE created < ? ORDER BY created LIMIT ?)";
-constexpr std::string_view kUnblock =
-    "UPDATE pubsub_deliveries SET state = 0 WHERE state = 2 AND NOT EXISTS (SELECT 1 FROM pubsub_deliveries e "
-    "WHERE e.consumer = pubsub_deliveries.consumer AND e.key = pubsub_deliveries.key AND e.message < pubsub_deliveries.message)";
+constexpr std::string_view kOld = "SELECT id, topic, key FROM pubsub_messages WHERE created < ? ORDER BY created LIMIT ?";
+constexpr std::string_view kDrop = "DELETE FROM pubsub_messages WHERE id = ?";
+constexpr std::string_view kGroups = "SELECT id FROM pubsub_consumers WHERE topic = ?";
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
@@ -125,6 +126,24 @@ Result<LogEntry> read_entry(Connection& connection, std::int64_t id, std::int64_
   if (!row.is_null(3)) entry.message.content_type = row.text(3);
   if (!row.is_null(4)) entry.message.metadata = read_metadata(row.text(4));
   return entry;
+}
+
+// Some of what was made before `oldest`. What stands behind it may be taken from then on: at once with it, for a process that
+// died in between would leave it standing there for ever.
+Result<std::int64_t> drop_old(Connection& connection, std::int64_t oldest) {
+  MECHA_TRY(const auto rows, connection.query(kOld, {oldest, kExpireAtOnce}));
+  std::set<std::pair<std::string, std::string>> keys;  // with their topics
+  for (const auto& row : rows) {
+    MECHA_TRY([[maybe_unused]] const auto gone, connection.execute(kDrop, {row.integer(0)}));
+    if (!row.is_null(2)) keys.emplace(row.text(1), row.text(2));
+  }
+  for (const auto& [topic, key] : keys) {
+    MECHA_TRY(const auto groups, connection.query(kGroups, {topic}));
+    for (const auto& group : groups) {
+      MECHA_TRY([[maybe_unused]] const auto next, connection.execute(kNext, {group.integer(0), key}));
+    }
+  }
+  return static_cast<std::int64_t>(rows.size());
 }
 
 }  // namespace
@@ -248,14 +267,10 @@ Async<std::int64_t> SqliteLog::expire(std::chrono::nanoseconds age) {
   const auto oldest = now_ms() - std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
   std::int64_t total = 0;
   for (;;) {
-    MECHA_CO_TRY(const auto gone, co_await database_->execute(std::string(kExpire), {oldest, kExpireAtOnce}));
+    MECHA_CO_TRY(const auto gone, co_await database_->write<std::int64_t>([oldest](Connection& connection) { return drop_old(connection, oldest); }));
     total += gone;
-    if (gone < kExpireAtOnce) break;
+    if (gone < kExpireAtOnce) co_return total;
   }
-  if (total > 0) {
-    MECHA_CO_TRY([[maybe_unused]] const auto unblocked, co_await database_->execute(std::string(kUnblock)));
-  }
-  co_return total;
 }
 
 }  // namespace mecha::pubsub
