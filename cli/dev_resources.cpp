@@ -105,12 +105,13 @@ std::string id_of_folder(const std::string& folder) {
 
 std::vector<DevComponent> dev_components(const DevPlaces& places) {
   const auto state = places.data + "/state.db", messages = places.data + "/messages.db", locks = places.data + "/locks.db";
-  const auto secrets = places.app + "/.mecha/secrets.json";
+  const auto secrets = places.app + "/.mecha/secrets.json", items = places.app + "/.mecha/configuration.json";
   return {
       {"statestore", "state.sqlite", {{"connectionString", connection(state)}, {"actorStateStore", "true"}}, state, "keys of each application apart", "state.redis", "redisHost"},
       {"pubsub", "pubsub.sqlite", {{"connectionString", connection(messages)}}, messages, "shared by all applications of this host", "pubsub.redis", "redisHost"},
       {"lockstore", "lock.sqlite", {{"connectionString", connection(locks)}}, locks, "keys of each application apart", "lock.redis", "redisHost"},
       {"secretstore", "secretstores.local.file", {{"secretsFile", secrets}}, secrets, "JSON, {\"name\": \"value\"}", "secretstores.hashicorp.vault", "vaultAddr"},
+      {"configstore", "configuration.local.file", {{"configurationFile", items}}, items, "JSON, {\"name\": \"value\"}; changes are told", "configuration.redis", "redisHost"},
       {"envstore", "secretstores.local.env", {}, "", "variables of the environment", "secretstores.hashicorp.vault", "vaultAddr"},
   };
 }
@@ -176,6 +177,9 @@ Result<void> make_dev_folders(const DevPlaces& places) {
   MECHA_TRY_VOID(make_folder(places.data, true));
   if (!fs::exists(own + "/.gitignore")) {
     MECHA_TRY_VOID(write_file(own + "/.gitignore", "*\n", 0644));
+  }
+  if (!fs::exists(own + "/configuration.json")) {
+    MECHA_TRY_VOID(write_file(own + "/configuration.json", "{}\n", 0644));
   }
   return fs::exists(own + "/secrets.json") ? Result<void>() : write_file(own + "/secrets.json", "{}\n", 0600);
 }

@@ -58,12 +58,12 @@ TEST_CASE("resources of the folder take the place of the embedded ones of their 
   const auto folders = own_resources(folder.path);
   CHECK(folders == std::vector<std::string>{folder.path + "/resources", folder.path + "/components"});
   auto all = dev_components(places);
-  CHECK(names(all) == "statestore pubsub lockstore secretstore envstore ");
+  CHECK(names(all) == "statestore pubsub lockstore secretstore configstore envstore ");
   drop_own(all, folders, "orders");
-  CHECK(names(all) == "lockstore secretstore envstore ");
+  CHECK(names(all) == "lockstore secretstore configstore envstore ");
   all = dev_components(places);
   drop_own(all, folders, "other");  // the store is not in its scope
-  CHECK(names(all) == "statestore lockstore secretstore envstore ");
+  CHECK(names(all) == "statestore lockstore secretstore configstore envstore ");
 }
 
 TEST_CASE("manifests of dev are written, kept, and removed when they are not wanted", "[cli]") {

@@ -66,5 +66,5 @@ TEST_CASE("a lock on SQLite outlives its process and holds for others", "[lock][
 
 TEST_CASE("a lock store on SQLite says why it cannot start", "[lock][sqlite]") {
   CHECK_THAT(refusal({}), Catch::Contains("missing connection string"));
-  CHECK_THAT(refusal({{"connectionString", "/nowhere/l.db"}}), Catch::Contains("sqlite lock: opening /nowhere/l.db: unable to open database file"));
+  CHECK_THAT(refusal({{"connectionString", "/proc/none/l.db"}}), Catch::Contains("sqlite lock: opening /proc/none/l.db: unable to open database file"));
 }

@@ -341,7 +341,7 @@ TEST_CASE("messages on SQLite go when they are too old", "[pubsub][sqlite]") {
 
 TEST_CASE("what pubsub.sqlite cannot use is refused", "[pubsub][sqlite]") {
   CHECK_THAT(start_error(":memory:"), Catch::Contains("a file that may be written is needed"));
-  CHECK_THAT(start_error("/nowhere/m.db"), Catch::Contains("sqlite pubsub: opening /nowhere/m.db: unable to open database file"));
+  CHECK_THAT(start_error("/proc/none/m.db"), Catch::Contains("sqlite pubsub: opening /proc/none/m.db: unable to open database file"));
   const Folder folder;
   const auto connection = sqlite::Connection::open({.uri = "file:" + folder.file()});
   REQUIRE((*connection)->script("CREATE TABLE pubsub_layout (version TEXT); INSERT INTO pubsub_layout VALUES ('99')").has_value());

@@ -62,9 +62,10 @@ TEST_CASE("a touch of the file is heard by all who share it", "[sqlite]") {
 }
 
 TEST_CASE("a file that cannot be written is told", "[sqlite]") {
+  const Folder folder;
   Shards shards(1);
-  auto wake = std::make_shared<Wake>(shards.executor(0), "/nowhere/w", [] {});
+  auto wake = std::make_shared<Wake>(shards.executor(0), folder.path + "/none/w", [] {});
   const auto opened = wake->open();
   REQUIRE_FALSE(opened.has_value());
-  CHECK(opened.error().message == "cannot write /nowhere/w: No such file or directory");
+  CHECK(opened.error().message == "cannot write " + folder.path + "/none/w: No such file or directory");
 }

@@ -66,9 +66,9 @@ def test_a_folder_with_an_application_is_enough(folder):
     folder.ready()
     out = process.output()
     assert out.startswith(f"{folder.id} in {folder.path}") and "mecha dev --write resources" in out
-    for name, type_ in {"statestore": "state.sqlite", "pubsub": "pubsub.sqlite", "lockstore": "lock.sqlite", "secretstore": "secretstores.local.file", "envstore": "secretstores.local.env"}.items():
+    for name, type_ in {"statestore": "state.sqlite", "pubsub": "pubsub.sqlite", "lockstore": "lock.sqlite", "secretstore": "secretstores.local.file", "configstore": "configuration.local.file", "envstore": "secretstores.local.env"}.items():
         assert any(line.split()[:2] == [name, type_] for line in out.splitlines()), out
-    assert {c.split()[0] for c in folder.tool.json("status", "-a", folder.id)[0]["components"]} == {"statestore", "pubsub", "lockstore", "secretstore", "envstore"}
+    assert {c.split()[0] for c in folder.tool.json("status", "-a", folder.id)[0]["components"]} == {"statestore", "pubsub", "lockstore", "secretstore", "configstore", "envstore"}
     assert folder.tool("check", folder.path / ".mecha/components")[0] == 0
     assert json.loads(folder.tool("invoke", "-a", folder.id, "-m", "hello")[1])["path"] == "/hello"
 
@@ -89,6 +89,16 @@ def test_data_survive_a_restart(folder):
     assert folder.ask("POST", "/v1.0-alpha1/lock/lockstore", {"resourceId": "r", "lockOwner": "you", "expiryInSeconds": 60}).json == {"success": False}
     assert folder.ask("POST", "/v1.0-alpha1/unlock/lockstore", {"resourceId": "r", "lockOwner": "me"}).json == {"status": 0}
     wait_until(lambda: '"data":{"n":1}' in process.output(), "the message from before the restart")
+
+
+def test_configuration_is_a_file_whose_changes_are_told(folder):
+    folder.write(".mecha/configuration.json", '{"colour": "red"}')
+    process = folder.start("--", "python3", "app.py")
+    folder.ready()
+    assert folder.ask("GET", "/v1.0/configuration/configstore?key=colour").json["colour"]["value"] == "red"
+    assert folder.ask("GET", "/v1.0/configuration/configstore/subscribe?key=colour").status == 200
+    folder.write(".mecha/configuration.json", '{"colour": "green"}')
+    wait_until(lambda: '"value":"green"' in process.output(), "the change")
 
 
 def test_two_folders_call_each_other_and_exchange_messages(tool, tmp_path):
