@@ -1,7 +1,10 @@
 #include "components/loader.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
+
+#include <boost/system/system_error.hpp>
 
 #include "components/pubsub/runtime_part.hpp"
 #include "components/runtime_items.hpp"
@@ -32,7 +35,8 @@ ComponentLoader::ComponentLoader(Shards& shards, Catalog& catalog, LoaderSetting
       settings_(std::move(settings)),
       listener_(std::move(listener)),
       templates_(make_templates(settings_.app_id, settings_.environment)),
-      gate_(shards.executor(0)) {}
+      gate_(shards.executor(0)),
+      stops_(shards.executor(0)) {}
 
 ComponentLoader::~ComponentLoader() = default;
 
@@ -153,8 +157,7 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
   auto made = make(out.spec, out.failure, first);
   if (!made) co_return out;
   const auto limit = out.spec.init_timeout;
-  auto started = limit.count() > 0 ? co_await within(limit, made->start())
-                                   : Result<void>(fail(Error{.failure = mecha::Failure::timeout}));
+  auto started = limit.count() > 0 ? co_await start(made, limit) : Result<void>(fail(Error{.failure = mecha::Failure::timeout}));
   if (started) {
     out.instance = std::move(made);
     co_return out;
@@ -168,6 +171,23 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
   }
   out.failure.may_pass = limit.count() > 0;
   co_return out;
+}
+
+// One whose start is cancelled is stopped all the same: what it began would outlive it.
+Async<void> ComponentLoader::start(std::shared_ptr<Component> component, std::chrono::nanoseconds limit) {
+  Result<void> started;
+  std::exception_ptr aborted;
+  try {
+    started = co_await within(limit, component->start());
+  } catch (...) {
+    aborted = std::current_exception();
+  }
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (!aborted && state.cancelled() == asio::cancellation_type::none) co_return started;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  (void)co_await within(std::chrono::seconds(5), component->stop());
+  if (aborted) std::rethrow_exception(aborted);
+  throw boost::system::system_error(asio::error::operation_aborted);
 }
 
 ComponentLoader::Failure ComponentLoader::failure(const ComponentSpec& spec, std::string_view kind, const Error& cause) {
@@ -279,6 +299,7 @@ asio::awaitable<void> ComponentLoader::stop(std::chrono::seconds limit) {
     entry->loaded.state = ComponentState::pending;
     co_await stop_one(std::move(component), limit);
   }
+  co_await stops_.close(limit);
 }
 
 asio::awaitable<void> ComponentLoader::stop_one(LoadedComponent component, std::chrono::seconds limit) {

@@ -18,6 +18,7 @@
 
 #include "components/catalog.hpp"
 #include "components/secretstores/secret_store.hpp"
+#include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/resources/environment.hpp"
 #include "runtime/resources/specs.hpp"
@@ -130,6 +131,8 @@ class ComponentLoader {
   asio::awaitable<bool> differs(std::shared_ptr<Entry> entry, ComponentSpec spec);
   LoadedComponent take_out(const std::shared_ptr<Entry>& entry);
   asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit);
+  asio::awaitable<void> stop_and_tell(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped);
+  Async<void> start(std::shared_ptr<Component> component, std::chrono::nanoseconds limit);
   // `first`: what is odd about the manifest is told once only.
   asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
   bool unknown(const ComponentSpec& spec) const;
@@ -153,6 +156,7 @@ class ComponentLoader {
   Listener listener_;
   Templates templates_;
   Gate gate_;
+  Gate stops_;  // components that are being stopped: shutting down waits for them
   Entries entries_;
   Entries ready_;                            // in the order of starting
   std::vector<LoadedComponent> leaving_;     // taken out, not stopped yet

@@ -50,6 +50,10 @@ struct Store : Component {
   Async<void> start() override { return start_fake(name); }
   Async<void> stop() override {
     script->events.push_back("stop " + name);
+    if (const auto slow = script->slow.find("stop " + name); slow != script->slow.end()) {
+      co_await sleep_for(slow->second);
+      script->events.push_back("stopped " + name);
+    }
     co_return Result<void>{};
   }
   std::string name;

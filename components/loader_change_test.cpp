@@ -57,6 +57,38 @@ TEST_CASE("what left and was not retired is stopped at the end", "[components][l
   CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a"});
 }
 
+TEST_CASE("a stop that was begun goes to its end, whoever gives up waiting for it", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({component("a")}));
+  Steps steps;
+  REQUIRE(change(bench, {}, steps));
+  bench.play.slow["stop a"] = 20ms;
+  auto& context = bench.shards.context(0);
+  Gate waiting(context.get_executor());
+  CHECK(waiting.spawn(context.get_executor(), bench.loader->retire(steps.kept.at(0).instance)));
+  testing::run(context, sleep_for(1ms));
+  testing::run(context, [](Gate& gate) -> asio::awaitable<void> { co_await gate.close(0s); }(waiting));
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a"});
+  testing::run(context, bench.loader->stop());
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a", "stopped a"});
+}
+
+TEST_CASE("a start that is cancelled is followed by a stop", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({}));
+  bench.play.slow["a"] = 1h;
+  auto& context = bench.shards.context(0);
+  Gate loading(context.get_executor());
+  const auto load = [](ComponentLoader& loader) -> asio::awaitable<void> {
+    const auto nothing = [](std::vector<LoadedComponent>) -> asio::awaitable<void> { co_return; };
+    (void)co_await loader.change({component("a")}, nothing);
+  };
+  CHECK(loading.spawn(context.get_executor(), load(*bench.loader)));
+  testing::run(context, sleep_for(1ms));
+  testing::run(context, [](Gate& gate) -> asio::awaitable<void> { co_await gate.close(0s); }(loading));
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a"});
+}
+
 TEST_CASE("a secret that changed is a change, one that cannot be had is none", "[components][loader]") {
   Bench bench;
   const std::vector specs{vault("v"), component("c", {secret("word")}, "v")};

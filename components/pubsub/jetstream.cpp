@@ -104,12 +104,14 @@ Result<json::Object> consumer_config(const JetStreamSettings& s) {
   return config;
 }
 
-// The id of a CloudEvent, by which the server recognises what was sent twice.
-std::string message_headers(const std::string& data) {
+// The id of a CloudEvent, by which the server recognises what was sent twice. It does so for a whole stream: an event that
+// says it is of another topic, as a dead letter does, is known by its place as well, or it would be taken for the first one.
+std::string message_headers(const std::string& data, std::string_view subject) {
   const auto event = json::parse(data);
   const auto id = event && event->is_object() ? event->text("id") : std::string_view();
   if (id.empty() || id.find_first_of("\r\n") != std::string_view::npos) return {};
-  return "NATS/1.0\r\nNats-Msg-Id: " + std::string(id) + "\r\n\r\n";
+  const bool elsewhere = !subject.ends_with(event->text("topic"));
+  return "NATS/1.0\r\nNats-Msg-Id: " + std::string(id) + (elsewhere ? "@" + std::string(subject) : "") + "\r\n\r\n";
 }
 
 class JetStreamBroker final : public PubSub {
@@ -169,7 +171,7 @@ class JetStreamBroker final : public PubSub {
   Async<void> publish_here(PublishRequest request) {
     auto open = co_await connection();
     if (!open) co_return fail(std::move(open).error());
-    auto headers = message_headers(request.data);
+    auto headers = message_headers(request.data, request.topic);
     co_return co_await publish_jetstream(*std::move(open), std::move(request.topic), std::move(headers), std::move(request.data));
   }
 
