@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "cli/read_all.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/resources/loader.hpp"
@@ -64,11 +64,6 @@ Result<void> write_file(const fs::path& path, const std::string& text, mode_t mo
   if (!error) return {};
   errno = error.value();
   return fail(cannot("cannot write", path.string()));
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return read_all(file);
 }
 
 bool is_yaml(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
@@ -159,14 +154,14 @@ Result<void> write_manifests(const std::string& folder, const std::vector<DevCom
   for (const auto& component : components) {
     const auto path = fs::path(folder) / (component.name + ".yaml");
     const auto text = to_manifest(component);
-    if (read_file(path) == text) continue;
+    if (read_file(path.string()) == text) continue;
     MECHA_TRY_VOID(write_file(path, text, 0644));
   }
   if (fresh) return {};
   for (const auto& path : yaml_files(folder)) {
     const bool wanted = std::ranges::any_of(components, [&path](const DevComponent& c) { return path.filename() == c.name + ".yaml"; });
     std::error_code error;
-    if (!wanted && read_file(path).starts_with(kMade)) fs::remove(path, error);
+    if (!wanted && read_file(path.string()).value_or("").starts_with(kMade)) fs::remove(path, error);
   }
   return {};
 }

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,7 +18,6 @@
 
 #include "cli/doctor.hpp"
 #include "cli/endpoints.hpp"
-#include "cli/read_all.hpp"
 #include "cli/remedy.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
@@ -36,6 +34,7 @@ constexpr auto kGrace = 500ms;  // names that are not resolved by then are given
 constexpr std::size_t kEndpointsMax = 64;
 constexpr std::int64_t kSkewMost_ms = 2000;
 constexpr int kSoon_days = 14;
+constexpr std::size_t kCertificateMax = 1 << 20;  // what is longer is some other file
 constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 
 struct Look {
@@ -101,11 +100,6 @@ void look_at_servers(Diagnoses& found, const std::vector<ComponentSpec>& compone
   if (skipped > 0) found.push_back({"backends", Grade::unchecked, std::to_string(skipped) + " more addresses", ""});
 }
 
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return read_all(file);
-}
-
 void look_at_secret_file(Diagnoses& found, const ComponentSpec& component) {
   const auto file = component.value("secretsFile");
   if (!file || file->empty()) return;
@@ -126,7 +120,7 @@ void look_at_certificate(Diagnoses& found, const std::string& what, const std::s
   std::error_code error;
   if (value.find(kBegin) == std::string::npos) {
     if (value.empty() || value.size() > 4096 || !fs::is_regular_file(value, error)) return;
-    pem = read_file(value);
+    pem = read_file(value, kCertificateMax).value_or("");
     if (pem.find(kBegin) == std::string::npos) return;
   }
   const std::unique_ptr<BIO, decltype(&::BIO_free)> source(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), ::BIO_free);
@@ -158,7 +152,7 @@ void look_at_components(Diagnoses& found, const std::vector<std::string>& folder
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       const auto end = entry.path().extension();
       if (end != ".yaml" && end != ".yml" && end != ".json") continue;
-      if (const auto text = mecha::read_file(entry.path().string())) loading::read_file(*text, entry.path().string(), batch);
+      if (const auto text = read_file(entry.path().string())) loading::read_file(*text, entry.path().string(), batch);
     }
     found.push_back({"resources", Grade::ok, folder + ": " + std::to_string(batch.components.size() - before) + " components", ""});
   }

@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "cli/dev_resources.hpp"
@@ -18,7 +17,7 @@
 #include "cli/instances.hpp"
 #include "cli/listeners.hpp"
 #include "cli/plan.hpp"
-#include "cli/read_all.hpp"
+#include "cli/proc.hpp"
 #include "components/pluggable/discovery.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/daemon/build.hpp"
@@ -62,8 +61,7 @@ void look_at_entry(Diagnoses& found, const fs::path& file, std::vector<std::stri
   const auto name = file.filename().string();
   const auto id = name.substr(0, name.rfind('@'));
   if (left_behind(file)) return dead.push_back(id);
-  std::ifstream stream(file);
-  const auto address = read_all(stream);
+  const auto address = text_of(file);
   const auto endpoints = parse_endpoints(address, 0);
   const auto reached = endpoints.empty() ? Reached{.trouble = "no address"} : reach(endpoints.front(), "", kDialLimit_ms);
   if (reached.connected) return alive.push_back(id);

@@ -9,13 +9,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <thread>
 
 #include "cli/dev_resources.hpp"
 #include "cli/doctor.hpp"
-#include "cli/read_all.hpp"
+#include "cli/proc.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -31,19 +30,15 @@ constexpr auto kWatched = 300ms;
 constexpr auto kStepped = 50ms;
 constexpr std::int64_t kReleased = 1'767'225'600;  // 2026-01-01: no clock that is right shows less
 
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  return std::string(text::trim(read_all(file)));
-}
-
 // The number in a file; nothing where it says "max" or is not there.
-std::optional<std::int64_t> number_in(const fs::path& path) { return text::to_int(read_file(path)); }
+std::optional<std::int64_t> number_in(const fs::path& path) { return text::to_int(text::trim(text_of(path))); }
 
 std::string mebibytes(std::int64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 // The folder of our group in the unified hierarchy.
 fs::path group_folder() {
-  for (const auto line : text::split(read_file("/proc/self/cgroup"), '\n')) {
+  const auto groups = text_of("/proc/self/cgroup");
+  for (const auto line : text::split(groups, '\n')) {
     if (line.starts_with("0::")) return "/sys/fs/cgroup" + std::string(line.substr(3));
   }
   return {};
@@ -63,7 +58,7 @@ Watches count_watches() {
       std::error_code closed;
       if (fs::read_symlink(fd->path(), closed) != "anon_inode:inotify") continue;
       ++count.instances;
-      const auto info = read_file(it->path() / "fdinfo" / fd->path().filename());
+      const auto info = text_of(it->path() / "fdinfo" / fd->path().filename());
       for (std::size_t at = info.find("inotify wd:"); at != std::string::npos; at = info.find("inotify wd:", at + 1)) ++count.watches;
     }
   }
@@ -110,7 +105,8 @@ void look_at_threads(Diagnoses& found, const fs::path& group) {
 
 void look_at_memory(Diagnoses& found, const fs::path& group) {
   std::int64_t left = 0;
-  for (const auto line : text::split(read_file("/proc/meminfo"), '\n')) {
+  const auto system = text_of("/proc/meminfo");
+  for (const auto line : text::split(system, '\n')) {
     if (line.starts_with("MemAvailable:")) left = std::strtoll(std::string(line.substr(13)).c_str(), nullptr, 10) * 1024;
   }
   std::string text = "memory: " + mebibytes(left) + " available";

@@ -6,11 +6,9 @@
 #include <array>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "cli/output.hpp"
-#include "cli/read_all.hpp"
+#include "cli/proc.hpp"
 #include "cli/request.hpp"
 #include "runtime/base/text.hpp"
 
@@ -21,14 +19,9 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 constexpr std::array kPrograms = {"mechad", "daprd"};
 
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return read_all(file);
-}
-
 std::vector<std::string> arguments_of(const fs::path& process) {
   std::vector<std::string> list;
-  const auto text = read_file(process / "cmdline");
+  const auto text = text_of(process / "cmdline");
   for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
     list.emplace_back(text.c_str() + at);
     if (text.find('\0', at) == std::string::npos) break;
@@ -36,20 +29,14 @@ std::vector<std::string> arguments_of(const fs::path& process) {
   return list;
 }
 
-// Field 22 of stat counts ticks since boot; the name in brackets may hold blanks.
 std::chrono::system_clock::time_point start_of(const fs::path& process) {
-  const auto stat = read_file(process / "stat");
-  const auto close = stat.rfind(')');
-  if (close == std::string::npos) return {};
-  std::istringstream fields(stat.substr(close + 1));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  const auto ticks = text::to_int(field).value_or(0);
-  std::ifstream system("/proc/stat");
-  for (std::string line; std::getline(system, line);) {
+  const auto stat = stat_of(process);
+  if (!stat) return {};
+  const auto system = text_of("/proc/stat");
+  for (const auto line : text::split(system, '\n')) {
     if (!line.starts_with("btime ")) continue;
-    const auto boot = text::to_int(text::trim(std::string_view(line).substr(6))).value_or(0);
-    return std::chrono::system_clock::from_time_t(boot + ticks / ::sysconf(_SC_CLK_TCK));
+    const auto boot = text::to_int(text::trim(line.substr(6))).value_or(0);
+    return std::chrono::system_clock::from_time_t(boot + stat->started / ::sysconf(_SC_CLK_TCK));
   }
   return {};
 }

@@ -7,11 +7,10 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 
-#include "cli/read_all.hpp"
+#include "cli/proc.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -20,11 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kListening = "0A";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return read_all(file);
-}
 
 // Words of the machine's own byte order, each as eight hexadecimal digits.
 std::string address_of(std::string_view hex, bool v6) {
@@ -35,18 +29,6 @@ std::string address_of(std::string_view hex, bool v6) {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   if (::inet_ntop(v6 ? AF_INET6 : AF_INET, words.data(), buffer.data(), buffer.size()) == nullptr) return {};
   return buffer.data();
-}
-
-// Field 5 of stat; the name in brackets may hold blanks.
-std::int64_t group_of(const fs::path& process) {
-  const auto stat = read_file(process / "stat");
-  const auto close = stat.rfind(')');
-  if (close == std::string::npos) return 0;
-  std::istringstream fields(stat.substr(close + 1));
-  std::string state;
-  std::int64_t parent = 0, group = 0;
-  fields >> state >> parent >> group;
-  return group;
 }
 
 std::set<std::uint64_t> sockets_of(const fs::path& process) {
@@ -90,8 +72,8 @@ std::vector<Listener> parse_listeners(std::string_view table, bool v6) {
 }
 
 std::vector<Listener> listeners() {
-  auto all = parse_listeners(read_file("/proc/net/tcp"), false);
-  auto more = parse_listeners(read_file("/proc/net/tcp6"), true);
+  auto all = parse_listeners(text_of("/proc/net/tcp"), false);
+  auto more = parse_listeners(text_of("/proc/net/tcp6"), true);
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   std::ranges::sort(all, {}, [](const Listener& l) { return std::pair(l.port, l.inode); });
   return all;
@@ -100,7 +82,7 @@ std::vector<Listener> listeners() {
 std::vector<Listener> listeners_of_group(pid_t group) {
   std::set<std::uint64_t> sockets;
   each_process([&](std::int64_t, const fs::path& process) {
-    if (group_of(process) == group) sockets.merge(sockets_of(process));
+    if (const auto stat = stat_of(process); stat && stat->group == group) sockets.merge(sockets_of(process));
     return false;
   });
   if (sockets.empty()) return {};
@@ -114,7 +96,7 @@ std::optional<Program> holder_of(const Listener& listener) {
   std::optional<Program> found;
   each_process([&](std::int64_t pid, const fs::path& process) {
     if (!sockets_of(process).contains(listener.inode)) return false;
-    found = Program{pid, std::string(text::trim(read_file(process / "comm")))};
+    found = Program{pid, std::string(text::trim(text_of(process / "comm")))};
     return true;
   });
   return found;

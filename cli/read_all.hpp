@@ -1,4 +1,4 @@
-// The rest of a stream.
+// The rest of a stream: standard input, and files that a user names, which may be pipes that somebody still writes (`<(command)`).
 
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace mecha::cli {
 
-// What can be read. A read that fails ends it: of a directory, or of a file below /proc whose process has gone meanwhile. (An
-// istreambuf_iterator throws there.)
+// What can be read. A read that fails ends it, as that of a directory. (An istreambuf_iterator throws there.) mecha::read_file does
+// not wait for who writes a pipe.
 inline std::string read_all(std::istream& in) {
   std::ostringstream out;
   out << in.rdbuf();

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <thread>
 
@@ -16,7 +15,7 @@
 #include "cli/command.hpp"
 #include "cli/instances.hpp"
 #include "cli/output.hpp"
-#include "cli/read_all.hpp"
+#include "cli/proc.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -32,10 +31,8 @@ struct StopOptions {
 
 // One that has ended and whose parent has not looked yet does not count.
 bool alive(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string stat = read_all(file);
-  const auto close = stat.rfind(')');
-  return close != std::string::npos && close + 2 < stat.size() && stat[close + 2] != 'Z';
+  const auto stat = stat_of("/proc/" + std::to_string(pid));
+  return stat && stat->state != 'Z';
 }
 
 // Its CLI if that runs and has this application alone, else the sidecar itself.
