@@ -105,7 +105,12 @@ int run_command_line(std::vector<std::string> arguments) {
     if (!takes_words(chosen(root)->get_name()) || rest.front().starts_with("-")) return refuse(root, unknown(root, rest.front()));
     choice.words.insert(choice.words.begin(), rest.begin(), rest.end());
   }
-  return choice.run ? choice.run() : refuse(root, "say which command to run");
+  if (!choice.run) return refuse(root, "say which command to run");
+  try {
+    return choice.run();
+  } catch (const std::exception& unforeseen) {  // of the file system, mostly: an unreadable folder, a full disk
+    return print_failure("table", {.code = Code::internal, .message = unforeseen.what()});
+  }
 }
 
 }  // namespace mecha::cli

@@ -51,7 +51,10 @@ Result<void> check_app_port(const Plan& plan) {
 Result<Setup> set_up(DevOptions& options) {
   auto& plan = options.plan;
   Setup setup;
-  setup.places = {.app = fs::current_path().string(), .data = fs::absolute(options.data.empty() ? dev_data_folder() : options.data).lexically_normal().string()};
+  std::error_code error;
+  const auto here = fs::current_path(error).string();
+  if (error) return fail(Code::not_found, "the folder of the application cannot be found: " + error.message() + "\n  remedy: this shell stands in a folder that was removed or moved: cd to where it is now");
+  setup.places = {.app = here, .data = fs::absolute(options.data.empty() ? dev_data_folder() : options.data).lexically_normal().string()};
   if (plan.app_id.empty()) plan.app_id = id_of_folder(setup.places.app);
   setup.own = plan.resources.empty() ? own_resources(setup.places.app) : plan.resources;
   setup.components = dev_components(setup.places);

@@ -79,9 +79,14 @@ std::vector<fs::path> yaml_files(const fs::path& folder) {
 
 }  // namespace
 
+std::string temporary_folder() {
+  const auto set = variable("TMPDIR");
+  return set.empty() ? "/tmp" : set;
+}
+
 std::string dev_data_folder() {
   auto base = variable("XDG_DATA_HOME");
-  if (base.empty()) base = variable("HOME").empty() ? fs::temp_directory_path().string() : variable("HOME") + "/.local/share";
+  if (base.empty()) base = variable("HOME").empty() ? temporary_folder() : variable("HOME") + "/.local/share";
   return base + "/mecha/dev";
 }
 

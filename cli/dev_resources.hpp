@@ -26,7 +26,9 @@ struct DevComponent {
   std::string category() const { return type.substr(0, type.find('.')); }
 };
 
-// $XDG_DATA_HOME/mecha/dev, else ~/.local/share/mecha/dev.
+// $TMPDIR or /tmp, whether it is there or not.
+std::string temporary_folder();
+// $XDG_DATA_HOME/mecha/dev, else ~/.local/share/mecha/dev, else in the temporary folder.
 std::string dev_data_folder();
 // A folder's name as an application's id: what an id cannot hold becomes "-".
 std::string id_of_folder(const std::string& folder);

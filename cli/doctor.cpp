@@ -34,9 +34,10 @@ std::string line_of(const Diagnosis& d) {
 // Those given, else those of this folder, else the ones of the home folder that `mecha run` takes.
 std::vector<std::string> folders_of(const DoctorOptions& options) {
   if (!options.resources.empty()) return options.resources;
-  auto own = own_resources(std::filesystem::current_path().string());
+  std::error_code error;
+  auto own = own_resources(std::filesystem::current_path(error).string());
   const auto home = base_folder("") + "/components";
-  if (own.empty() && std::filesystem::is_directory(home)) own.push_back(home);
+  if (own.empty() && std::filesystem::is_directory(home, error)) own.push_back(home);
   return own;
 }
 

@@ -161,7 +161,7 @@ void look_at_folders(Diagnoses& found) {
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') found.push_back({"folders", Grade::warning, "HOME is not set", "set it, or name folders with --runtime-path and --data"});
   else look_at_folder(found, "home", home, true);
-  look_at_folder(found, "temporary files", fs::temp_directory_path().string(), true);
+  look_at_folder(found, "temporary files", temporary_folder(), true);
   look_at_folder(found, "data of mecha dev", dev_data_folder(), false);
   const char* set = std::getenv("DAPR_COMPONENTS_SOCKETS_FOLDER");
   const bool chosen = set != nullptr && *set != '\0';

@@ -1,5 +1,5 @@
 """What a newcomer does wrong, and whether the answer says what to do."""
-import shutil, socket
+import shutil, socket, subprocess
 
 import pytest
 
@@ -63,6 +63,25 @@ def test_an_application_without_a_port(tool, tmp_path):
     tool.start("run", "-a", name, "--", "sleep", "1000")
     err = refused(tool, "invoke", "-a", name, "-m", "x")
     assert "remedy:" in err and "--app-port" in err, err
+
+
+@pytest.mark.parametrize("words", [["dev", "--", "true"], ["doctor"], ["run", "--", "true"]], ids=lambda words: words[0])
+def test_a_folder_that_was_removed(tool, words):
+    gone = tool.folder / "gone"
+    gone.mkdir()
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    done = subprocess.run(["sh", "-c", script, "sh", str(gone), str(MECHA), *words], env=tool.env, capture_output=True, text=True, timeout=60)
+    assert done.returncode >= 0 and "terminate called" not in done.stderr, done.stderr
+    if words[0] == "dev":
+        assert done.returncode == 1 and "the folder of the application cannot be found" in done.stderr and "remedy:" in done.stderr, done.stderr
+
+
+def test_no_folder_for_temporary_files(tool):
+    nowhere = {"TMPDIR": str(tool.folder / "nowhere")}
+    status, out, err = tool("doctor", env=nowhere)
+    assert status == 1 and f"temporary files {nowhere['TMPDIR']} does not exist" in out and not err, out + err
+    status, out, err = tool("dev", "--", "true", env={**nowhere, "HOME": "", "XDG_DATA_HOME": ""})
+    assert status == 0, out + err
 
 
 def component(kind, **metadata):
