@@ -228,19 +228,21 @@ class Servers(RedisServers, FetchedServers):
         folder.mkdir(exist_ok=True)
         return folder
 
-    def kafka(self, name="kafka"):
-        """One Kafka node in KRaft mode with a small heap."""
+    def kafka(self, name="kafka", port=None):
+        """One Kafka node in KRaft mode with a small heap. `port` starts it again."""
         classes = f"{fetch_kafka()}/libs/*"
-        port, controller, data = free_port(), free_port(), self.folder / f"{name}-data"
-        shutil.rmtree(data, ignore_errors=True)
-        properties = self.folder / f"{name}.properties"
-        properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=controller, data=data))
+        properties, again = self.folder / f"{name}.properties", port is not None
+        if not again:
+            port, data = free_port(), self.folder / f"{name}-data"
+            shutil.rmtree(data, ignore_errors=True)
+            properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=free_port(), data=data))
         java = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", classes]
-        formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if formatted.returncode:
-            raise RuntimeError("Kafka storage could not be formatted: " + formatted.stdout[-600:])
+        if not again:
+            formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)],
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if formatted.returncode:
+                raise RuntimeError("Kafka storage could not be formatted: " + formatted.stdout[-600:])
         self.start(name, [*java, "kafka.Kafka", str(properties)], kafka_answers, port, 90)
         self.environment.update({"MECHA_TEST_KAFKA": f"127.0.0.1:{port}", "VECTORS_KAFKA": f"127.0.0.1:{port}"})
         return f"127.0.0.1:{port}"
@@ -270,23 +272,24 @@ class Servers(RedisServers, FetchedServers):
                                  "MECHA_TEST_RABBITMQ_TLS": f"amqps://guest:guest@127.0.0.1:{tls}"})
         return self.environment["MECHA_TEST_RABBITMQ"]
 
-    def etcd(self, name="etcd"):
-        """One node, in the clear."""
+    def etcd(self, name="etcd", port=None):
+        """One node, in the clear. `port` starts it again."""
         if not shutil.which("etcd"):
             raise Unavailable("etcd is not installed (Debian package etcd-server)")
-        port, peers = free_port(), free_port()
+        data = self.data_of(name, fresh=not port)
+        port, peers = port or free_port(), free_port()
         url, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
-        self.start(name, ["etcd", "--name", "mecha", "--data-dir", str(self.data_of(name)), "--listen-client-urls", url, "--advertise-client-urls", url,
+        self.start(name, ["etcd", "--name", "mecha", "--data-dir", str(data), "--listen-client-urls", url, "--advertise-client-urls", url,
                           "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"mecha={peer}",
                           "--max-txn-ops", "1024"], accepts, port, 30)
         self.environment["MECHA_TEST_ETCD"] = f"127.0.0.1:{port}"
         return self.environment["MECHA_TEST_ETCD"]
 
-    def memcached(self, name="memcached"):
-        """One server of 64 MB."""
+    def memcached(self, name="memcached", port=None):
+        """One server of 64 MB. `port` starts it again, empty."""
         if not shutil.which("memcached"):
             raise Unavailable("memcached is not installed")
-        port = free_port()
+        port = port or free_port()
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         self.start(name, ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", *user], memcached_answers, port, 20)
         self.environment.update({"MECHA_TEST_MEMCACHED": f"127.0.0.1:{port}", "VECTORS_MEMCACHED": f"127.0.0.1:{port}"})

@@ -3,7 +3,7 @@ import json, socket, uuid
 
 from sidecar import component
 
-SERVERS = {"rabbitmq": "rabbitmq", "mqtt": "mosquitto", "jetstream": "nats"}  # kind: server in scripts/servers.py
+SERVERS = {"kafka": "kafka", "rabbitmq": "rabbitmq", "mqtt": "mosquitto", "jetstream": "nats"}  # kind: server in scripts/servers.py
 
 
 def make_stream(address):
@@ -22,6 +22,9 @@ def durable_broker(kind, address):
     if kind == "rabbitmq":
         return component("ps", "pubsub.rabbitmq", connectionString=address, deletedWhenUnused="false", deliveryMode="2", publisherConfirm="true", requeueInFailure="true",
                          reconnectWaitSeconds="500ms", consumerID=f"c{uuid.uuid4().hex}")
+    if kind == "kafka":
+        return component("ps", "pubsub.kafka", brokers=address, authType="none", consumerGroup=f"c{uuid.uuid4().hex}", initialOffset="oldest",
+                         sessionTimeout="6s", heartbeatInterval="1s")
     if kind == "mqtt":
         return component("ps", "pubsub.mqtt3", url=address, consumerID=f"c{uuid.uuid4().hex}")
     if kind == "jetstream":

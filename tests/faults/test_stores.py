@@ -1,0 +1,72 @@
+"""etcd, memcached and MariaDB that are killed and come back in the middle of load: calls fail and end meanwhile, nothing that was answered is lost, and the sidecar needs no restart."""
+import json, sys, tempfile, threading, time, uuid
+from pathlib import Path
+
+import pytest
+
+from load import Load
+from sidecar import ROOT, wait_until
+
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/api")]
+from backends import STORES  # noqa: E402
+from servers import Servers, Unavailable  # noqa: E402
+
+pytestmark = pytest.mark.timeout(180)
+KINDS = [one for one in STORES if one.id in ("etcd-v1", "etcd-v2", "memcached", "mysql")]
+
+
+@pytest.fixture
+def own_server():
+    """Starts a server of this test alone: (address, process, a function that starts it again)."""
+    with tempfile.TemporaryDirectory(prefix="mecha-test-") as folder:
+        Path(folder).chmod(0o755)  # a server runs as somebody else, who must be able to come here
+        servers = Servers(Path(folder))
+
+        def start(name):
+            try:
+                address = getattr(servers, name)()
+            except Unavailable as e:
+                pytest.skip(str(e))
+            port = int(address.rstrip(")/").rsplit(":", 1)[1])
+            return address, servers.processes[-1][1], lambda: getattr(servers, name)(port=port)
+        yield start
+        servers.stop()
+
+
+def spent(work):
+    begun = time.monotonic()
+    return work(), time.monotonic() - begun
+
+
+@pytest.mark.parametrize("store", KINDS, ids=str)
+def test_killed_and_back_under_load(launch, own_server, store):
+    address, process, again = own_server(store.server)
+    one = launch.sidecar(f"a{uuid.uuid4().hex}", resources=[store.make("s", address)])
+    statuses, lock = [], threading.Lock()
+
+    def work(connection, number):
+        connection.request("POST", "/v1.0/state/s", json.dumps([{"key": f"k{number}", "value": number}]))
+        got = connection.getresponse()
+        got.read()
+        with lock:
+            statuses.append(got.status)
+        return got.status == 204
+    with Load(one.http, work, threads=4) as load:
+        load.reach(100, 40)
+        process.kill()
+        process.wait(20)
+        wait_until(lambda: 500 in statuses, "an error", 30)
+        answer, seconds = spent(lambda: one.post("/v1.0/state/s", [{"key": "gone", "value": 1}]))
+        assert answer.error()[:2] == (500, "ERR_STATE_SAVE") and seconds < 12, (answer.text, seconds)
+        got, seconds = spent(lambda: one.get("/v1.0/state/s/gone"))
+        assert got.error()[:2] == (500, "ERR_STATE_GET") and seconds < 12, (got.text, seconds)
+        assert one.get("/v1.0/healthz").status == 204
+        again()
+        before = len(load.acknowledged)
+        wait_until(lambda: len(load.acknowledged) > before + 100, "writes after the return", 60)
+        acknowledged = sorted(load.stop())
+    assert load.errors == [] and set(statuses) == {204, 500}
+    if store.id == "memcached":  # it keeps nothing; what was written since is there
+        acknowledged = acknowledged[-50:]
+    lost = [number for number in acknowledged if one.get(f"/v1.0/state/s/k{number}").body != str(number).encode()]
+    assert lost == [], f"{len(lost)} of {len(acknowledged)}"
