@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <boost/asio/as_tuple.hpp>
 
@@ -82,11 +83,26 @@ struct Failure {
   ::_exit(127);
 }
 
+// How a source file that was named in the place of a program is run; empty if it is none of this folder.
+std::string by_language(const Command& command) {
+  const std::filesystem::path file = command.words[0];
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(std::filesystem::path(command.directory) / file, error)) return {};
+  static constexpr std::array<std::array<const char*, 2>, 4> kLanguages{{{".py", "python3"}, {".js", "node"}, {".mjs", "node"}, {".sh", "sh"}}};
+  for (const auto& [end, program] : kLanguages) {
+    if (file.extension() == end) return "\n  remedy: " + file.string() + " is no program by itself; name what runs it: -- " + program + " " + file.string();
+  }
+  return {};
+}
+
 Error refused(const Failure& failure, const Command& command) {
   if (failure.step == 1) {
     return {.code = Code::not_found, .message = "the folder " + command.directory + " cannot be entered: " + std::strerror(failure.error)};
   }
   std::string message = "the program " + command.words[0] + " cannot be started: " + std::strerror(failure.error);
+  if (const auto advice = by_language(command); !advice.empty() && (failure.error == ENOENT || failure.error == EACCES)) {
+    return {.code = Code::failed_precondition, .message = message + advice};
+  }
   if (failure.error == ENOENT) message += "\n  remedy: is it installed and in PATH? A program of this folder is written ./" + command.words[0];
   if (failure.error == EACCES) message += "\n  remedy: make it executable: chmod +x " + command.words[0];
   if (failure.error == ENOEXEC) message += "\n  remedy: a script needs a first line such as #!/usr/bin/env python3";

@@ -160,6 +160,12 @@ def test_a_program_that_is_not_there(tool):
     assert "the program no-such-program cannot be started" in err and "remedy:" in err
 
 
+@pytest.mark.parametrize("words", [["app.py"], ["--", "./app.py"]])
+def test_a_source_file_in_the_place_of_a_program(tool, words):
+    err = refused(tool, "run", "-a", "x", *words)
+    assert "app.py cannot be started" in err and "name what runs it: -- python3 " in err, err
+
+
 def test_a_daemon_that_is_not_there(tool):
     alone = shutil.copy(MECHA, tool.folder / "mecha")
     import subprocess
