@@ -56,11 +56,11 @@ Pool::Worker& Pool::pick() {
 }
 
 Pool::Lease::Lease(Pool& of)
-    : pool(of), client(mongoc_client_pool_pop(of.clients_)), session(std::make_unique<Session>(client, of.options_)) {}
+    : pool(of), client(mongoc_client_pool_pop(of.clients_)), session(client == nullptr ? nullptr : std::make_unique<Session>(client, of.options_)) {}
 
 Pool::Lease::~Lease() {
   session.reset();
-  mongoc_client_pool_push(pool.clients_, client);
+  if (client != nullptr) mongoc_client_pool_push(pool.clients_, client);
 }
 
 }  // namespace mecha::mongodb

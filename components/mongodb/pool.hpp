@@ -1,13 +1,15 @@
 // Pool: clients of a MongoDB deployment, each used by a thread of its own behind a Bridge. Threads and connections come when
 // they are first needed; the driver watches the servers and finds a new primary by itself.
 //
-// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it. The
-// destructor finishes what is queued.
+// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it. One that
+// waits for longer than the options' timeout fails with `deadline_exceeded` and is not begun. The destructor finishes what is
+// queued and waits for the driver's threads: it blocks.
 
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,7 +24,7 @@ namespace mecha::mongodb {
 
 class Pool {
  public:
-  // Fails if the URI is none. No connection is made yet.
+  // Fails if the URI is none. No connection is made yet; the names of a seed list (mongodb+srv) are looked up: it blocks.
   static Result<std::unique_ptr<Pool>> open(Options options);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -37,13 +39,17 @@ class Pool {
   Async<T> run(Work<T> work) {
     Worker& worker = pick();
     const Leave leave{worker};
-    co_return co_await worker.bridge->template call<T>([this, work = std::move(work)]() -> Result<T> {
+    const auto until = Clock::now() + options_.timeout;
+    co_return co_await worker.bridge->template call<T>([this, until, work = std::move(work)]() -> Result<T> {
+      if (Clock::now() > until) return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
       const Lease lease(*this);
+      if (lease.session == nullptr) return fail(Code::unavailable, "no connection to MongoDB was free within waitQueueTimeoutMS");
       return work(*lease.session);
     });
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kWorkers = 8;
 
   struct Worker {
@@ -59,7 +65,7 @@ class Pool {
     ~Lease();
     Pool& pool;
     _mongoc_client_t* client;
-    std::unique_ptr<Session> session;
+    std::unique_ptr<Session> session;  // none: the URI has a limit on waiting for a client, and it is over
   };
 
   Pool(Options options, _mongoc_client_pool_t* clients, bool names_replica_set)

@@ -127,18 +127,20 @@ Result<void> Session::transaction(const std::function<Result<void>()>& work) {
 
   struct Run {
     const std::function<Result<void>()>& work;
-    const Document& refusal;
+    Document& refusal;
+    const std::chrono::steady_clock::time_point until;  // the driver itself would try for two minutes
     Result<void> result;
-  } run{work, refusal_, {}};
+  } run{work, refusal_, std::chrono::steady_clock::now() + options_.timeout, {}};
   transaction_ = session.get();
-  refusal_ = Document();
   const bool done = mongoc_client_session_with_transaction(
       session.get(),
       [](mongoc_client_session_t*, void* context, bson_t** reply, bson_error_t* why) {
         auto& mine = *static_cast<Run*>(context);
+        mine.refusal = Document();  // what was refused before was tried again already
         mine.result = mine.work();
         if (!mine.result) {
           bson_set_error(why, 0, 0, "%s", mine.result.error().message.c_str());
+          if (std::chrono::steady_clock::now() > mine.until) mine.refusal = Document();
           *reply = bson_copy(mine.refusal.handle());  // its labels tell the driver whether to try again
         }
         return mine.result.has_value();

@@ -43,7 +43,7 @@ class Session {
   // A command of the database, "ping" for one.
   Result<Document> command(const Document& words);
   // Everything that `work` does with this session happens, or nothing; it may be called again. What it fails with is the
-  // answer. Needs a replica set.
+  // answer. Nothing is tried again once the options' timeout is over. Needs a replica set.
   Result<void> transaction(const std::function<Result<void>()>& work);
 
   // Code of the server's last refusal; 0: it was another cause.

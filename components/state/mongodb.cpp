@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_set>
 
@@ -11,6 +13,7 @@
 #include "components/state/mongodb_query.hpp"
 #include "components/state/mongodb_record.hpp"
 #include "components/state/state_store.hpp"
+#include "runtime/async/bridge.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
@@ -104,11 +107,7 @@ class MongoStore final : public StateStore {
       : settings_(std::move(settings)), executor_(context.shards.executor(0)), log_(context.log), gate_(executor_) {}
 
   Async<void> start() override;
-  Async<void> stop() override {
-    co_await gate_.close(0s);
-    pool_.reset();
-    co_return Result<void>{};
-  }
+  Async<void> stop() override;
 
   std::vector<std::string> features() const override {
     return {std::string(kEtag), std::string(kTransactional), std::string(kQueryApi), std::string(kTtl), std::string(kKeysLike)};
@@ -149,7 +148,11 @@ class MongoStore final : public StateStore {
 
 Async<void> MongoStore::start() {
   MECHA_CO_TRY(auto options, options_of(settings_));
-  MECHA_CO_TRY(pool_, mongodb::Pool::open(std::move(options)));
+  {
+    Bridge aside("mongodb-open");
+    std::function<Result<std::unique_ptr<mongodb::Pool>>()> open = [&options] { return mongodb::Pool::open(std::move(options)); };
+    MECHA_CO_TRY(pool_, co_await aside.call<std::unique_ptr<mongodb::Pool>>(std::move(open)));
+  }
   MECHA_CO_TRY_VOID(co_await pool_->run<void>([this](Session& session) -> Result<void> {
     auto looked = look_at_clock(session);
     if (!looked) return fail(std::move(looked).error().context("error in connecting to mongodb, host: " + settings_.host));
@@ -160,6 +163,17 @@ Async<void> MongoStore::start() {
   if (sweeps_) log_.info("The server has no index of expiry: expired records are deleted every minute from here");
   spawn(gate_, executor_, look_around());
   co_return Result<void>{};
+}
+
+// The driver's threads may be at a server that does not answer.
+Async<void> MongoStore::stop() {
+  co_await gate_.close(0s);
+  Bridge aside("mongodb-close");
+  std::function<Result<void>()> close = [this]() -> Result<void> {
+    pool_.reset();
+    return {};
+  };
+  co_return co_await aside.call<void>(std::move(close));
 }
 
 // Half of the way to the server is not counted; that is less than what a second of expiry means.
@@ -240,9 +254,12 @@ Async<std::vector<KeyError>> MongoStore::write_each(std::vector<R> requests) {
   for (auto& request : requests) writes.push_back(prepare(std::move(request)));
   co_return co_await pool_->run<std::vector<KeyError>>([this, writes = std::move(writes)](Session& session) -> Result<std::vector<KeyError>> {
     std::vector<KeyError> failed;
+    std::optional<Error> gone;  // a server that is not there is not waited for again and again
     for (std::size_t i = 0; i < writes.size(); ++i) {
-      auto done = writes[i] ? apply(session, *writes[i]) : fail(writes[i].error());
-      if (!done) failed.push_back({i, std::move(done).error()});
+      auto done = !writes[i] ? fail(writes[i].error()) : gone ? fail(*gone) : apply(session, *writes[i]);
+      if (done) continue;
+      if (done.error().code == Code::unavailable) gone = done.error();
+      failed.push_back({i, std::move(done).error()});
     }
     return failed;
   });

@@ -1,0 +1,92 @@
+// Pool: calls that wait for a thread or a client, without any server.
+
+#include <latch>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "components/mongodb/pool.hpp"
+#include "runtime/async/within.hpp"
+#include "tests/catch.hpp"
+#include "tests/run.hpp"
+
+using namespace mecha;
+using namespace std::chrono_literals;
+using mongodb::Pool;
+using mongodb::Session;
+
+namespace {
+
+std::unique_ptr<Pool> open(const std::string& parameters, std::chrono::milliseconds timeout) {
+  auto opened = Pool::open({.uri = "mongodb://127.0.0.1:1/" + parameters, .database = "d", .collection = "c", .timeout = timeout});
+  REQUIRE(opened);
+  return *std::move(opened);
+}
+
+// `count` calls that have begun and end with this.
+class Busy {
+ public:
+  Busy(Pool& pool, int count) : begun_(count) {
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back([this, &pool] {
+        asio::io_context context;
+        const auto done = testing::run(context, pool.run<int>([this](Session&) -> Result<int> {
+          begun_.count_down();
+          end_.wait();
+          return 0;
+        }), 60s);
+        if (!done) begun_.count_down();  // the machine is too busy
+      });
+    }
+    begun_.wait();
+  }
+  ~Busy() {
+    end_.count_down();
+    for (auto& thread : threads_) thread.join();
+  }
+
+ private:
+  std::latch begun_, end_{1};
+  std::vector<std::thread> threads_;
+};
+
+asio::awaitable<void> end_late(std::optional<Busy>& busy) {
+  (void)co_await sleep_for(350ms);
+  busy.reset();
+}
+
+Async<int> ask_until_idle(Pool& pool, std::optional<Busy>& busy) {
+  using namespace asio::experimental::awaitable_operators;
+  auto answer = co_await (pool.run<int>([](Session&) -> Result<int> { return 1; }) && end_late(busy));
+  co_return std::move(answer);
+}
+
+Result<int> ask(asio::io_context& context, Pool& pool) {
+  return testing::run(context, pool.run<int>([](Session&) -> Result<int> { return 1; }));
+}
+
+}  // namespace
+
+TEST_CASE("a call to MongoDB that waited for too long for a thread is not begun", "[mongodb]") {
+  const auto pool = open("", 300ms);
+  asio::io_context context;
+  CHECK(ask(context, *pool) == 1);
+  std::optional<Busy> busy(std::in_place, *pool, 8);
+  const auto late = testing::run(context, ask_until_idle(*pool, busy));
+  REQUIRE_FALSE(late);
+  CHECK(late.error().failure == Failure::timeout);
+  CHECK(ask(context, *pool) == 1);
+}
+
+TEST_CASE("a call to MongoDB for which no client is free in time fails", "[mongodb]") {
+  const auto pool = open("?maxPoolSize=1&waitQueueTimeoutMS=1", 1min);
+  asio::io_context context;
+  {
+    const Busy busy(*pool, 1);
+    const auto refused = ask(context, *pool);
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, Catch::Contains("waitQueueTimeoutMS"));
+  }
+  CHECK(ask(context, *pool) == 1);
+}
