@@ -97,13 +97,13 @@ Task<Next> FakeTopic::next_of(
 std::optional<TopicEvent> judge(Hub& hub, Topic& topic, Message message, Verdict verdict) {
   hub.delivered.push_back({message.event, verdict, message.attempt});
   if (verdict == Verdict::success) return std::nullopt;
-  if (verdict == Verdict::retry && message.attempt < hub.options.deliveries_max) {
+  const bool has_dead = !topic.request.dead_letter_topic.value_or("").empty();
+  // A dead letter topic takes what failed at once, as it does where no policy tells otherwise.
+  if (verdict == Verdict::retry && !has_dead && message.attempt < hub.options.deliveries_max) {
     ++message.attempt;
     topic.pending.push_back(std::move(message));
-    return std::nullopt;
   }
-  if (!topic.request.dead_letter_topic || topic.request.dead_letter_topic->empty())
-    return std::nullopt;
+  if (!has_dead) return std::nullopt;
   message.event.topic = *topic.request.dead_letter_topic;
   return std::move(message.event);
 }

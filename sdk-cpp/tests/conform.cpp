@@ -278,7 +278,13 @@ void streams(const Side& side) {
   say("an unknown id", sync_wait(stream->answer("unknown", Verdict::success)));
   say("publish for drop", sync_wait(api.publish({"bus", "t", "bad", "text/plain"}, {})));
   next(*stream, "dropped", Verdict::drop);
-  say("in the dead letter topic", later_dead.get());
+  const auto lost = later_dead.get();
+  say("in the dead letter topic", lost);
+  say("in the dead letter topic, answered", sync_wait(dead->answer(lost ? (*lost)->id : "", Verdict::success)));
+  Later again(dead->next());
+  say("publish for retry", sync_wait(api.publish({"bus", "t", "hard", "text/plain"}, {})));
+  next(*stream, "to be tried again", Verdict::retry);
+  say("in the dead letter topic at once", again.get());
   stream->cancel();
   say("after cancel", sync_wait(stream->next()));
 }

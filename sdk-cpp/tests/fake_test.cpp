@@ -242,33 +242,44 @@ TEST_CASE("published messages are on record and reach subscribers", "[fake][pubs
   CHECK(client.blocking().metadata()->subscriptions.empty());
 }
 
-TEST_CASE("what is answered by retry comes again, what is dropped goes to its topic", "[fake][pubsub]") {
+TEST_CASE("what is answered by retry comes again, a number of times", "[fake][pubsub]") {
   FakeOptions options;
   options.deliveries_max = 3;
   Fake fake(options);
-  const auto api = fake.api();
-  const auto dead = api->subscribe({"bus", "dead"}, {});
-  const auto stream = api->subscribe({"bus", "t", {}, "dead"}, {});
-  std::optional<Result<std::optional<TopicEvent>>> dropped;
-  then_call(dead->next(), [&](auto event) { dropped = std::move(event); });
-  auto first = stream->next();
+  const auto stream = fake.api()->subscribe({"bus", "t"}, {});
   std::optional<Result<std::optional<TopicEvent>>> event;
-  then_call(std::move(first), [&](auto next) { event = std::move(next); });
+  const auto next = [&] {
+    event.reset();
+    then_call(stream->next(), [&](auto came) { event = std::move(came); });
+  };
+  next();
   REQUIRE(fake.emit("bus", "t", "x"));
   CHECK(!fake.settle(1ms));
   for (int attempt = 1; attempt <= 3; ++attempt) {
     REQUIRE(event);
-    REQUIRE(*event);
-    const auto id = (**event)->id;
-    CHECK(!dropped);
-    CHECK(sync_wait(stream->answer(id, Verdict::retry)));
-    event.reset();
-    then_call(stream->next(), [&](auto next) { event = std::move(next); });
+    CHECK(sync_wait(stream->answer((**event)->id, Verdict::retry)));
+    next();
   }
   CHECK(!event);
-  REQUIRE(dropped);
-  CHECK((**dropped)->topic == "dead");
+  CHECK(fake.settle());
   CHECK(fake.delivered("t").back().attempt == 3);
+}
+
+TEST_CASE("a message that failed goes to the dead letter topic", "[fake][pubsub]") {
+  const auto verdict = GENERATE(Verdict::retry, Verdict::drop);
+  Fake fake;
+  const auto api = fake.api();
+  const auto dead = api->subscribe({"bus", "dead"}, {});
+  const auto stream = api->subscribe({"bus", "t", {}, "dead"}, {});
+  std::optional<Result<std::optional<TopicEvent>>> event, lost;
+  then_call(dead->next(), [&](auto came) { lost = std::move(came); });
+  then_call(stream->next(), [&](auto came) { event = std::move(came); });
+  REQUIRE(fake.emit("bus", "t", "x"));
+  CHECK(!lost);
+  CHECK(sync_wait(stream->answer((**event)->id, verdict)));
+  REQUIRE(lost);
+  CHECK((**lost)->topic == "dead");
+  CHECK((**lost)->data == "x");
 }
 
 TEST_CASE("a stream that breaks leaves its messages to the next", "[fake][pubsub]") {

@@ -70,6 +70,19 @@ TEST_CASE("a value comes back on both faces", "[wire]") {
   CHECK(request.key() == "k");
 }
 
+TEST_CASE("a client may go on the thread that brings its last answer", "[wire]") {
+  ScriptedServer server;
+  server.answer("GetState", Reply::with(held("v")));
+  std::atomic<int> left = 50;
+  for (int i = 50; i > 0; --i) {
+    then_call(server.client().state("o").get<std::string>("k"), [&](const auto& value) {
+      CHECK(value);
+      --left;
+    });
+    while (left >= i) std::this_thread::yield();
+  }
+}
+
 TEST_CASE("every status is an error with its code and text", "[wire]") {
   ScriptedServer server;
   const auto store = server.client().blocking().state("orders");

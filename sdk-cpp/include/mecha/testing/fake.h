@@ -32,7 +32,8 @@ struct FakeOptions {
   /// Every name is a component, until Fake::add_component names one of the same kind. False: only
   /// what was added.
   bool any_component = true;
-  /// How often a message is given to the application that answers `retry`.
+  /// How often a message is given to an application that answers `retry`. A subscription with a
+  /// dead letter topic gets it once.
   int deliveries_max = 10;
 };
 
@@ -63,7 +64,7 @@ using QueryHandler = std::function<Result<StateItems>(const QueryStateRequest&)>
 ///
 /// It answers as a sidecar with components in memory does, codes and texts included; the tests of
 /// the SDK run one list of calls on both. Different on purpose: time stands still until the test
-/// moves it; a message answered by `retry` comes again at once; documents are scrambled, not
+/// moves it; a message answered by `retry` comes again at once, as a policy may have it; documents are scrambled, not
 /// encrypted.
 ///
 /// Threads: everything may be called from any thread. Calls end in place, on the thread that
