@@ -8,6 +8,7 @@
 #include "mecha/grpc.h"
 #include "src/core.h"
 #include "src/dial.h"
+#include "src/threads.h"
 
 namespace mecha {
 namespace {
@@ -55,6 +56,7 @@ Result<std::shared_ptr<grpc::Channel>> proxy_channel(std::string app_id, ClientO
   interceptors.push_back(
       std::make_unique<TargetFactory>(std::move(app_id), std::move(dialled->token))
   );
+  wire::keep_callback_threads();
   return grpc::experimental::CreateCustomChannelWithInterceptors(
       dialled->target, dialled->credentials, dialled->arguments, std::move(interceptors)
   );

@@ -13,7 +13,19 @@ namespace mecha::testing {
 using detail::Rule;
 
 Fake::Fake(FakeOptions options) : hub_(std::make_shared<detail::Hub>(std::move(options))) {}
-Fake::~Fake() = default;
+
+// The application may hold a client of this fake.
+Fake::~Fake() {
+  // Destroyed after the lock is given back.
+  std::vector<std::shared_ptr<detail::Topic>> gone;
+  std::shared_ptr<CallbackApi> application;
+  const std::lock_guard lock(hub_->mutex);
+  application.swap(hub_->application);
+  gone.swap(hub_->topics);
+  for (const auto& topic : gone) {
+    if (!topic->application) hub_->topics.push_back(topic);
+  }
+}
 
 std::shared_ptr<Api> Fake::api() const { return std::make_shared<detail::FakeApi>(hub_); }
 

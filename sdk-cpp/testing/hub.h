@@ -84,7 +84,7 @@ struct Admission {
 };
 
 /// `mutex` guards every member below it. No code of the user and no waiter runs while it is held.
-struct Hub {
+struct Hub : std::enable_shared_from_this<Hub> {
   explicit Hub(FakeOptions with) : options(std::move(with)), now(options.now) {}
 
   const FakeOptions options;
@@ -106,6 +106,7 @@ struct Hub {
   std::vector<Published> published;
   std::vector<Delivered> delivered;
   std::vector<std::shared_ptr<Topic>> topics;
+  std::shared_ptr<CallbackApi> application;
   std::vector<Message> left_over;  ///< Of subscriptions that ended.
   std::map<std::pair<std::string, std::string>, InvokeHandler> methods;
   std::map<std::pair<std::string, std::string>, BindingHandler> operations;

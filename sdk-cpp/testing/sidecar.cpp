@@ -47,8 +47,9 @@ SidecarInfo info_of(const Hub& hub) {
     subscription.topic = topic->request.topic;
     subscription.dead_letter_topic = topic->request.dead_letter_topic.value_or("");
     subscription.metadata = topic->request.metadata;
-    subscription.kind = SubscriptionInfo::Kind::streaming;
-    subscription.rules = {{"", "/"}};
+    subscription.kind = topic->application ? SubscriptionInfo::Kind::programmatic
+                                           : SubscriptionInfo::Kind::streaming;
+    subscription.rules = {{"", topic->path}};
     info.subscriptions.push_back(std::move(subscription));
   }
   return info;

@@ -111,7 +111,6 @@ std::optional<TopicEvent> judge(Hub& hub, Topic& topic, Message message, Verdict
 Task<Result<void>> FakeTopic::answer_to(
     std::shared_ptr<Hub> hub, std::shared_ptr<Topic> topic, std::string id, Verdict verdict
 ) {
-  std::optional<TopicEvent> dead;
   {
     const std::lock_guard lock(hub->mutex);
     if (topic->broken) {
@@ -119,20 +118,32 @@ Task<Result<void>> FakeTopic::answer_to(
           Code::failed_precondition, "the stream has ended; reading tells why"
       );
     }
-    const auto found = topic->unanswered.find(id);
-    if (found != topic->unanswered.end()) {
-      auto message = std::move(found->second);
-      topic->unanswered.erase(found);
-      dead = judge(*hub, *topic, std::move(message), verdict);
-    }
-    hub->changed.notify_all();
   }
-  if (dead) deliver(*hub, *std::move(dead));
+  settle_message(*hub, topic, id, verdict);
   pump(*hub, topic);
   co_return Result<void>();
 }
 
 }  // namespace
+
+void settle_message(
+    Hub& hub, const std::shared_ptr<Topic>& topic, const std::string& id, Verdict verdict
+) {
+  std::optional<TopicEvent> dead;
+  {
+    const std::lock_guard lock(hub.mutex);
+    const auto found = topic->unanswered.find(id);
+    if (found == topic->unanswered.end()) return;
+    auto message = std::move(found->second);
+    // Kept until the dead letter is on its way, so that nobody takes this for settled before.
+    dead = judge(hub, *topic, std::move(message), verdict);
+    if (!dead) topic->unanswered.erase(found);
+  }
+  if (dead) deliver(hub, *std::move(dead));
+  const std::lock_guard lock(hub.mutex);
+  topic->unanswered.erase(id);
+  hub.changed.notify_all();
+}
 
 void pump(Hub& hub, const std::shared_ptr<Topic>& topic) {
   std::shared_ptr<Slot<Next>> slot;
@@ -165,7 +176,10 @@ void deliver(Hub& hub, TopicEvent event) {
     }
     hub.changed.notify_all();
   }
-  for (const auto& topic : to) pump(hub, topic);
+  for (const auto& topic : to) {
+    if (topic->application) call_next(hub, topic);
+    else pump(hub, topic);
+  }
 }
 
 void leave(Hub& hub, const std::shared_ptr<Topic>& topic, const Error& why) {
@@ -194,7 +208,9 @@ void break_topics(Hub& hub, const Error& error) {
     const std::lock_guard lock(hub.mutex);
     all = hub.topics;
   }
-  for (const auto& topic : all) leave(hub, topic, error);
+  for (const auto& topic : all) {
+    if (!topic->application) leave(hub, topic, error);
+  }
 }
 
 std::unique_ptr<TopicStream> FakeApi::subscribe(SubscribeRequest request, CallOptions options) {

@@ -13,13 +13,22 @@ struct Topic {
   std::map<std::string, Message, std::less<>> unanswered;
   std::shared_ptr<Slot<Result<std::optional<TopicEvent>>>> waiting;
   std::optional<Error> broken;  ///< Why it ended.
+  std::shared_ptr<CallbackApi> application;  ///< Who is called; null for a stream.
+  bool bulk = false;  ///< It takes batches; each has one message here.
+  std::string path = "/";
 };
 
 /// Hands messages to readers that wait. Takes the lock; readers go on in place.
 void pump(Hub& hub, const std::shared_ptr<Topic>& topic);
+/// What an answer to a message leads to; the message is among the unanswered. Takes the lock.
+void settle_message(
+    Hub& hub, const std::shared_ptr<Topic>& topic, const std::string& id, Verdict verdict
+);
+/// Calls the application with the next message, unless one is with it. Takes the lock.
+void call_next(Hub& hub, const std::shared_ptr<Topic>& topic);
 /// Gives an event to all subscriptions of its topic. Takes the lock.
 void deliver(Hub& hub, TopicEvent event);
-/// Ends every subscription. Takes the lock.
+/// Ends every stream. Takes the lock.
 void break_topics(Hub& hub, const Error& error);
 /// Takes a subscription off the list; what it has not answered goes to the next one.
 void leave(Hub& hub, const std::shared_ptr<Topic>& topic, const Error& why);

@@ -67,3 +67,22 @@ TEST_CASE("an order that could not be kept is not told of") {
   CHECK(fake.published().empty());
 }
 // [/failures]
+
+// [handlers]
+#include <mecha/service.h>
+
+TEST_CASE("what is taken is shipped") {
+  Fake fake;
+  const auto client = fake.client();
+  mecha::Service service;
+  service.topic("bus", "taken", [client](const Order& order) {
+    return client.blocking().state("shipped").save(order.item, order.quantity);
+  });
+  REQUIRE(fake.attach(service.callbacks()));
+
+  REQUIRE(fake.emit("bus", "taken", Order{"apples", 3}));
+  CHECK(fake.settle());
+  CHECK(fake.state("shipped", "apples") == "3");
+  CHECK(fake.delivered("taken")[0].verdict == mecha::Verdict::success);
+}
+// [/handlers]

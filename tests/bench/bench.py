@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import grpc_figures
+import sdk_figures
 from measure import ROOT, Load, Processes, Sidecar, component
 from servers import Servers
 
@@ -37,7 +38,7 @@ PUBLISH = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"
 EMBEDDED = component("store", "state.sqlite", connectionString="bench.db") + component("bus", "pubsub.in-memory")
 
 
-class Bench(grpc_figures.GrpcFigures):
+class Bench(grpc_figures.GrpcFigures, sdk_figures.SdkFigures):
     """One run: the processes, the rows of the table, and how long each measurement takes."""
 
     def __init__(self, daemon, folder, quick):
@@ -190,7 +191,7 @@ class Bench(grpc_figures.GrpcFigures):
         self.row("growth over the second half of them", side.resident_mb()[0] - halfway, "MB", target=0.5)
 
 
-GROUPS = ("pair", "single", "redis", "sqlite", *grpc_figures.GROUPS, "size")
+GROUPS = ("pair", "single", "redis", "sqlite", *grpc_figures.GROUPS, "sdk", "size")
 
 
 def machine():

@@ -62,7 +62,7 @@ def world(launch_module, redis_address):
 
 
 def play(what, **environment):
-    command = ["timeout", "30", PROGRAMS / "mecha_sdk_e2e", what, "--durations", "yes"]
+    command = ["timeout", "90", PROGRAMS / "mecha_sdk_e2e", what, "--durations", "yes"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env={"PATH": os.environ["PATH"], **environment})
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "All tests passed" in done.stdout

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "mecha/callback.h"
 #include "mecha/client.h"
 #include "mecha/testing/script.h"
 
@@ -144,8 +145,19 @@ class Fake {
   /// Ends all open subscriptions with an error, as a sidecar that goes away does. What was not
   /// answered is delivered to the next subscription of the same topic.
   void break_streams(Error error);
+  /// Plays the sidecar of a service without a port: `fake.attach(service.callbacks())`. Asks for its
+  /// subscriptions and gives it their messages from then on, one at a time for each subscription.
+  /// Rules are not evaluated: a message goes to the default path, or to that of the first rule.
+  /// Batches have one message.
+  Result<void> attach(std::shared_ptr<CallbackApi> application);
+  /// Calls a method of the attached application, as another one does; blocks.
+  Result<MethodReply> call(MethodCall call);
+  /// Raises an event of an input binding of the attached application; blocks.
+  Result<BindingReply> trigger(BindingEvent event);
+  /// Runs a job of the attached application; blocks.
+  Result<void> run_job(JobEvent job);
   /// Waits, in real time, until every message was taken and answered; false when the limit came
-  /// first.
+  /// first. `publish` returns when delivery has begun.
   bool settle(std::chrono::milliseconds limit = std::chrono::seconds(10)) const;
 
   // Other applications and systems.
