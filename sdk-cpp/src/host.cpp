@@ -12,6 +12,7 @@
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/impl/rpc_service_method.h>
 #include <grpcpp/impl/service_type.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <netdb.h>
@@ -69,14 +70,14 @@ grpc::Status send_headers(grpc::CallbackServerContext& context, const Metadata& 
   return grpc::Status::OK;
 }
 
-// Why a port cannot be had, as the system says it.
+// Why a port cannot be had, as the system says it; empty when it can.
 std::string reason_of(const std::string& host, const std::string& port) {
   addrinfo hints{}, *list = nullptr;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &list); error != 0)
     return gai_strerror(error);
-  std::string reason = "the server did not start";
+  std::string reason;
   const int socket_number = socket(list->ai_family, SOCK_STREAM, 0);
   const int on = 1;
   setsockopt(socket_number, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -85,6 +86,13 @@ std::string reason_of(const std::string& host, const std::string& port) {
   close(socket_number);
   freeaddrinfo(list);
   return reason;
+}
+
+std::shared_ptr<grpc::ServerCredentials> credentials(const HostOptions& options) {
+  if (!options.tls) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions tls;
+  tls.pem_key_cert_pairs.push_back({options.tls->key, options.tls->certificate});
+  return grpc::SslServerCredentials(tls);
 }
 
 enum class Token { needed, not_needed };
@@ -270,13 +278,17 @@ class Host final : public CallbackHost {
     const bool six = options.address.find(':') != std::string::npos && options.address[0] != '[';
     const auto host = six ? "[" + options.address + "]" : options.address;
     const auto port = std::to_string(options.port);
-    builder.AddListeningPort(host + ":" + port, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(host + ":" + port, credentials(options), &port_);
     builder.RegisterService(&callbacks_);
     server_ = builder.BuildAndStart();
     if (server_) return {};
+    const auto reason = reason_of(options.address, port);
+    if (reason.empty() && options.tls)
+      return fail(Code::invalid_argument, "the certificate or the key for TLS cannot be used");
     return fail(
         Code::unavailable,
-        "cannot listen on " + host + ":" + port + ": " + reason_of(options.address, port)
+        "cannot listen on " + host + ":" + port + ": " +
+            (reason.empty() ? "the server did not start" : reason)
     );
   }
 

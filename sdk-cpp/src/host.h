@@ -4,9 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "mecha/callback.h"
+#include "mecha/service.h"
 
 namespace mecha::wire {
 
@@ -15,6 +16,7 @@ struct HostOptions {
   std::uint16_t port = 0;
   std::string app_token;  ///< Empty: none is asked for.
   std::size_t message_size_max = 0;
+  std::optional<ServerTls> tls = std::nullopt;
 };
 
 /// Threads: calls come on gRPC's, and answers go from wherever they are known. Lifetime: what a

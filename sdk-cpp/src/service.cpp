@@ -66,12 +66,15 @@ Result<void> Service::Host::open_port() {
         "no port is named for what the sidecar calls: set APP_PORT or ServiceOptions::port"
     );
   }
+  if (options.tls && (options.tls->certificate.empty() || options.tls->key.empty()))
+    return fail(Code::invalid_argument, "TLS needs both a certificate and its key");
   auto server = wire::CallbackHost::open(
       dispatcher,
       {options.address,
        *wanted,
        options.app_token ? *options.app_token : environment.app_token,
-       options.message_size_max}
+       options.message_size_max,
+       options.tls}
   );
   if (!server) return std::move(server).error();
   server_ = std::move(*server);

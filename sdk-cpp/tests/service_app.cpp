@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <string>
@@ -119,6 +121,11 @@ void add_topics(mecha::Service& service, Diary& diary) {
       );
 }
 
+std::string text_of(const std::string& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 int failed(const mecha::Error& error) {
   std::fprintf(stderr, "%s\n", error.to_string().c_str());
   return 1;
@@ -131,7 +138,12 @@ int main(int count, char** words) {
   if (!client) return failed(client.error());
   Diary diary;
   std::atomic<bool> sick = false;
-  mecha::Service service;
+  mecha::ServiceOptions options;
+  if (const char* folder = std::getenv("TLS_FOLDER"))
+    options.tls = {
+        text_of(folder + std::string("/cert.pem")), text_of(folder + std::string("/key.pem"))
+    };
+  mecha::Service service(std::move(options));
   if (count > 1 && std::string(words[1]) == "streams-only") {
     // The diary is kept in the state store, for nobody can call.
     service.stream(

@@ -231,11 +231,16 @@ TEST_CASE("a batch has a verdict for each message, or one for all", "[service]")
 
 TEST_CASE("bindings are listed, and their events answered", "[service]") {
   Service service(quiet());
-  service.binding(
-             "cron", [](const BindingEvent& event) { CHECK(event.metadata.at("k") == "v"); }
-  ).binding("forward", [](std::string text) {
-     return BindingReply{{"a", "b"}, text, true};
-   }).binding("fails", []() -> Task<Result<void>> { co_return fail(Code::aborted, "no"); });
+  service
+      .binding(
+          "cron",
+          [](const BindingEvent& event) -> Result<void> {
+            if (event.metadata.at("k") == "v") return {};
+            return fail(Code::internal, "no metadata");
+          }
+      )
+      .binding("forward", [](std::string text) { return BindingReply{{"a", "b"}, text, true}; })
+      .binding("fails", []() -> Task<Result<void>> { co_return fail(Code::aborted, "no"); });
   REQUIRE(service.start());
   Caller caller(service);
   v1::ListInputBindingsResponse list;
@@ -420,6 +425,18 @@ TEST_CASE("a port in use, or none, is a clear error", "[service]") {
   third.method("m", [] {});
   CHECK(third.start().error().code == Code::failed_precondition);
   CHECK(empty.start().error().message == "the service has no handler");
+}
+
+TEST_CASE("a certificate that is none is a clear error", "[service]") {
+  auto options = quiet();
+  options.tls = ServerTls{"no certificate", "no key"};
+  Service service(options);
+  service.method("m", [] {});
+  CHECK(service.start().error().code == Code::invalid_argument);
+  options.tls = ServerTls{"", "key"};
+  Service without(options);
+  without.method("m", [] {});
+  CHECK(without.start().error().message == "TLS needs both a certificate and its key");
 }
 
 }  // namespace

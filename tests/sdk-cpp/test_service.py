@@ -72,9 +72,9 @@ def broker(kind, request):
     return component("bus", "pubsub.redis", redisHost=address, redisDB="12")
 
 
-def beside(launch, service, bus, more=(), flags=(), **settings):
+def beside(launch, service, bus, more=(), flags=(), protocol="grpc", **settings):
     """A sidecar beside a service that has begun to serve."""
-    side = launch.sidecar("svc", app=service.port, resources={"parts.yaml": "\n---\n".join([bus, *more]), "policy.yaml": AGAIN}, flags=("--app-protocol", "grpc", *flags), ready="", **settings)
+    side = launch.sidecar("svc", app=service.port, resources={"parts.yaml": "\n---\n".join([bus, *more]), "policy.yaml": AGAIN}, flags=("--app-protocol", protocol, *flags), ready="", **settings)
     service.start(side.grpc)
     side.wait_ready()
     return side
@@ -169,6 +169,14 @@ def test_the_token_of_the_application_is_checked(launch, services):
     side.kill()
     wrong = launch.sidecar("svc", app=service.port, flags=("--app-protocol", "grpc"), env={"APP_API_TOKEN": "other"})
     assert wrong.invoke("svc", "twice", json_body={"id": "a", "count": 1}).status == 401
+
+
+def test_the_port_may_be_under_tls(launch, services, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"], check=True, capture_output=True, timeout=30)
+    side = beside(launch, services(TLS_FOLDER=str(tmp_path)), component("bus", "pubsub.in-memory"), protocol="grpcs")
+    answer = wait_until(lambda: (a := side.invoke("svc", "twice", json_body={"id": "a", "count": 2})).status == 200 and a, "the service")
+    assert answer.json == {"id": "a", "count": 4}
 
 
 def test_a_port_in_use_is_said(launch, services):

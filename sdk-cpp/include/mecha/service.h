@@ -59,6 +59,13 @@ struct JobOptions {
   Limit limit = {};
 };
 
+/// TLS on the port of a service, for a sidecar that is told `--app-protocol grpcs`. Each member is
+/// PEM text, not a path.
+struct ServerTls {
+  std::string certificate;  ///< With those of the authorities between it and the root.
+  std::string key;
+};
+
 /// Settings of a service. What is empty comes from the environment.
 struct ServiceOptions {
   /// Where the sidecar finds this application. Only what runs on this machine can reach the
@@ -69,6 +76,8 @@ struct ServiceOptions {
   /// What calls, events and jobs must carry. Empty optional: `APP_API_TOKEN`; an empty string: no
   /// token is asked for.
   std::optional<std::string> app_token = std::nullopt;
+  /// Empty: plain text.
+  std::optional<ServerTls> tls = std::nullopt;
   /// Over which streams run; empty: one is made as the environment says.
   std::optional<Client> client = std::nullopt;
   /// Where coroutines run; it outlives the service and all its handlers. Null: two threads of the
@@ -188,8 +197,8 @@ class Service {
 
   /// Begins to serve and returns. A port is opened when there are handlers that need one, or when
   /// the options name one. Fails with `invalid_argument` for registrations that contradict each
-  /// other, with `failed_precondition` when there is nothing to serve or no port is named, and with
-  /// `unavailable` when the port cannot be had.
+  /// other and for TLS that cannot be used, with `failed_precondition` when there is nothing to
+  /// serve or no port is named, and with `unavailable` when the port cannot be had.
   Result<void> start();
 
   /// Serves until SIGINT, SIGTERM or `request_stop`, then stops as `stop` does. A second signal has
