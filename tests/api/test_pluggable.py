@@ -1,5 +1,5 @@
 """Components in processes of their own (contract 06, section 8; 04b): the four kinds over both faces, and a process that dies and comes back."""
-import json, sqlite3, subprocess, sys, tempfile, time
+import tempfile, time
 from pathlib import Path
 
 import grpc
@@ -8,42 +8,10 @@ from dapr.proto.common.v1 import common_pb2
 from dapr.proto.runtime.v1 import binding_pb2, dapr_pb2_grpc, pubsub_pb2, secret_pb2, state_pb2
 
 from application import reply
-from sidecar import DIES_WITH_PARENT, component, wait_until
+from pluggable import STATE, Process
+from sidecar import component, wait_until
 
-HERE = Path(__file__).resolve().parent
-STATE = ("StateStore", "TransactionalStateStore", "QueriableStateStore", "TransactionalStoreMultiMaxSize")
 RPC = "rpc error: code = {} desc = {}"
-
-
-class Process:
-    """A component on a socket of its own."""
-
-    def __init__(self, sockets, name, *services):
-        self.socket, self.services = sockets / f"{name}.sock", services
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=sockets.parent))
-        self.process = None
-
-    def start(self):
-        with open(self.folder / "log.txt", "ab") as log:
-            self.process = subprocess.Popen([*DIES_WITH_PARENT, sys.executable, str(HERE / "pluggable_component.py"), str(self.socket), str(self.folder), *self.services],
-                                            stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL)
-        assert self.process.stdout.readline() == b"serving\n", (self.folder / "log.txt").read_text()
-        return self
-
-    def kill(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
-            self.process = None
-
-    def ask(self, sql, *values):
-        with sqlite3.connect(self.folder / "component.db") as db:
-            return db.execute(sql, values).fetchall()
-
-    def calls(self, method, pid=None):
-        rows = self.ask("select instance, pid, document from calls where method = ?", method)
-        return [(instance, json.loads(document)) for instance, one, document in rows if pid in (None, one)]
 
 
 @pytest.fixture

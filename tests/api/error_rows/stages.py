@@ -3,6 +3,7 @@ import importlib, json, os, socket, sqlite3, subprocess, sys
 
 import pytest
 
+from pluggable import STATE, Process
 from sidecar import ROOT, SLOW, component, free_port, request, wait_until
 
 SCOPES = ("spec:\n  secrets:\n    scopes:\n    - {storeName: secrets, deniedSecrets: [hidden, nothing]}\n" "  features:\n  - {name: SubtleCrypto, enabled: %s}\n")
@@ -103,6 +104,14 @@ class Stages:
 
     def memcached(self):
         return self.launch.sidecar(resources=[component("cache", "state.memcached", hosts=address("memcached"))])
+
+    def pluggable(self):
+        sockets = self.launch.folder / "sockets"
+        sockets.mkdir()
+        process = Process(sockets, "all", *STATE)
+        self.closing.append(process.kill)
+        process.start()
+        return self.launch.sidecar(resources=[component("plug", "state.all")], env={"DAPR_COMPONENTS_SOCKETS_FOLDER": sockets})
 
     def etcd(self):
         return self.launch.sidecar(resources=[component("etc", "state.etcd", endpoints=address("etcd"), keyPrefixPath="rows")])

@@ -143,8 +143,19 @@ ROWS = [
         details=[info("DAPR_PUBSUB_OUTBOX", {"appID": "app", "error": "..."})]),
 ]
 
+# A component's error that says what it is of both faces is the answer as it is.
+KIT = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "DAPR_KIT", "domain": "dapr.io", "metadata": {"tag": "ERR_TEAPOT"}}
+KIT_CALLS = {
+    "get": (("GET", STORES + "plug/fail:kit"), ("GetState", {"storeName": "plug", "key": "fail:kit"})),
+    "save": (("POST", STORES + "plug", [{"key": "fail:kit", "value": 1}]), ("SaveState", {"storeName": "plug", "states": [item("fail:kit")]})),
+    "delete": (("DELETE", STORES + "plug/fail:kit"), ("DeleteState", {"storeName": "plug", "key": "fail:kit"})),
+    "bulk get": (("POST", STORES + "plug/bulk", {"keys": ["fail:kit:whole"]}), ("GetBulkState", {"storeName": "plug", "keys": ["fail:kit:whole"]})),
+    "transaction": transaction("plug", {"key": "fail:kit"}),
+}
+ROWS += [Row(f"a code of the component: {name}", "ERR_TEAPOT", 418, "OUT_OF_RANGE", "short and stout", http, grpc, details=[KIT], stage="pluggable") for name, (http, grpc) in KIT_CALLS.items()]
+ROWS += [failing("ERR_STATE_BULK_GET", "rpc error: code = ResourceExhausted desc = no room", ("POST", STORES + "plug/bulk", {"keys": ["fail:plain:whole"]}),
+                 ("GetBulkState", {"storeName": "plug", "keys": ["fail:plain:whole"]}), name="the component refuses as a whole", rpc="UNKNOWN", rpc_details=[], stage="pluggable")]
 UNPROVOKED = [
-    Unprovoked("ERR_STATE_BULK_GET", "a code of the component", "no store here reports an HTTP or gRPC code of its own; a pluggable one does"),
     Unprovoked("ERR_MALFORMED_RESPONSE", "conversion failure", "a query answer that is no JSON; no store gives one"),
     Unprovoked("ERR_INTERNAL", "conversion failure", "no conversion of ours fails"),
 ]
