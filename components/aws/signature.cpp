@@ -38,10 +38,19 @@ std::string scope_of(std::string_view date, const Credentials& credentials) {
   return std::string(date.substr(0, 8)) + '/' + credentials.region + '/' + std::string(kService) + "/aws4_request";
 }
 
+// Without blanks at its ends, each other run of them as one.
+std::string folded(std::string_view value) {
+  std::string out;
+  for (const char c : text::trim(value)) {
+    if (c != ' ' || !out.ends_with(' ')) out += c;
+  }
+  return out;
+}
+
 // The signed headers, one a line, and their names.
 std::pair<std::string, std::string> headers_text(const Request& request) {
   std::vector<std::pair<std::string, std::string>> lines{{"host", request.host}};
-  for (const auto& [name, value] : request.headers) lines.emplace_back(text::lower(name), text::trim(value));
+  for (const auto& [name, value] : request.headers) lines.emplace_back(text::lower(name), folded(value));
   std::ranges::sort(lines);
   std::string all, names;
   for (const auto& [name, value] : lines) {

@@ -36,6 +36,13 @@ TEST_CASE("requests have the signatures of the published examples", "[aws]") {
   CHECK(signature(get("/", {{"prefix", "J"}, {"max-keys", "2"}})) == "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
 }
 
+TEST_CASE("blanks of a header's value are signed as one", "[aws]") {
+  auto wide = get("/a"), narrow = get("/a");
+  wide.headers.set("Content-Type", " text/plain;   a=b ");
+  narrow.headers.set("Content-Type", "text/plain; a=b");
+  CHECK(signature(wide) == signature(narrow));
+}
+
 TEST_CASE("a presigned URL has the signature of the published example", "[aws]") {
   CHECK(
       aws::presigned_query(get("/test.txt"), kKeys, kNow, 86400s) ==

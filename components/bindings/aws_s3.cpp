@@ -25,6 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t kObjectMax = std::uint64_t{512} << 20;
+constexpr std::size_t kHashedHere = std::size_t{1} << 20;
 constexpr auto kLimit = 5min;  // of one request
 constexpr auto kPresignLongest = 7 * 24h;
 
@@ -123,7 +124,8 @@ class S3Binding final : public Binding, public OutputBinding {
   Result<std::string> presigned(const std::string& key, const std::string& ttl) const;
   aws::Request make(std::string method, const std::string& key) const;
   std::string url_of(const aws::Request& request) const { return scheme_ + "://" + request.host + request.path; }
-  Async<http::HttpAnswer> send(aws::Request request);
+  Async<aws::Request> signed_request(aws::Request request);
+  Async<http::HttpAnswer> send(aws::Request asked);
 
   Settings settings_;
   Shards& shards_;
@@ -185,9 +187,25 @@ Async<InvokeOutcome> S3Binding::perform(InvokeRequest request) {
   co_return answer(json::write(json::Value(json::Object{{"presignURL", std::move(url)}})));
 }
 
-Async<http::HttpAnswer> S3Binding::send(aws::Request request) {
-  aws::sign(request, credentials_, std::chrono::system_clock::now());
-  http::HttpCall call{.method = request.method, .url = url_of(request), .headers = request.headers, .body = std::move(request.body)};
+// The hash of a large body takes longer than a shard may be held.
+Async<aws::Request> S3Binding::signed_request(aws::Request request) {
+  const auto now = std::chrono::system_clock::now();
+  if (request.body.size() <= kHashedHere) {
+    aws::sign(request, credentials_, now);
+    co_return std::move(request);
+  }
+  std::function<Result<aws::Request>()> sign = [this, &request, now]() -> Result<aws::Request> {
+    aws::sign(request, credentials_, now);
+    return std::move(request);
+  };
+  co_return co_await files_->call<aws::Request>(std::move(sign));
+}
+
+// A redirect is not followed: the signature holds for one server and method, and what a PUT became would say that all is well.
+Async<http::HttpAnswer> S3Binding::send(aws::Request asked) {
+  MECHA_CO_TRY(auto request, co_await signed_request(std::move(asked)));
+  http::HttpCall call{
+      .method = request.method, .url = url_of(request), .headers = std::move(request.headers), .body = std::move(request.body), .follows_redirects = false};
   if (const auto query = aws::query_text(request); !query.empty()) call.url += '?' + query;
   call.has_body = !call.body.empty();
   MECHA_CO_TRY(auto got, co_await client_->send(std::move(call), kObjectMax + 1, kLimit));

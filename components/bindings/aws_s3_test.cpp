@@ -157,6 +157,25 @@ TEST_CASE("the errors of S3 are told", "[bindings][s3]") {
   CHECK_THAT(s3.refusal("list", "x"), Catch::StartsWith("s3 binding (List Operation) - unable to parse Data property - invalid character"));
 }
 
+TEST_CASE("a redirect of S3 is an error: what a PUT became has stored nothing", "[bindings][s3]") {
+  HttpServer elsewhere({{"GET /k", {200, "welcome"}}});
+  HttpServer server({{"PUT /bucket/k", {301, "<Error><Code>PermanentRedirect</Code><Message>Elsewhere</Message></Error>", elsewhere.url() + "/k"}}});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK(s3.refusal("create", "x", {{"key", "k"}}) == "s3 binding error: uploading failed: PermanentRedirect: Elsewhere, status code: 301");
+  CHECK(elsewhere.seen().empty());
+}
+
+TEST_CASE("a large object of S3 is written whole", "[bindings][s3]") {
+  HttpServer server({{"PUT /bucket/k", {200, ""}}});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  const std::string large(3 << 20, 'x');
+  CHECK_FALSE(s3.invoke("create", large, {{"key", "k"}}).error);
+  CHECK(server.seen().back().body == large);
+  CHECK(server.seen().back().headers.at("x-amz-content-sha256").size() == 64);
+}
+
 TEST_CASE("bindings.aws.s3 finds its server by region, endpoint and style", "[bindings][s3]") {
   const auto url = [](BindingBench::Settings settings) {
     settings.emplace("region", "eu-west-2");

@@ -143,7 +143,7 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
     }
     MECHA_CO_TRY(const auto* response, co_await sent->head());
     const auto location = response->headers.value_or("location");
-    if (!net::is_redirect(response->status) || location.empty()) {
+    if (!call.follows_redirects || !net::is_redirect(response->status) || location.empty()) {
       HttpAnswer got{.status = response->status, .metadata = metadata_of(*response)};
       MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max));
       co_return got;

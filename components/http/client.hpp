@@ -1,5 +1,5 @@
-// Whole requests to any URL with the habits of the reference's client: redirects are followed, long
-// bodies are cut.
+// Whole requests to any URL with the habits of the reference's client: redirects are followed unless
+// the caller says otherwise, long bodies are cut.
 
 #pragma once
 
@@ -21,6 +21,7 @@ struct HttpCall {
   net::Headers headers;  // as the caller wants them; what belongs to the connection is left out
   std::string body;
   bool has_body = false;
+  bool follows_redirects = true;  // else one is the answer, as one of a server that wants signed requests
 };
 
 struct HttpAnswer {

@@ -26,6 +26,7 @@ class HttpServer {
   struct Answer {
     unsigned status = 200;
     std::string body;
+    std::string location = {};
   };
   using Routes = std::map<std::string, Answer>;  // by line; all else is 404 with an empty body
 
@@ -69,6 +70,7 @@ class HttpServer {
     }
     net::ResponseHead response;
     response.status = answer.status;
+    if (!answer.location.empty()) response.headers.add("Location", answer.location);
     (void)co_await exchange.respond(std::move(response), std::move(answer.body));
   }
 
