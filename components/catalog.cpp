@@ -97,10 +97,13 @@ std::vector<std::string> Catalog::offer(const pluggable::Remote& remote) {
     add_entry(Entry{
         .info = {held->type, "v1", "A component in a process of its own."},
         .create = [held, make = kind.make](const ComponentSpec& spec, const ComponentContext& context) -> Result<std::shared_ptr<Component>> {
-          return make(spec, context, held->remote);
+          MECHA_TRY(auto limits, bind<pluggable::Limits>(spec));
+          auto remote = held->remote;
+          remote.limits = limits;
+          return make(spec, context, remote);
         },
-        .fields = [] { return std::vector<FieldInfo>(); },
-        .check = [](const ComponentSpec&) { return std::vector<SettingProblem>(); },
+        .fields = [] { return describe_fields<pluggable::Limits>(); },
+        .check = [](const ComponentSpec& spec) { return check_settings<pluggable::Limits>(spec); },
         .unknown = [](const ComponentSpec&) { return std::vector<NameValue>(); },
     });
   }

@@ -167,6 +167,25 @@ TEST_CASE("a socket brings the types of the services that it serves, of any init
   CHECK(!c.find(spec("pubsub.mine")));
 }
 
+TEST_CASE("the limits of a component on a socket are items of its manifest", "[components][catalog]") {
+  struct LimitedStore : RemoteStore {
+    LimitedStore(const ComponentSpec& one, const ComponentContext& context, const pluggable::Remote& remote) : RemoteStore(one, context, remote) {
+      text = std::to_string(remote.limits.call.count()) + " " + std::to_string(remote.limits.message_bytes_max) + " " + std::to_string(remote.limits.in_flight_max);
+    }
+  };
+  auto c = catalog();
+  c.add_remote<LimitedStore>("state", {"StateStore"});
+  c.offer({.name = "mine", .socket = "/s", .services = {"dapr.proto.components.v1.StateStore"}});
+  Shards shards(1);
+  const ComponentContext context{.shards = shards, .name = "c", .type = "", .app_id = "", .name_space = "", .log = {}};
+  auto asked = spec("state.mine");
+  CHECK(c.make(asked, context).value()->features() == std::vector<std::string>{"60000 67108864 1000"});
+  asked.metadata = {{.name = "mechaCallTimeout", .value = "1.5s"}, {.name = "MechaMessageBytesMax", .value = "4096"}, {.name = "mechaMessagesInFlight", .value = "7"}};
+  CHECK(c.make(asked, context).value()->features() == std::vector<std::string>{"1500 4096 7"});
+  asked.metadata = {{.name = "mechaMessagesInFlight", .value = "0"}};
+  CHECK_THAT(c.make(asked, context).error().message, Catch::Contains("mechaMessagesInFlight must be between 1 and 100000"));
+}
+
 TEST_CASE("a socket takes the place of a built-in type and of what it brought before", "[components][catalog]") {
   auto c = catalog();
   c.add_remote<RemoteStore>("state", {"StateStore"});

@@ -37,7 +37,7 @@ class PluggableBinding final : public Binding, public InputBinding, public Outpu
       : home_(context.shards.executor(0)),
         log_(context.log),
         properties_(pluggable::properties(spec)),
-        link_(std::make_shared<Link>(context, remote.socket, [this](Link& link) { return greet(link); })) {
+        link_(std::make_shared<Link>(context, remote, [this](Link& link) { return greet(link); })) {
     const auto direction = spec.value("direction").value_or("");
     const auto asked = [&](std::string_view which) { return direction.empty() || direction.find(which) != std::string_view::npos; };
     in_ = remote.serves("InputBinding") && asked("input");

@@ -68,7 +68,7 @@ class Bench {
             .report = [this](std::string why) { reports.push_back(std::move(why)); }};
   }
   // The link's greeting is StateStore/Init.
-  std::shared_ptr<Link> make(LinkOptions options = {.call_limit = 5000ms, .pause_first = 1ms, .pause_longest = 2ms}) {
+  std::shared_ptr<Link> make(LinkOptions options = {.limits = {.call = 5000ms}, .pause_first = 1ms, .pause_longest = 2ms}) {
     link = std::make_shared<Link>(context(), path, &greet, options);
     return link;
   }

@@ -10,7 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using Time = std::chrono::steady_clock;
 
-constexpr std::size_t kParallel = 1000;
 constexpr auto kWriteLimit = 30s;
 constexpr auto kEndLimit = 500ms;   // for the component to end the stream after we did
 constexpr auto kPauseFirst = 100ms;
@@ -53,7 +52,8 @@ Feed::Feed(Executor executor, std::shared_ptr<Link> link, FeedOptions options, L
       log_(std::move(log)),
       handler_(std::move(handler)),
       gate_(executor),
-      lanes_(executor, kParallel) {}
+      in_flight_max_(static_cast<std::size_t>(link_->limits().in_flight_max)),
+      lanes_(executor, in_flight_max_) {}
 
 Async<void> Feed::start(bool patient) {
   auto opened = co_await open();
@@ -113,7 +113,7 @@ asio::awaitable<void> Feed::run() {
 // Until the stream ends; a value if the component meant it so. `took`: a message came.
 asio::awaitable<Result<void>> Feed::receive(std::shared_ptr<Stream> stream, bool& took) {
   for (;;) {
-    co_await lanes_.below(kParallel);
+    co_await lanes_.below(in_flight_max_);
     auto message = co_await stream->call->read();
     if (!message) {
       stream->broken = true;

@@ -55,6 +55,7 @@ class Feed {
   const Log log_;
   const Handler handler_;
   Gate gate_;
+  const std::size_t in_flight_max_;
   Lanes lanes_;
   std::shared_ptr<Stream> stream_;
   bool stopping_ = false;

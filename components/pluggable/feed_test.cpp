@@ -21,9 +21,9 @@ asio::awaitable<std::optional<std::string>> answer_after(Event& event, std::stri
 }
 
 struct FeedBench : Bench {
-  FeedBench() {
+  explicit FeedBench(Limits limits = {.call = 5000ms}) {
     up();
-    REQUIRE(run(make()->start()));
+    REQUIRE(run(make({.limits = limits, .pause_first = 1ms, .pause_longest = 2ms})->start()));
     script.calls.clear();
   }
   ~FeedBench() {
@@ -54,6 +54,18 @@ TEST_CASE("each message is answered on its stream", "[pluggable][feed]") {
   REQUIRE(bench.until([&] { return bench.script.answers.size() == 2; }));
   CHECK(bench.got == Texts{"a", "b"});
   CHECK(bench.script.answers == Texts{"ack a", "ack b"});
+}
+
+TEST_CASE("no more messages are taken than may be under way", "[pluggable][feed]") {
+  FeedBench bench({.in_flight_max = 2});
+  Event hold(bench.shards.executor(0));
+  bench.script.streams.push_back({.messages = {"a", "b", "c"}, .stays = true});
+  REQUIRE(bench.start(false, &hold));
+  REQUIRE(bench.until([&] { return bench.got.size() == 2; }));
+  bench.settle();
+  CHECK(bench.got == Texts{"a", "b"});
+  asio::post(bench.shards.executor(0), [&] { hold.set(); });
+  REQUIRE(bench.until([&] { return bench.script.answers.size() == 3; }));
 }
 
 TEST_CASE("a stream that breaks is opened again", "[pluggable][feed]") {

@@ -76,7 +76,7 @@ Async<std::string> Link::call(std::string method, std::string message, Translate
 
 Async<std::string> Link::call_here(std::string method, std::string message, Translate translate) {
   const auto self = shared_from_this();
-  if (!up_) MECHA_CO_TRY_VOID(co_await within(options_.call_limit, ready()));
+  if (!up_) MECHA_CO_TRY_VOID(co_await within(options_.limits.call, ready()));
   co_return co_await converse(std::move(method), std::move(message), translate);
 }
 
@@ -89,9 +89,9 @@ namespace {
 // One message there, one back. Not net::grpc::unary(): a call that was provably not processed must not be sent again by
 // itself, as a new process may have to be greeted first.
 Async<net::grpc::Unary> exchange(
-    net::Client& client, std::string method, net::Headers metadata, std::string message, std::chrono::milliseconds limit
+    net::Client& client, std::string method, net::Headers metadata, std::string message, Limits limits
 ) {
-  MECHA_CO_TRY(const auto call, co_await net::grpc::open(client, std::move(method), std::move(metadata), limit, kMessageMax));
+  MECHA_CO_TRY(const auto call, co_await net::grpc::open(client, std::move(method), std::move(metadata), limits.call, static_cast<std::size_t>(limits.message_bytes_max)));
   auto written = co_await call->write(message);
   if (written) written = co_await call->finish_writing();
   net::grpc::Unary answer;
@@ -111,9 +111,9 @@ Async<net::grpc::Unary> exchange(
 }  // namespace
 
 Async<std::string> Link::converse(std::string method, std::string message, Translate translate) {
-  const auto limit = options_.call_limit;
+  const auto limits = options_.limits;
   auto answer = co_await within(
-      limit, exchange(*client_, "/" + std::string(kPackage) + method, metadata(), std::move(message), limit)
+      limits.call, exchange(*client_, "/" + std::string(kPackage) + method, metadata(), std::move(message), limits)
   );
   if (!answer) co_return fail(transport_error(std::move(answer).error()));
   if (!answer->status.ok()) co_return fail(translate(answer->status));
@@ -122,12 +122,12 @@ Async<std::string> Link::converse(std::string method, std::string message, Trans
 
 Async<std::unique_ptr<net::grpc::Call>> Link::open(std::string method) {
   const auto self = shared_from_this();
-  auto reached = Shards::current() == 0 ? co_await within(options_.call_limit, ready())
-                                        : co_await asio::co_spawn(home_, within(options_.call_limit, ready()), asio::use_awaitable);
+  auto reached = Shards::current() == 0 ? co_await within(options_.limits.call, ready())
+                                        : co_await asio::co_spawn(home_, within(options_.limits.call, ready()), asio::use_awaitable);
   if (!reached) co_return fail(std::move(reached).error());
   auto call = co_await within(
-      options_.call_limit,
-      net::grpc::open(*client_, "/" + std::string(kPackage) + method, metadata(), std::chrono::nanoseconds(0), kMessageMax)
+      options_.limits.call,
+      net::grpc::open(*client_, "/" + std::string(kPackage) + method, metadata(), std::chrono::nanoseconds(0), static_cast<std::size_t>(options_.limits.message_bytes_max))
   );
   if (!call) co_return fail(transport_error(std::move(call).error()));
   co_return std::move(call);

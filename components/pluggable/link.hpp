@@ -26,11 +26,8 @@
 
 namespace mecha::pluggable {
 
-inline constexpr std::chrono::milliseconds kCallLimit{60000};
-inline constexpr std::size_t kMessageMax = 64 << 20;
-
 struct LinkOptions {
-  std::chrono::milliseconds call_limit = kCallLimit;  // of a unary call; sent along
+  Limits limits = {};
   std::chrono::milliseconds pause_first{100}, pause_longest{5000};  // between attempts to reach a process that is away
 };
 
@@ -40,6 +37,8 @@ class Link : public std::enable_shared_from_this<Link> {
   using Greeting = std::function<Async<void>(Link&)>;
 
   Link(const ComponentContext& context, std::string socket, Greeting greeting, LinkOptions options = {});
+  Link(const ComponentContext& context, const Remote& remote, Greeting greeting)
+      : Link(context, remote.socket, std::move(greeting), {.limits = remote.limits}) {}
 
   // Shard 0. Fails with what the component said to the greeting, or that it cannot be reached.
   Async<void> start();
@@ -54,6 +53,8 @@ class Link : public std::enable_shared_from_this<Link> {
   Async<std::string> greet_call(std::string method, std::string message);
   // A stream, once the process has been greeted. Any shard; it lives there.
   Async<std::unique_ptr<net::grpc::Call>> open(std::string method);
+
+  const Limits& limits() const { return options_.limits; }
 
   // How often a process has been greeted. Any shard.
   std::uint64_t greeted() const { return greeted_; }

@@ -55,12 +55,24 @@ TEST_CASE("a call that is not answered ends at its limit", "[pluggable]") {
   Bench bench;
   bench.up();
   bench.script.silent = {"StateStore/Get"};
-  REQUIRE(bench.run(bench.make({.call_limit = 30ms, .pause_first = 1ms, .pause_longest = 2ms})->start()));
+  REQUIRE(bench.run(bench.make({.limits = {.call = 30ms}, .pause_first = 1ms, .pause_longest = 2ms})->start()));
   const auto got = bench.call("StateStore/Get");
   REQUIRE(!got);
   CHECK(got.error().code == Code::deadline_exceeded);
   CHECK(bench.call("StateStore/Set"));  // the connection is as good as before
   CHECK(bench.link->greeted() == 1);
+}
+
+TEST_CASE("an answer of more bytes than allowed is refused", "[pluggable]") {
+  Bench bench;
+  bench.up();
+  bench.script.replies["StateStore/Get"] = std::string(1025, 'x');
+  bench.script.replies["StateStore/Set"] = std::string(1024, 'x');
+  REQUIRE(bench.run(bench.make({.limits = {.message_bytes_max = 1024}})->start()));
+  const auto got = bench.call("StateStore/Get");
+  REQUIRE(!got);
+  CHECK(got.error().code == Code::resource_exhausted);
+  CHECK(bench.call("StateStore/Set"));
 }
 
 TEST_CASE("a component that dies is told of, and a new one is greeted before it is called", "[pluggable]") {

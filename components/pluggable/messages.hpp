@@ -12,10 +12,11 @@
 
 namespace mecha::pluggable {
 
-// What Init is given: the metadata items as they are once references are resolved, the runtime's own included.
+// What Init is given: the metadata items as they are once references are resolved, the runtime's own included, but for our
+// limits.
 inline std::map<std::string, std::string> properties(const ComponentSpec& spec) {
   std::map<std::string, std::string> all;
-  for (const auto& item : spec.metadata) all[item.name] = item.value;
+  for (const auto& item : unknown_items<Limits>(spec)) all[item.name] = item.value;
   return all;
 }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "components/pluggable/limits.hpp"
+
 namespace mecha::pluggable {
 
 inline constexpr std::string_view kPackage = "dapr.proto.components.v1.";
@@ -15,6 +17,7 @@ struct Remote {
   std::string name;                   // of the type, behind its category: "my-redis"
   std::string socket;                 // its path
   std::vector<std::string> services;  // full names, as the server tells them
+  Limits limits = {};                 // of the component that is made on it
 
   // `service` without its package: "StateStore".
   bool serves(std::string_view service) const {

@@ -64,7 +64,7 @@ class PluggableBroker final : public PubSub {
       : name_(context.name),
         log_(context.log),
         properties_(pluggable::properties(spec)),
-        link_(std::make_shared<Link>(context, remote.socket, [this](Link& link) { return greet(link); })) {}
+        link_(std::make_shared<Link>(context, remote, [this](Link& link) { return greet(link); })) {}
 
   Async<void> start() override { return link_->start(); }
   Async<void> stop() override {

@@ -109,7 +109,7 @@ class PluggableStore final : public StateStore {
  public:
   PluggableStore(const ComponentSpec& spec, const ComponentContext& context, const pluggable::Remote& remote)
       : properties_(pluggable::properties(spec)),
-        link_(std::make_shared<Link>(context, remote.socket, [this](Link& link) { return greet(link); })) {}
+        link_(std::make_shared<Link>(context, remote, [this](Link& link) { return greet(link); })) {}
 
   Async<void> start() override { return link_->start(); }
   Async<void> stop() override {

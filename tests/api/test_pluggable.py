@@ -65,6 +65,23 @@ def test_what_is_found_and_how_it_is_told(serve, sidecar, sockets):
     assert order == ["StateStore/Init", "StateStore/Features", "TransactionalStoreMultiMaxSize/MultiMaxSize"]
 
 
+def test_limits_of_a_component_are_not_told_to_its_program(serve, sidecar):
+    process = serve("kv", *STATE)
+    one = sidecar(component("store", "state.kv", keyPrefix="none", mechaCallTimeout="2s", mechaMessageBytesMax="2000", mechaMessagesInFlight="10"))
+    document = process.calls("StateStore/Init")[0][1]
+    assert document["properties"] == {"keyPrefix": "none"} and 0 < document["deadline"] <= 2
+    assert one.post("/v1.0/state/store", json_body=[{"key": "k", "value": "x" * 1900}, {"key": "l", "value": "x" * 2100}]).status == 204
+    assert one.get("/v1.0/state/store/k").status == 200
+    refused = one.get("/v1.0/state/store/l").error()
+    assert refused[:2] == (500, "ERR_STATE_GET") and "code = ResourceExhausted" in refused[2]
+
+
+def test_a_limit_out_of_its_bounds_is_told(serve, sidecar):
+    serve("kv", *STATE)
+    with pytest.raises(AssertionError, match="mechaCallTimeout must be between 1ms and 1h0m0s"):
+        sidecar(component("store", "state.kv", mechaCallTimeout="2h"))
+
+
 def test_two_components_on_one_process_are_two_instances(serve, sidecar):
     process = serve("kv", "StateStore")
     one = sidecar(component("a", "state.kv", keyPrefix="none"), component("b", "state.kv", keyPrefix="none"))
