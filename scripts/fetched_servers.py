@@ -6,12 +6,14 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from server_base import Unavailable, free_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
+MONGODB_DOUBLE = Path(__file__).resolve().parents[1] / "tests/servers/mongodb/double.py"
 S3_PACKAGES = Path(__file__).resolve().parents[1] / "tests/servers/s3"
 FERRETDB = ("github.com/FerretDB/FerretDB", "v1.24.2")
 
@@ -95,6 +97,13 @@ class FetchedServers:
                    mongodb_answers, port, 60)
         self.environment["MECHA_TEST_MONGODB"] = f"mongodb://mecha:a-password@127.0.0.1:{port}/?authSource=admin"
         return self.environment["MECHA_TEST_MONGODB"]
+
+    def mongodb_set(self, name="mongodb-set"):
+        """A double of a replica set, for transactions: tests/servers/mongodb/double.py."""
+        port = free_port()
+        self.start(name, [sys.executable, str(MONGODB_DOUBLE), str(port)], mongodb_answers, port, 20)
+        self.environment["MECHA_TEST_MONGODB_SET"] = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+        return self.environment["MECHA_TEST_MONGODB_SET"]
 
     def s3(self, name="s3", port=None):
         """s3rver, which speaks the protocol of S3 and checks signatures, with a bucket `mecha`."""

@@ -65,13 +65,14 @@ Document by_key(const std::string& key, const std::string& etag, std::optional<s
   Document filter;
   filter.text("_id", key);
   if (!etag.empty()) filter.text("_etag", etag);
-  if (expired_at) filter.document("_ttl", Document().date("$lt", *expired_at));
+  if (expired_at) filter.document("_ttl", Document().date("$lte", *expired_at));
   return filter;
 }
 
+// A time to live of nothing is over in the very millisecond of its write.
 Document alive(const Document& filter, std::int64_t now) {
   Document either;
-  either.array("$or", {Document().null("_ttl"), Document().document("_ttl", Document().date("$gte", now))});
+  either.array("$or", {Document().null("_ttl"), Document().document("_ttl", Document().date("$gt", now))});
   Document both;
   both.array("$and", {filter, either});
   return both;
@@ -79,7 +80,7 @@ Document alive(const Document& filter, std::int64_t now) {
 
 Document expired(std::int64_t now) {
   Document filter;
-  filter.document("_ttl", Document().date("$lt", now));
+  filter.document("_ttl", Document().date("$lte", now));
   return filter;
 }
 

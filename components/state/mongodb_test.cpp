@@ -1,5 +1,5 @@
-// state.mongodb: the conformance suite against a server of its protocol (MECHA_TEST_MONGODB=mongodb://...), the stored layout,
-// and the rules of its settings and queries.
+// state.mongodb: the conformance suite against a server of its protocol (MECHA_TEST_MONGODB=mongodb://...) and against a double of
+// a replica set (MECHA_TEST_MONGODB_SET), which has transactions; the stored layout, and the rules of its settings and queries.
 
 #include <chrono>
 #include <cstdlib>
@@ -38,16 +38,16 @@ const conformance::StoreTraits kTraits{
     .document = R"({"a":"\u003cé\u003e","b":[1.5,true]})",
 };
 
-std::string server() {
-  const char* text = std::getenv("MECHA_TEST_MONGODB");
+std::string server(const char* variable = "MECHA_TEST_MONGODB") {
+  const char* text = std::getenv(variable);
   return text ? text : "mongodb://127.0.0.1:27017";
 }
 
 // A database of the test's own, with another client of it.
 class Database {
  public:
-  Database() : context(), name("mecha_" + text::replace_all(text::uuid(), "-", "_")) {
-    auto opened = mongodb::Pool::open({.uri = server(), .database = name, .collection = "daprCollection"});
+  explicit Database(const char* variable = "MECHA_TEST_MONGODB") : name("mecha_" + text::replace_all(text::uuid(), "-", "_")), uri(server(variable)) {
+    auto opened = mongodb::Pool::open({.uri = uri, .database = name, .collection = "daprCollection"});
     REQUIRE(opened);
     pool = *std::move(opened);
   }
@@ -68,13 +68,13 @@ class Database {
     REQUIRE(done == true);
   }
   StoreBench bench(StoreBench::Settings more = {}) const {
-    more.emplace("connectionString", server());
+    more.emplace("connectionString", uri);
     more.emplace("databaseName", name);
     return {register_mongodb, "state.mongodb", std::move(more)};
   }
 
   asio::io_context context;
-  std::string name;
+  std::string name, uri;
   std::unique_ptr<mongodb::Pool> pool;
 };
 
@@ -96,6 +96,24 @@ Async<std::string> at_once(StateStore* store, std::string key, std::string concu
   co_return std::to_string(race.written) + " written, " + std::to_string(race.mismatches) + " mismatch";
 }
 
+// Each writes its number to both records.
+struct Writers {
+  StateStore* store;
+  std::vector<std::string> errors;
+
+  asio::awaitable<void> one(std::size_t index) {
+    const auto text = std::to_string(index);
+    std::vector<Operation> both{SetRequest{.key = index % 2 ? "a" : "b", .value = text}, SetRequest{.key = index % 2 ? "b" : "a", .value = text}};
+    const auto done = co_await store->transact({.operations = std::move(both)});
+    if (!done) errors.push_back(done.error().message);
+  }
+};
+
+Async<void> all_at_once(Writers* writers) {
+  co_await for_each_parallel(8, 8, [writers](std::size_t i) { return writers->one(i); });
+  co_return Result<void>{};
+}
+
 std::string start_error(StoreBench::Settings settings) { return StoreBench(register_mongodb, "state.mongodb", std::move(settings)).start_error(); }
 json::Value parsed(std::string_view text) { return json::parse(text).value(); }
 
@@ -115,6 +133,42 @@ TEST_CASE("state.mongodb keeps the state store contract", "[state][mongodb][need
   bench.start();
   conformance::state_store(bench, kTraits, "app||");
   CHECK(bench.store().features() == std::vector<std::string>{"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "KEYS_LIKE"});
+}
+
+TEST_CASE("state.mongodb keeps the contract on a replica set, transactions and bytes that are no text included", "[state][mongodb][needs-mongodb-set]") {
+  const Database database("MECHA_TEST_MONGODB_SET");
+  auto bench = database.bench();
+  bench.start();
+  auto traits = kTraits;
+  traits.transactions_refused.clear();
+  traits.keeps_any_bytes = true;
+  conformance::state_store(bench, traits, "app||");
+}
+
+TEST_CASE("transactions of MongoDB that meet one another are all done, one after another", "[state][mongodb][needs-mongodb-set]") {
+  Database database("MECHA_TEST_MONGODB_SET");
+  auto bench = database.bench();
+  bench.start();
+  asio::io_context context;
+  Writers writers{&bench.store(), {}};
+  const auto done = testing::run(context, all_at_once(&writers));
+  REQUIRE(done);
+  CHECK(writers.errors == std::vector<std::string>());
+  // Both records are of one and the same transaction.
+  CHECK(bench.get("a") == bench.get("b"));
+}
+
+TEST_CASE("bytes that are said to be JSON become a document in a transaction alone", "[state][mongodb][needs-mongodb-set]") {
+  Database database("MECHA_TEST_MONGODB_SET");
+  auto bench = database.bench();
+  bench.start();
+  const Metadata metadata{{"contentType", "application/json"}};
+  CHECK(bench.set({.key = "text", .value = std::string(R"({"a":1})"), .metadata = metadata}) == "");
+  CHECK(database.stored("text").as_text("value") == R"({"a":1})");
+  CHECK(bench.transact({SetRequest{.key = "document", .value = std::string(R"({"a":1})"), .metadata = metadata}}) == "");
+  CHECK_FALSE(database.stored("document").as_text("value"));
+  CHECK(bench.get("document") == R"({"a":1})");
+  CHECK(bench.transact({SetRequest{.key = "broken", .value = std::string("{"), .metadata = metadata}}) != "");
 }
 
 TEST_CASE("state.mongodb forgets what expired", "[state][mongodb][needs-mongodb][.slow]") {

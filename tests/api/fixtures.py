@@ -95,7 +95,7 @@ def redis_address():
 @pytest.fixture(scope="session")
 def server_address():
     """The address of a server by its name in scripts/servers.py."""
-    return lambda name: _server(f"MECHA_TEST_{name.upper()}")
+    return lambda name: _server("MECHA_TEST_" + name.upper().replace("-", "_"))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ BACKENDS = {
     "redis": lambda address, folder: ("state.redis", {"redisHost": address("redis")}),
     "mysql": lambda address, folder: ("state.mysql", {"connectionString": address("mysql"), "schemaName": "truth"}),
     "mongodb": lambda address, folder: ("state.mongodb", {"connectionString": address("mongodb"), "databaseName": "truth"}),
+    "mongodb-set": lambda address, folder: ("state.mongodb", {"connectionString": address("mongodb-set"), "databaseName": "truth"}),
     "postgresql-v1": lambda address, folder: ("state.postgresql", {"connectionString": address("postgres"), "tableName": "truth"}),
     "postgresql-v2": lambda address, folder: ("state.postgresql/v2", {"connectionString": address("postgres"), "tablePrefix": "truth_"}),
     "etcd-v1": lambda address, folder: ("state.etcd", {"endpoints": address("etcd"), "keyPrefixPath": "truth1"}),

@@ -29,7 +29,8 @@ RULES = {
     "in-memory": Rules(first_delete="conflict"),
     "sqlite": Rules(),
     "mysql": Rules(),
-    "mongodb": Rules(transactions=False, creates=True),  # the server of the tests knows none
+    "mongodb": Rules(transactions=False, creates=True),  # this server knows none
+    "mongodb-set": Rules(creates=True),
     "postgresql-v1": Rules(numeric=True, first_write="failed"),
     "postgresql-v2": Rules(first_write="failed"),
     "etcd-v1": Rules(first_delete="conflict", ttl_shown="never"),
