@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
 #include <random>
+#include <sstream>
 
 #include <grpcpp/impl/client_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -13,7 +16,9 @@
 #include "mecha/grpc.h"
 #include "mecha/json.h"
 #include "mecha/mecha.h"
+#include "dapr/proto/runtime/v1/dapr.pb.h"
 #include "mecha/when_all.h"
+#include "tests/scripted.h"
 
 namespace mecha::test {
 namespace {
@@ -362,6 +367,42 @@ TEST_CASE("a wrong token is refused", "[e2e][token]") {
   REQUIRE(stranger);
   CHECK(stranger->state("store").get<std::string>("k").error().code == Code::unauthenticated);
   CHECK(stranger->wait_until_ready(10s).error().code == Code::unauthenticated);
+}
+
+std::string file(const std::string& name) {
+  const char* folder = std::getenv("E2E_CERTIFICATES");
+  REQUIRE(folder != nullptr);
+  std::ifstream in(std::string(folder) + "/" + name);
+  std::ostringstream text;
+  text << in.rdbuf();
+  REQUIRE(!text.str().empty());
+  return text.str();
+}
+
+TEST_CASE("TLS: only who is trusted, by its name", "[.tls]") {
+  grpc::SslServerCredentialsOptions own;
+  own.pem_key_cert_pairs.push_back({file("server.key"), file("server.pem")});
+  ScriptedServer server("127.0.0.1:0", grpc::SslServerCredentials(own));
+  dapr::proto::runtime::v1::GetStateResponse answer;
+  answer.set_data("over TLS");
+  server.answer("GetState", Reply::with(answer));
+  const auto get = [&](const ClientOptions& options) {
+    return BlockingClient::connect(options)->state("s").get<std::string>("k");
+  };
+  auto options = server.options();
+  options.tls = TlsOptions{file("server.pem"), {}, {}, {}};
+  const auto value = get(options);
+  INFO((value ? std::string() : value.error().to_string()));
+  CHECK(**value == "over TLS");
+  options.tls->server_name = "sidecar.test";
+  CHECK(get(options));
+  options.tls->server_name = "another.test";
+  CHECK(get(options).error().code == Code::unavailable);
+  options.tls = TlsOptions{file("other.pem"), {}, {}, {}};
+  CHECK(get(options).error().code == Code::unavailable);
+  options.tls.reset();
+  CHECK(get(options).error().code == Code::unavailable);
+  CHECK(server.calls("GetState") == 2);
 }
 
 TEST_CASE("the sidecar ends when it is asked to", "[e2e][.last]") {

@@ -93,10 +93,13 @@ class ScriptedServer::Call final : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer incoming_, outgoing_;
 };
 
-ScriptedServer::ScriptedServer(std::string address) : address_(std::move(address)) {
+ScriptedServer::ScriptedServer(
+    std::string address, const std::shared_ptr<grpc::ServerCredentials>& credentials
+)
+    : address_(std::move(address)) {
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(address_, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address_, credentials, &port);
   builder.SetMaxReceiveMessageSize(-1);
   builder.RegisterCallbackGenericService(this);
   server_ = builder.BuildAndStart();

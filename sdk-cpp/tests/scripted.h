@@ -48,7 +48,10 @@ class ScriptedServer : private grpc::CallbackGenericService {
   /// `message` is empty at the end of the input; `count` says how many came before.
   using Script = std::function<Reply(const std::string* message, std::size_t count)>;
 
-  explicit ScriptedServer(std::string address = "127.0.0.1:0");
+  explicit ScriptedServer(
+      std::string address = "127.0.0.1:0",
+      const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials()
+  );
   ~ScriptedServer() override { stop(); }
 
   /// Scripts a method of the service of the sidecar. Without a script, it is unimplemented.

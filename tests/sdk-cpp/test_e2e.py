@@ -96,3 +96,11 @@ def test_queries(launch_module, server_address):
     connection = server_address("postgres") if url is None else url.geturl()
     daemon = launch_module.sidecar(resources=[component("documents", "state.postgresql", connectionString=connection), component("store", "state.in-memory")])
     play("[query]", DAPR_GRPC_PORT=str(daemon.grpc))
+
+
+def test_over_tls(tmp_path):
+    for name in ("server", "other"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=sidecar",
+                        "-addext", "subjectAltName=IP:127.0.0.1,DNS:sidecar.test", "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"],
+                       check=True, capture_output=True)
+    play("[tls]", E2E_CERTIFICATES=str(tmp_path))
