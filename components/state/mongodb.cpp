@@ -29,8 +29,8 @@ constexpr auto kRound = 60s;  // between looks at the server's clock
 constexpr std::size_t kKeysMax = 10'000;  // of one request
 
 struct MongoSettings {
-  std::string connection, host, server, username;
-  Secret password;
+  std::string host, server, username;
+  Secret connection, password;
   std::string database = "daprStore", collection = "daprCollection";
   std::string params, write_concern, read_concern = "local", timeout = "5s";
 
@@ -53,7 +53,7 @@ struct MongoSettings {
 };
 
 std::string address_of(const MongoSettings& settings) {
-  if (!settings.connection.empty()) return settings.connection;
+  if (!settings.connection.empty()) return settings.connection.reveal();
   std::string params = settings.params;
   if (!params.empty() && !params.starts_with('?')) params = '?' + params;
   const auto password = settings.password.reveal();
