@@ -40,7 +40,7 @@ def ask_http(side, method, path, body=None, headers=None):
     return side.request(method, path, headers or {}, body)
 
 
-def ask_grpc(side, method, asked):
+def ask_grpc(side, method, asked, timeout=30):
     """The error of one call, or None when there was none."""
     kind = DAPR.methods_by_name[method]
     make, answer = message_factory.GetMessageClass(kind.input_type), message_factory.GetMessageClass(kind.output_type)
@@ -49,7 +49,7 @@ def ask_grpc(side, method, asked):
         form = ("stream" if kind.client_streaming else "unary") + "_" + ("stream" if kind.server_streaming else "unary")
         call = getattr(channel, form)(f"/{DAPR.full_name}/{method}", lambda m: m.SerializeToString(), answer.FromString)
         try:
-            got = call(iter(messages) if kind.client_streaming else messages[0], timeout=30)
+            got = call(iter(messages) if kind.client_streaming else messages[0], timeout=timeout)
             if kind.server_streaming:
                 list(got)
         except grpc.RpcError as error:
