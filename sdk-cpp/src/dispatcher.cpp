@@ -87,11 +87,36 @@ std::shared_ptr<const TraceContext> trace_of(const Metadata& metadata) {
 Dispatcher::Dispatcher(const ServiceOptions& options, std::function<void(std::string_view)> log)
     : coroutines_(coroutine_threads),
       workers_(options.threads),
+      nurse_(1),
       executor_(options.executor == nullptr ? &coroutines_ : options.executor),
       limiter_(std::make_shared<Limiter>(options.limit)),
       log_(std::move(log)) {}
 
-void Dispatcher::log(const std::string& line) const { log_(line); }
+// One handler, from its place in the queue of threads to its end.
+class Dispatcher::Running {
+ public:
+  explicit Running(Dispatcher& of) : of_(of) {
+    const std::lock_guard lock(of_.mutex_);
+    ++of_.running_;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    const std::lock_guard lock(of_.mutex_);
+    if (--of_.running_ == 0) of_.changed_.notify_all();
+  }
+
+ private:
+  Dispatcher& of_;
+};
+
+void Dispatcher::log(const std::string& line) const {
+  try {
+    log_(line);
+  } catch (...) {
+    // What cannot be told must not end the program.
+  }
+}
 
 void Dispatcher::close() noexcept {
   if (closed_.exchange(true)) return;
@@ -100,10 +125,14 @@ void Dispatcher::close() noexcept {
 }
 
 bool Dispatcher::wait_until(std::chrono::steady_clock::time_point limit) noexcept {
-  workers_.close();
-  const bool ended = workers_.wait_until(limit);
-  coroutines_.close();
-  return coroutines_.wait_until(limit) && ended;
+  std::unique_lock lock(mutex_);
+  bool ended = changed_.wait_until(lock, limit, [this] { return running_ == 0; });
+  lock.unlock();
+  for (auto* pool : {&workers_, &nurse_, &coroutines_}) {
+    pool->close();
+    ended = pool->wait_until(limit) && ended;
+  }
+  return ended;
 }
 
 template <class In, class Out>
@@ -117,10 +146,12 @@ Task<Result<Turns>> Dispatcher::enter(EntryPtr<In, Out> entry, bool patient) {
 
 // Runs the handler where it belongs; what it throws becomes an error.
 template <class In, class Out>
-Task<detail::Answer<Out>> Dispatcher::call(EntryPtr<In, Out> entry, In in) {
+Task<detail::Answer<Out>> Dispatcher::call(EntryPtr<In, Out> entry, In in, Pool* workers) {
   const TaskContext* context = co_await current_context();
+  const Running running(*this);
   const bool plain = entry->handler.plain;
-  co_await move_to(plain ? static_cast<Executor&>(workers_) : *executor_);
+  if (workers == nullptr) workers = &workers_;
+  co_await move_to(plain ? static_cast<Executor&>(*workers) : *executor_);
   detail::Answer<Out> answer;
   if (context->stop.stop_requested()) {
     answer.result = fail(Code::cancelled, "the sidecar gave up");
@@ -290,10 +321,19 @@ Task<Result<void>> Dispatcher::on_job(JobEvent job) {
   auto name = "job " + job.name;
   // Not `not_found`, which the scheduler takes for done.
   if (!entry) return failed<void>(Code::failed_precondition, name + " has no handler here");
-  return run(std::move(entry), std::move(job), std::move(name));
+  return run_job(std::move(entry), std::move(job), std::move(name));
 }
 
-// Outside of the limits: an application that is busy is well.
+// A handler that did not find something, or could not do it, has not done its job.
+Task<Result<void>> Dispatcher::run_job(JobEntry entry, JobEvent job, std::string name) {
+  auto done = co_await run(std::move(entry), std::move(job), std::move(name));
+  if (done) co_return done;
+  auto error = as_failure(std::move(done).error());
+  if (error.code == Code::not_found) error.code = Code::internal;
+  co_return error;
+}
+
+// Outside of the limits, and on a thread of its own: an application that is busy is well.
 Task<Result<void>> Dispatcher::health() {
   if (closed()) return failed<void>(Code::unavailable, "the application is stopping");
   if (!registry.health()) return ready(Result<void>());
@@ -306,7 +346,10 @@ Task<Result<void>> Dispatcher::check_health() {
   TaskContext context = outer == nullptr ? TaskContext() : *outer;
   context.executor = executor_;
   co_await detail::SetContext{&context};
-  auto answer = co_await call(registry.health(), detail::HealthCheck{});
+  const auto& entry = registry.health();
+  auto turn = co_await entry->limiter->enter();
+  if (!turn) co_return std::move(turn).error();
+  auto answer = co_await call(entry, detail::HealthCheck{}, &nurse_);
   co_return std::move(answer.result);
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -46,26 +48,32 @@ class Dispatcher final : public CallbackApi, public std::enable_shared_from_this
   /// Refuses what is new and what waits.
   void close() noexcept;
   bool closed() const noexcept { return closed_.load(); }
-  /// Waits until no thread of the service runs any more; false when some still do.
+  /// Waits until no handler and no thread of the service runs any more; false when some still do.
   bool wait_until(std::chrono::steady_clock::time_point limit) noexcept;
 
  private:
-  Pool coroutines_, workers_;
+  Pool coroutines_, workers_, nurse_;  // the last one for a health check that is a plain function
   Executor* executor_;
   std::shared_ptr<Limiter> limiter_;
   std::function<void(std::string_view)> log_;
   std::atomic<bool> closed_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t running_ = 0;  // handlers, whoever asks
+
+  class Running;
 
   template <class In, class Out>
   Task<Result<Out>> run(EntryPtr<In, Out> entry, In in, std::string name);
   template <class In, class Out>
-  Task<detail::Answer<Out>> call(EntryPtr<In, Out> entry, In in);
+  Task<detail::Answer<Out>> call(EntryPtr<In, Out> entry, In in, Pool* workers = nullptr);
   template <class In, class Out>
   Task<Result<Turns>> enter(EntryPtr<In, Out> entry, bool patient);
   Task<Result<Verdict>> message(TopicEntry entry, TopicEvent event);
   Task<Result<Verdict>> judge(TopicEntry entry, TopicEvent event);
   Task<Result<Verdict>> lone(BulkEntryPoint entry, TopicEvent event);
   Task<Result<void>> check_health();
+  Task<Result<void>> run_job(JobEntry entry, JobEvent job, std::string name);
   Task<Result<std::vector<EntryVerdict>>> one_by_one(TopicEntry entry, BulkTopicEvent batch);
   Task<Result<std::vector<EntryVerdict>>> at_once(BulkEntryPoint entry, BulkTopicEvent batch);
 };

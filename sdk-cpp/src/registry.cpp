@@ -190,6 +190,7 @@ void Registry::close() const noexcept {
   for (const auto& [name, entry] : bindings_) entry->limiter->close();
   for (const auto& [name, entry] : jobs_) entry->limiter->close();
   for (const auto& stream : streams_) stream.handler->limiter->close();
+  if (health_) health_->limiter->close();
 }
 
 }  // namespace mecha::wire

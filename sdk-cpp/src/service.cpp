@@ -14,6 +14,9 @@
 namespace mecha {
 namespace {
 
+// One asks after the other; who comes while a check hangs is told that this is not well.
+constexpr Limit health_limit{1, 8};
+
 void log_to_standard_error(std::string_view line) {
   std::fprintf(stderr, "mecha: %.*s\n", static_cast<int>(line.size()), line.data());
 }
@@ -48,7 +51,6 @@ class Service::Host {
 
  private:
   Result<void> open_port();
-  Result<void> open_streams();
 
   enum class Stage { idle, serving, stopped };
   std::mutex mutex_;
@@ -82,13 +84,6 @@ Result<void> Service::Host::open_port() {
   return {};
 }
 
-Result<void> Service::Host::open_streams() {
-  auto client = options.client ? Result<Client>(*options.client) : Client::connect();
-  if (!client) return std::move(client).error();
-  streams_ = std::make_unique<wire::Streams>(dispatcher, client->api());
-  return {};
-}
-
 Result<void> Service::Host::start() {
   const std::lock_guard lock(mutex_);
   if (stage_ != Stage::idle) return fail(Code::failed_precondition, "a service is started once");
@@ -98,18 +93,25 @@ Result<void> Service::Host::start() {
   const bool needs_port = registry.needs_port() || options.port;
   if (!needs_port && registry.streams().empty())
     return fail(Code::failed_precondition, "the service has no handler");
+  std::shared_ptr<Api> api;  // before the port is open, for this may fail
+  if (!registry.streams().empty()) {
+    auto client = options.client ? Result<Client>(*options.client) : Client::connect();
+    if (!client) return std::move(client).error();
+    api = client->api();
+  }
   if (needs_port) {
     if (auto opened = open_port(); !opened) return opened;
   }
   stage_ = Stage::serving;
-  return registry.streams().empty() ? Result<void>() : open_streams();
+  if (api) streams_ = std::make_unique<wire::Streams>(dispatcher, std::move(api));
+  return {};
 }
 
 Result<void> Service::Host::stop() {
   const std::lock_guard lock(mutex_);
   const auto limit = std::chrono::steady_clock::now() + options.stop_limit;
   dispatcher->close();
-  if (std::exchange(stage_, Stage::stopped) != Stage::serving) return {};
+  if (std::exchange(stage_, Stage::stopped) == Stage::stopped) return {};
   auto left = server_ ? server_->stop(limit) : 0;
   if (streams_) left += streams_->stop(limit);
   port = 0;
@@ -119,7 +121,7 @@ Result<void> Service::Host::stop() {
   if (left == 0 && ended) return {};
   return fail(
       Code::deadline_exceeded,
-      left == 0 ? "a handler whose caller had gone did not end in time"
+      left == 0 ? "a handler did not end in time and was left behind"
                 : std::to_string(left) + " handlers did not end in time and were left behind"
   );
 }
@@ -225,7 +227,7 @@ void Service::add(std::string name, detail::Handler<JobEvent, void> handler, Job
 
 void Service::add(detail::Handler<detail::HealthCheck, void> handler) {
   if (auto* registry = host_->open_registry("health check"))
-    registry->add(entry_of(std::move(handler), {}));
+    registry->add(entry_of(std::move(handler), health_limit));
 }
 
 }  // namespace mecha

@@ -266,6 +266,91 @@ TEST_CASE(
   CHECK(cancelled == 1);
 }
 
+struct Told {
+  Gate done;
+  Result<void> is;
+};
+
+TEST_CASE("a health check does not wait for handlers that keep all threads busy", "[stop]") {
+  auto options = quiet();
+  options.threads = 1;
+  Service service(std::move(options));
+  Gate gate, begun, hang;
+  std::atomic<bool> hangs = false;
+  service.method("m", [&] {
+    begun.open();
+    (void)gate.wait();
+  });
+  service.health([&] {
+    if (hangs) (void)hang.wait();
+  });
+  const auto callbacks = service.callbacks();
+  Asked busy(*callbacks, "m");
+  REQUIRE(begun.wait());
+  const auto ask = [&] {
+    auto told = std::make_shared<Told>();
+    then_call(callbacks->health(), [told](Result<void> is) {
+      told->is = std::move(is);
+      told->done.open();
+    });
+    return told;
+  };
+  const auto well = ask();
+  REQUIRE(well->done.wait());
+  CHECK(well->is);
+  // One that hangs keeps no more than a few others waiting.
+  hangs = true;
+  std::vector<std::shared_ptr<Told>> all(9);
+  for (auto& one : all) one = ask();
+  const auto beyond = ask();
+  REQUIRE(beyond->done.wait());
+  CHECK(beyond->is.error().code == Code::resource_exhausted);
+  hang.open();
+  for (const auto& one : all) CHECK((one->done.wait() && one->is));
+  gate.open();
+  CHECK(busy.answer());
+}
+
+TEST_CASE("stopping waits for handlers that were called without a port, too", "[stop]") {
+  auto options = quiet();
+  options.stop_limit = 20ms;
+  Service service(std::move(options));
+  Gate gate, begun;
+  service.method("m", [&] {
+    begun.open();
+    (void)gate.wait();
+  });
+  const auto callbacks = service.callbacks();
+  Asked asked(*callbacks, "m");
+  REQUIRE(begun.wait());
+  SECTION("and says when one does not end") {
+    CHECK(service.stop().error().code == Code::deadline_exceeded);
+    gate.open();
+    CHECK(asked.answer());
+  }
+  SECTION("and says nothing when all have ended") {
+    gate.open();
+    CHECK(asked.answer());
+    CHECK(service.stop());
+  }
+}
+
+TEST_CASE("a job that failed is tried again, whatever its error says", "[stop]") {
+  Service service(quiet());
+  auto code = Code::ok;
+  service.job("j", [&]() -> Result<void> { return fail(code, "why"); });
+  const auto callbacks = service.callbacks();
+  // Those two would mean to a sidecar that it is done, and that it has another name.
+  for (const auto given : {Code::not_found, Code::unimplemented}) {
+    code = given;
+    const auto error = sync_wait(callbacks->on_job({"j"})).error();
+    CHECK(error.code == Code::internal);
+    CHECK(error.message == "why");
+  }
+  code = Code::unavailable;
+  CHECK(sync_wait(callbacks->on_job({"j"})).error().code == Code::unavailable);
+}
+
 TEST_CASE("run serves until a signal or a word", "[stop]") {
   const auto how = GENERATE(std::string("SIGTERM"), std::string("SIGINT"), std::string("word"));
   Service service(quiet()), second(quiet());

@@ -1,6 +1,7 @@
 // Messages that a service fetches itself, from a scripted sidecar.
 
 #include <atomic>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -212,6 +213,16 @@ TEST_CASE("a stream that breaks is opened again", "[service-stream]") {
   ));
   CHECK(log->has("UNAVAILABLE: the sidecar ended it"));
   CHECK(service.stop());
+}
+
+TEST_CASE("a service whose sidecar cannot be named opens no port", "[service-stream]") {
+  setenv("DAPR_GRPC_ENDPOINT", "http://", 1);
+  Service service(quiet());
+  service.method("m", [] {}).stream("bus", "orders", [] {});
+  const auto started = service.start();
+  unsetenv("DAPR_GRPC_ENDPOINT");
+  CHECK(started.error().code == Code::invalid_argument);
+  CHECK(service.port() == 0);
 }
 
 TEST_CASE("a service stops while its sidecar is away", "[service-stream]") {

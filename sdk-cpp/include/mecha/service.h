@@ -92,6 +92,7 @@ struct ServiceOptions {
   /// How long stopping waits for handlers that run.
   std::chrono::milliseconds stop_limit = std::chrono::seconds(10);
   /// Told what an operator should know, one line each, on any thread. Empty: the standard error.
+  /// What it throws is swallowed.
   std::function<void(std::string_view)> log = {};
 };
 
@@ -178,7 +179,8 @@ class Service {
     return *this;
   }
 
-  /// Runs a job when it is due. Gives nothing.
+  /// Runs a job when it is due. Gives nothing; after any error it is tried again as it was
+  /// scheduled.
   template <class F>
   Service& job(std::string name, F handler, JobOptions options = {}) {
     add(std::move(name),
@@ -187,8 +189,9 @@ class Service {
     return *this;
   }
 
-  /// Says whether the application is well; gives a `Result<void>`. Without it, it is well as long
-  /// as it serves.
+  /// Says whether the application is well; gives a `Result<void>`. It has a thread of its own, so
+  /// that handlers that keep all others busy do not hold it up. Without it, the application is well
+  /// as long as it serves.
   template <class F>
   Service& health(F handler) {
     add(detail::make_handler<detail::HealthKind>(std::move(handler)));
@@ -205,7 +208,7 @@ class Service {
   /// its usual effect. One service of a process at a time.
   Result<void> run();
 
-  /// Lets `run` stop; nothing when it does not run. From any thread and any handler.
+  /// Lets `run` stop, also one that begins later. From any thread and any handler.
   void request_stop() noexcept;
 
   /// Refuses what is new, lets handlers that run end and be answered, closes streams and port.
