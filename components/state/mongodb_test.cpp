@@ -146,10 +146,10 @@ TEST_CASE("state.mongodb keeps the contract on a replica set, transactions and b
 }
 
 TEST_CASE("transactions of MongoDB that meet one another are all done, one after another", "[state][mongodb][needs-mongodb-set]") {
+  asio::io_context context;  // outlives the threads of the store, which hold on to it
   Database database("MECHA_TEST_MONGODB_SET");
   auto bench = database.bench();
   bench.start();
-  asio::io_context context;
   Writers writers{&bench.store(), {}};
   const auto done = testing::run(context, all_at_once(&writers));
   REQUIRE(done);
@@ -226,10 +226,10 @@ TEST_CASE("state.mongodb reads the documents of another writer", "[state][mongod
 }
 
 TEST_CASE("of many first writes at once one succeeds", "[state][mongodb][needs-mongodb]") {
+  asio::io_context context;  // outlives the threads of the store, which hold on to it
   const Database database;
   auto bench = database.bench();
   bench.start();
-  asio::io_context context;
   for (int round = 0; round < 5; ++round) {
     const auto key = "k" + std::to_string(round);
     CHECK(testing::run(context, at_once(&bench.store(), key, "first-write")).value() == "1 written, 15 mismatch");

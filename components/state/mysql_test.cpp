@@ -196,10 +196,10 @@ TEST_CASE("an expired record does not stand in the way of a first write", "[stat
 }
 
 TEST_CASE("of many first writes at once one succeeds, and plain writes all do", "[state][mysql][needs-mysql]") {
+  asio::io_context context;  // outlives the threads of the store, which hold on to it
   const Schema schema;
   auto bench = schema.bench();
   bench.start();
-  asio::io_context context;
   for (int round = 0; round < 10; ++round) {
     const auto key = "k" + std::to_string(round);
     const auto results = testing::run(context, at_once(&bench.store(), key, "first-write", 16));
