@@ -1,5 +1,6 @@
-// Pool: calls that wait for a thread or a client, without any server.
+// Pool: calls that wait for a thread or a client, without any server; transactions on a replica set (MECHA_TEST_MONGODB_SET).
 
+#include <cstdlib>
 #include <latch>
 #include <optional>
 #include <string>
@@ -8,11 +9,13 @@
 
 #include "components/mongodb/pool.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/base/text.hpp"
 #include "tests/catch.hpp"
 #include "tests/run.hpp"
 
 using namespace mecha;
 using namespace std::chrono_literals;
+using mongodb::Document;
 using mongodb::Pool;
 using mongodb::Session;
 
@@ -89,4 +92,30 @@ TEST_CASE("a call to MongoDB for which no client is free in time fails", "[mongo
     CHECK_THAT(refused.error().message, Catch::Contains("waitQueueTimeoutMS"));
   }
   CHECK(ask(context, *pool) == 1);
+}
+
+// What a server refused is tried again for its own sake alone: the second attempt fails for another reason.
+TEST_CASE("a transaction of MongoDB is tried again only for what its last attempt met", "[mongodb][needs-mongodb-set]") {
+  const char* set = std::getenv("MECHA_TEST_MONGODB_SET");
+  auto opened = Pool::open({.uri = set == nullptr ? "mongodb://127.0.0.1:27017/?replicaSet=rs0" : set, .database = "mecha_again", .collection = text::uuid()});
+  REQUIRE(opened);
+  const auto pool = *std::move(opened);
+  asio::io_context context, other;
+  const auto write = [](Session& session, const std::string& value) {
+    return session.upsert(Document().text("_id", "k"), Document().document("$set", Document().text("value", value)));
+  };
+  CHECK(testing::run(context, pool->run<bool>([&](Session& session) { return write(session, "before"); })) == true);
+  int attempts = 0;
+  const auto done = testing::run(context, pool->run<void>([&](Session& session) {
+    return session.transaction([&]() -> Result<void> {
+      if (++attempts > 1) return fail(Code::aborted, "another reason");
+      MECHA_TRY_VOID(session.remove(Document().text("_id", "none")));
+      CHECK(testing::run(other, pool->run<bool>([&](Session& theirs) { return write(theirs, "meanwhile"); })) == true);
+      MECHA_TRY_VOID(session.remove(Document().text("_id", "k")));
+      return {};
+    });
+  }), 30s);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message == "another reason");
+  CHECK(attempts == 2);
 }
