@@ -180,7 +180,11 @@ Async<void> JetStreamFeed::receive() {
     co_await lanes_.below(options_.parallel + 1);
     MECHA_CO_TRY(auto item, co_await connection->next());
     heard_ = Time::now();
-    if (stopping_ || is_control(item)) continue;
+    if (is_control(item)) continue;
+    if (stopping_) {
+      if (!item.reply.empty()) connection->publish(item.reply, "-NAK");
+      continue;
+    }
     auto work = std::make_shared<Work>();
     work->sequence = stream_sequence(item.reply);
     work->item = std::move(item);
@@ -228,6 +232,14 @@ asio::awaitable<void> JetStreamFeed::handle(std::shared_ptr<Connection> connecti
   }
 }
 
+// What only waited comes again at once, to whoever listens then, and not when its time for an answer is over.
+void JetStreamFeed::give_back(Connection& connection) {
+  for (auto& [sequence, reply] : unsettled_) {
+    if (!reply.empty()) connection.publish(reply, "-NAK");
+    reply.clear();
+  }
+}
+
 // Messages that wait here for their turn must not look forgotten to the server.
 asio::awaitable<void> JetStreamFeed::keep_waiting() {
   while (co_await sleep_for(std::max<std::chrono::nanoseconds>(ack_wait_ / 3, 100ms))) {
@@ -250,8 +262,13 @@ asio::awaitable<void> JetStreamFeed::watch_heartbeats() {
 asio::awaitable<void> JetStreamFeed::stop(std::chrono::steady_clock::duration grace) {
   stopping_ = true;
   const auto connection = connection_;
-  if (connection != nullptr) connection->unsubscribe();
   lanes_.drop_waiting();
+  if (connection != nullptr && !connection->broken()) {
+    connection->unsubscribe();
+    give_back(*connection);
+    // Until its answer is here, the server may still send; receive() gives that back, too.
+    (void)co_await within(1s, ask_jetstream(connection, options_.api + ".INFO", {}));
+  }
   co_await lanes_.close(grace);
   co_await gate_.close(0s);
   if (connection != nullptr && !connection->broken() && options_.durable.empty() && !consumer_.empty()) {

@@ -56,6 +56,7 @@ class JetStreamFeed final : public Subscription {
   Async<void> receive();
   bool is_control(const nats::Item& item);
   asio::awaitable<void> handle(std::shared_ptr<nats::Connection> connection, std::shared_ptr<Work> work);
+  void give_back(nats::Connection& connection);
   asio::awaitable<void> keep_waiting();
   asio::awaitable<void> watch_heartbeats();
 

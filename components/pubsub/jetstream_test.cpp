@@ -163,6 +163,33 @@ asio::awaitable<void> groups(std::shared_ptr<PubSub> one, std::shared_ptr<PubSub
   co_await other->stop();
 }
 
+asio::awaitable<Verdict> never(int& begun, Message) {
+  ++begun;
+  (void)co_await sleep_for(1h);
+  co_return Verdict::abandoned;
+}
+
+// Its time for an answer would be over after 30 s only.
+asio::awaitable<void> given_back(std::shared_ptr<PubSub> one, std::shared_ptr<PubSub> other) {
+  REQUIRE((co_await one->start()).has_value());
+  REQUIRE((co_await other->start()).has_value());
+  const auto topic = "conformance-" + text::uuid();
+  int begun = 0;
+  auto made = co_await one->subscribe({topic, {}}, [&begun](Message m) { return never(begun, std::move(m)); });
+  REQUIRE(made.has_value());
+  for (const auto* text : {"1", "2", "3"}) co_await publish(*other, topic, text);
+  co_await until([&] { return begun == 1; });
+  co_await (*made)->stop(0s);
+  Seen later;
+  auto second = co_await subscribe(*other, topic, later);
+  co_await until([&] { return later.messages.size() >= 2; });
+  CHECK(all(later).find("2 ") != std::string::npos);
+  CHECK(all(later).find("3 ") != std::string::npos);
+  co_await second->stop(1s);
+  co_await one->stop();
+  co_await other->stop();
+}
+
 asio::awaitable<void> refused(std::shared_ptr<PubSub> bus) {
   REQUIRE((co_await bus->start()).has_value());
   Seen seen;
@@ -226,4 +253,10 @@ TEST_CASE("settings of pubsub.jetstream that cannot work are refused", "[pubsub]
   CHECK(start_error({{"natsURL", "nats://x"}, {"tls_client_cert", "x"}}).find("tls_client_cert") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://x"}, {"backOff", "1s,soon"}}).find("backOff") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://127.0.0.1:1"}}).find("jetstream error: connecting to nats at ") == 0);
+}
+
+TEST_CASE("what waits when a subscription to JetStream stops comes again at once", "[pubsub][jetstream][needs-nats]") {
+  Shards shards(1);
+  const Items items{{"queueGroupName", "g-" + text::uuid()}, {"durableName", "d-" + text::uuid()}, {"ackPolicy", "explicit"}};
+  testing::run(shards.context(0), given_back(make(shards, items), make(shards, items)), 30s);
 }
