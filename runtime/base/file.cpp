@@ -31,11 +31,13 @@ std::unexpected<Error> cannot(const char* what, const std::string& path, int err
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t max) {
-  // Not blocking: a pipe without a writer would hold the thread.
+  // Not blocking: opening a pipe without a writer would hold the thread.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.number < 0) return cannot("open", path, errno);
   struct stat about {};
   if (::fstat(file.number, &about) != 0) return cannot("read", path, errno);
+  // It is open: from here on, who writes slowly into a pipe is waited for.
+  if (!S_ISREG(about.st_mode)) ::fcntl(file.number, F_SETFL, 0);
   std::string all;
   std::size_t size = 0;
   for (;;) {

@@ -1,9 +1,12 @@
 #include "runtime/base/file.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "runtime/base/text.hpp"
 #include "tests/catch.hpp"
@@ -31,6 +34,24 @@ TEST_CASE("a file that does not know its size is read whole", "[file]") {
   const auto status = read_file("/proc/self/status");
   REQUIRE(status);
   CHECK(status->find("Pid:\t" + std::to_string(::getpid())) != std::string::npos);
+}
+
+TEST_CASE("a pipe is read until its writer closes it, and one without a writer is empty", "[file]") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const std::string much(4'000'000, 'x');  // far more than a pipe holds: each waits for the other
+  std::thread writer([&much, end = ends[1]] {
+    for (std::size_t at = 0; at < much.size();) at += static_cast<std::size_t>(std::max<ssize_t>(::write(end, much.data() + at, 1000), 0));
+    ::close(end);
+  });
+  CHECK(read_file("/dev/fd/" + std::to_string(ends[0])) == much);
+  writer.join();
+  ::close(ends[0]);
+
+  const Written pipe("");
+  std::filesystem::remove(pipe.path);
+  REQUIRE(::mkfifo(pipe.path.c_str(), 0600) == 0);
+  CHECK(read_file(pipe.path) == "");
 }
 
 TEST_CASE("what cannot be read is named", "[file]") {
