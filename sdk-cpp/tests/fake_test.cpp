@@ -246,8 +246,8 @@ TEST_CASE("what is answered by retry comes again, a number of times", "[fake][pu
   FakeOptions options;
   options.deliveries_max = 3;
   Fake fake(options);
+  std::optional<Result<std::optional<TopicEvent>>> event;  // outlives the stream, whose end it hears of
   const auto stream = fake.api()->subscribe({"bus", "t"}, {});
-  std::optional<Result<std::optional<TopicEvent>>> event;
   const auto next = [&] {
     event.reset();
     then_call(stream->next(), [&](auto came) { event = std::move(came); });

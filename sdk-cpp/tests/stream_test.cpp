@@ -92,7 +92,7 @@ TEST_CASE("a document has the limit of its call, and a stop token", "[stream]") 
   std::stop_source stop;
   CallOptions options;
   options.stop = stop.get_token();
-  server.on("DecryptAlpha1", [&](const std::string*, std::size_t) {
+  server.on("DecryptAlpha1", [stop](const std::string*, std::size_t) {
     stop.request_stop();
     return Reply::silence();
   });

@@ -100,8 +100,10 @@ TEST_CASE("every status is an error with its code and text", "[wire]") {
     CHECK(plain.error().message == "text " + std::to_string(code));
     CHECK(plain.error().reason.empty());
   }
+#ifndef MECHA_SDK_SANITIZED  // no enumerator: the sanitizer stops gRPC itself
   server.answer("GetState", Reply::failed({static_cast<grpc::StatusCode>(77), "odd"}));
   CHECK(store.get<std::string>("k").error().code == Code::unknown);
+#endif
 }
 
 TEST_CASE("the details of a status are fields of the error", "[wire]") {
@@ -154,7 +156,7 @@ TEST_CASE("a call without a limit has no deadline", "[wire]") {
 // Asks for a stop as soon as the server has the call.
 template <class Run>
 Error stopped_by(ScriptedServer& server, std::stop_source& stop, Run run) {
-  server.on("GetState", [&stop](const std::string* message, std::size_t) {
+  server.on("GetState", [stop](const std::string* message, std::size_t) {
     if (message != nullptr) stop.request_stop();
     return Reply::silence();
   });
