@@ -24,7 +24,8 @@ using mysql::Table;
 using std::chrono::milliseconds;
 
 struct MysqlSettings {
-  std::string url, pem_path;
+  Secret url;
+  std::string pem_path;
   int idle_count = 0, connections = 0;
   milliseconds lifetime{0}, idle{0};
 
@@ -132,7 +133,7 @@ class MysqlBinding final : public Binding, public OutputBinding {
  private:
   Result<mysql::Options> make_options() const {
     mysql::Options options{.dsn = {}, .ca_file = settings_.pem_path};
-    MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.url));
+    MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.url.reveal()));
     const bool custom = options.dsn.tls == mysql::Tls::custom;
     if (custom == settings_.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
     if (settings_.idle_count > 0) options.idle_count_max = static_cast<std::size_t>(settings_.idle_count);

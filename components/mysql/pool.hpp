@@ -1,8 +1,8 @@
 // Pool: connections to a MySQL server, each on a thread of its own behind a Bridge. Threads and connections come when they
 // are first needed; a lost connection is replaced before the next work, one that is old or idled for long as well.
 //
-// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it.
-// The destructor finishes what is queued.
+// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it. One that
+// waits for longer than the options' timeout fails with `deadline_exceeded` and is not begun. The destructor finishes what is queued.
 
 #pragma once
 
@@ -31,7 +31,11 @@ class Pool {
   Async<T> run(Work<T> work) {
     Worker& worker = pick();
     const Leave leave{worker};
-    co_return co_await worker.bridge->template call<T>([this, &worker, work = std::move(work)]() -> Result<T> {
+    const auto until = Clock::now() + options_.timeout;
+    co_return co_await worker.bridge->template call<T>([this, &worker, until, work = std::move(work)]() -> Result<T> {
+      if (Clock::now() > until) {
+        return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
+      }
       MECHA_TRY(auto* const connection, open(worker));
       auto result = work(*connection);
       keep(worker);
@@ -43,12 +47,13 @@ class Pool {
   void close_idle(bool all);
 
  private:
+  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kWorkers = 8;
 
   struct Worker {
     std::atomic<std::size_t> load = 0;  // calls
     std::unique_ptr<Connection> connection;
-    std::chrono::steady_clock::time_point used, opened;
+    Clock::time_point used, opened;
     bool counted = false;  // among idle_
     std::unique_ptr<Bridge> bridge;  // ends before the connection does
   };

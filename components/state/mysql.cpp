@@ -26,7 +26,7 @@ constexpr int kAttempts = 10;             // of what the server undid because of
 constexpr std::int64_t kNoLimit = std::int64_t{1} << 62;
 
 struct MysqlSettings {
-  std::string connection;
+  Secret connection;
   std::string schema = "dapr_state_store";
   std::string table = "state";
   std::string metadata_table = "dapr_metadata";
@@ -155,7 +155,7 @@ Result<mysql::Options> MysqlStore::options() const {
   MECHA_TRY_VOID(mysql::check_identifier("table name", settings_.table));
   MECHA_TRY_VOID(mysql::check_identifier("metadata table name", settings_.metadata_table));
   mysql::Options options{.dsn = {}, .ca_file = settings_.pem_path, .timeout = std::chrono::seconds(settings_.timeout_s)};
-  MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.connection));
+  MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.connection.reveal()));
   if (!options.dsn.database.empty()) return fail(Code::invalid_argument, "invalid connectionString: schemaName names the database");
   const bool custom = options.dsn.tls == mysql::Tls::custom;
   if (custom == settings_.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
