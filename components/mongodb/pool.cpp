@@ -1,6 +1,6 @@
 #include "components/mongodb/pool.hpp"
 
-#include <algorithm>
+#include <mutex>
 
 #include <mongoc/mongoc.h>
 
@@ -42,17 +42,8 @@ Result<std::unique_ptr<Pool>> Pool::open(Options options) {
 }
 
 Pool::~Pool() {
-  for (auto& worker : workers_) worker.bridge.reset();
+  bridges_.stop();
   mongoc_client_pool_destroy(clients_);
-}
-
-// The first worker with nothing to do, else the one with the least.
-Pool::Worker& Pool::pick() {
-  const std::lock_guard lock(mutex_);
-  auto& worker = *std::ranges::min_element(workers_, {}, [](const Worker& w) { return w.load.load(); });
-  if (worker.bridge == nullptr) worker.bridge = std::make_unique<Bridge>("mongodb");
-  ++worker.load;
-  return worker;
 }
 
 Pool::Lease::Lease(Pool& of)

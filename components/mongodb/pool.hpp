@@ -7,16 +7,12 @@
 
 #pragma once
 
-#include <array>
-#include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "components/mongodb/session.hpp"
 #include "runtime/async/async.hpp"
-#include "runtime/async/bridge.hpp"
+#include "runtime/async/bridges.hpp"
 
 struct _mongoc_client_pool_t;
 
@@ -37,11 +33,7 @@ class Pool {
 
   template <class T>
   Async<T> run(Work<T> work) {
-    Worker& worker = pick();
-    const Leave leave{worker};
-    const auto until = Clock::now() + options_.timeout;
-    co_return co_await worker.bridge->template call<T>([this, until, work = std::move(work)]() -> Result<T> {
-      if (Clock::now() > until) return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
+    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t) -> Result<T> {
       const Lease lease(*this);
       if (lease.session == nullptr) return fail(Code::unavailable, "no connection to MongoDB was free within waitQueueTimeoutMS");
       return work(*lease.session);
@@ -49,17 +41,6 @@ class Pool {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::size_t kWorkers = 8;
-
-  struct Worker {
-    std::atomic<std::size_t> load = 0;  // calls
-    std::unique_ptr<Bridge> bridge;
-  };
-  struct Leave {
-    Worker& worker;
-    ~Leave() { --worker.load; }
-  };
   struct Lease {
     explicit Lease(Pool& pool);
     ~Lease();
@@ -70,13 +51,11 @@ class Pool {
 
   Pool(Options options, _mongoc_client_pool_t* clients, bool names_replica_set)
       : options_(std::move(options)), clients_(clients), names_replica_set_(names_replica_set) {}
-  Worker& pick();
 
   const Options options_;
   _mongoc_client_pool_t* clients_;
   const bool names_replica_set_;
-  std::mutex mutex_;  // of picking
-  std::array<Worker, kWorkers> workers_;
+  Bridges bridges_{"mongodb"};
 };
 
 }  // namespace mecha::mongodb

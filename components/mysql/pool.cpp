@@ -1,6 +1,5 @@
 #include "components/mysql/pool.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace mecha::mysql {
@@ -12,54 +11,41 @@ constexpr auto kTrust = 1s;  // a connection that idled longer is asked whether 
 
 }  // namespace
 
-// The first worker with nothing to do, else the one with the least.
-Pool::Worker& Pool::pick() {
-  const std::lock_guard lock(mutex_);
-  const auto end = workers_.begin() + static_cast<std::ptrdiff_t>(std::clamp<std::size_t>(options_.connections_max, 1, kWorkers));
-  auto& worker = *std::ranges::min_element(workers_.begin(), end, {}, [](const Worker& w) { return w.load.load(); });
-  if (worker.bridge == nullptr) worker.bridge = std::make_unique<Bridge>("mysql");
-  ++worker.load;
-  return worker;
+bool Pool::is_stale(const Slot& slot) const {
+  const auto now = Clock::now();
+  if (options_.idle_max > 0ms && now - slot.used > options_.idle_max) return true;
+  return options_.lifetime_max > 0ms && now - slot.opened > options_.lifetime_max;
 }
 
-bool Pool::is_stale(const Worker& worker) const {
-  const auto now = std::chrono::steady_clock::now();
-  if (options_.idle_max > 0ms && now - worker.used > options_.idle_max) return true;
-  return options_.lifetime_max > 0ms && now - worker.opened > options_.lifetime_max;
+void Pool::close(Slot& slot) {
+  slot.connection.reset();
+  if (std::exchange(slot.counted, false)) --idle_;
 }
 
-void Pool::close(Worker& worker) {
-  worker.connection.reset();
-  if (std::exchange(worker.counted, false)) --idle_;
-}
-
-Result<Connection*> Pool::open(Worker& worker) {
-  if (std::exchange(worker.counted, false)) --idle_;
-  if (worker.connection != nullptr) {
-    const bool asks = std::chrono::steady_clock::now() - worker.used > kTrust;
-    if (is_stale(worker) || (asks && !worker.connection->alive())) worker.connection.reset();
+Result<Connection*> Pool::open(Slot& slot) {
+  if (std::exchange(slot.counted, false)) --idle_;
+  if (slot.connection != nullptr) {
+    const bool asks = Clock::now() - slot.used > kTrust;
+    if (is_stale(slot) || (asks && !slot.connection->alive())) slot.connection.reset();
   }
-  if (worker.connection == nullptr) {
-    MECHA_TRY(worker.connection, Connection::open(options_));
-    worker.opened = std::chrono::steady_clock::now();
+  if (slot.connection == nullptr) {
+    MECHA_TRY(slot.connection, Connection::open(options_));
+    slot.opened = Clock::now();
   }
-  return worker.connection.get();
+  return slot.connection.get();
 }
 
-void Pool::keep(Worker& worker) {
-  worker.used = std::chrono::steady_clock::now();
-  worker.counted = true;
-  if (++idle_ > options_.idle_count_max || worker.connection->lost()) close(worker);
+void Pool::keep(Slot& slot) {
+  slot.used = Clock::now();
+  slot.counted = true;
+  if (++idle_ > options_.idle_count_max || slot.connection->lost()) close(slot);
 }
 
 void Pool::close_idle(bool all) {
-  const std::lock_guard lock(mutex_);
-  for (auto& worker : workers_) {
-    if (worker.bridge == nullptr) continue;
-    worker.bridge->post([this, all, &worker] {
-      if (worker.connection != nullptr && (all || is_stale(worker))) close(worker);
-    });
-  }
+  bridges_.post_each([this, all](std::size_t number) {
+    auto& slot = slots_[number];
+    if (slot.connection != nullptr && (all || is_stale(slot))) close(slot);
+  });
 }
 
 }  // namespace mecha::mysql

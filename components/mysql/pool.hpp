@@ -11,17 +11,16 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "components/mysql/connection.hpp"
 #include "runtime/async/async.hpp"
-#include "runtime/async/bridge.hpp"
+#include "runtime/async/bridges.hpp"
 
 namespace mecha::mysql {
 
 class Pool {
  public:
-  explicit Pool(Options options) : options_(std::move(options)) {}
+  explicit Pool(Options options) : options_(std::move(options)), bridges_("mysql", options_.connections_max) {}
 
   template <class T>
   using Work = std::function<Result<T>(Connection&)>;
@@ -29,16 +28,11 @@ class Pool {
   // Runs `work` with a connection. It leaves no transaction open.
   template <class T>
   Async<T> run(Work<T> work) {
-    Worker& worker = pick();
-    const Leave leave{worker};
-    const auto until = Clock::now() + options_.timeout;
-    co_return co_await worker.bridge->template call<T>([this, &worker, until, work = std::move(work)]() -> Result<T> {
-      if (Clock::now() > until) {
-        return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
-      }
-      MECHA_TRY(auto* const connection, open(worker));
+    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t number) -> Result<T> {
+      Slot& slot = slots_[number];
+      MECHA_TRY(auto* const connection, open(slot));
       auto result = work(*connection);
-      keep(worker);
+      keep(slot);
       return result;
     });
   }
@@ -48,30 +42,23 @@ class Pool {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::size_t kWorkers = 8;
 
-  struct Worker {
-    std::atomic<std::size_t> load = 0;  // calls
+  // What a thread has.
+  struct Slot {
     std::unique_ptr<Connection> connection;
     Clock::time_point used, opened;
     bool counted = false;  // among idle_
-    std::unique_ptr<Bridge> bridge;  // ends before the connection does
-  };
-  struct Leave {
-    Worker& worker;
-    ~Leave() { --worker.load; }
   };
 
-  Worker& pick();
-  Result<Connection*> open(Worker& worker);
-  void keep(Worker& worker);
-  bool is_stale(const Worker& worker) const;
-  void close(Worker& worker);
+  Result<Connection*> open(Slot& slot);
+  void keep(Slot& slot);
+  bool is_stale(const Slot& slot) const;
+  void close(Slot& slot);
 
   Options options_;
-  std::mutex mutex_;  // of picking
   std::atomic<std::size_t> idle_ = 0;
-  std::array<Worker, kWorkers> workers_;
+  std::array<Slot, Bridges::kMost> slots_;
+  Bridges bridges_;  // end before the connections do
 };
 
 }  // namespace mecha::mysql

@@ -1,0 +1,68 @@
+// Bridges: several bridges for a blocking library whose calls may run side by side. A call goes to the thread with the least to
+// do; threads begin when they are first needed.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/async/bridge.hpp"
+
+namespace mecha {
+
+// Threads: from any shard; a call ends on the caller's. The destructor finishes what is queued.
+class Bridges {
+ public:
+  static constexpr std::size_t kMost = 8;
+
+  // `name` is that of the threads (15 characters at most); `most` of them, 1 to kMost.
+  explicit Bridges(std::string name, std::size_t most = kMost);
+
+  // Runs `job` with the number of its thread, below `most`; jobs of one number never run side by side. Once queued, a call is not
+  // cancelled: the caller waits for it. One that waits for longer than `limit` fails with `deadline_exceeded` and is not begun.
+  template <class T>
+  Async<T> call(std::chrono::milliseconds limit, std::function<Result<T>(std::size_t)> job) {
+    const auto number = pick();
+    const Leave leave{threads_[number]};
+    const auto until = Clock::now() + limit;
+    co_return co_await threads_[number].bridge->template call<T>([number, until, job = std::move(job)]() -> Result<T> {
+      if (Clock::now() > until) {
+        return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
+      }
+      return job(number);
+    });
+  }
+
+  // Queues `job` on every thread that has begun.
+  void post_each(const std::function<void(std::size_t)>& job);
+
+  // Finishes what is queued and ends the threads: blocks. No call may come after it.
+  void stop();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Thread {
+    std::atomic<std::size_t> load = 0;  // calls
+    std::unique_ptr<Bridge> bridge;
+  };
+  struct Leave {
+    Thread& thread;
+    ~Leave() { --thread.load; }
+  };
+
+  // The first with nothing to do, else the one with the least; counts the call.
+  std::size_t pick();
+
+  const std::string name_;
+  const std::size_t most_;
+  std::mutex mutex_;  // of picking
+  std::array<Thread, kMost> threads_;
+};
+
+}  // namespace mecha
