@@ -117,6 +117,13 @@ def documents(resources):
     return {"resources.yaml": resources if isinstance(resources, str) else "\n---\n".join(resources)}
 
 
+def inbound_retry(component, retries=3, pause="50ms"):
+    """A Resiliency document: messages for the application come again from `component`, a constant pause apart."""
+    return (f"apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {{name: again}}\nspec:\n"
+            f"  policies: {{retries: {{again: {{policy: constant, duration: {pause}, maxRetries: {retries}}}}}}}\n"
+            f"  targets: {{components: {{{component}: {{inbound: {{retry: again}}}}}}}}\n")
+
+
 def component(name, kind, metadata=None, extra="", **settings):
     """One Component document. Metadata values are written as JSON, which YAML reads."""
     items = {**(metadata or {}), **settings}

@@ -5,16 +5,10 @@ import pytest
 
 from application import reply
 from backends import BROKERS
-from sidecar import wait_until
+from sidecar import inbound_retry, wait_until
 
 pytestmark = pytest.mark.timeout(180)
-AGAIN = """apiVersion: dapr.io/v1alpha1
-kind: Resiliency
-metadata: {name: again}
-spec:
-  policies: {retries: {again: {policy: constant, duration: 50ms, maxRetries: 2}}}
-  targets: {components: {ps: {inbound: {retry: again}}}}
-"""
+AGAIN = inbound_retry("ps", 2)
 HOT = """apiVersion: dapr.io/v1alpha1
 kind: Configuration
 metadata: {name: c}

@@ -4,15 +4,9 @@ import base64, json, re
 import pytest
 
 from application import Reply, reply
-from sidecar import component, wait_until
+from sidecar import component, inbound_retry, wait_until
 
-RETRY = """apiVersion: dapr.io/v1alpha1
-kind: Resiliency
-metadata: {name: r}
-spec:
-  policies: {retries: {twice: {policy: constant, duration: 10ms, maxRetries: 2}}}
-  targets: {components: {retried: {inbound: {retry: twice}}}}
-"""
+RETRY = inbound_retry("retried", 2, "10ms")
 
 
 def subscription(pubsub, topic, **more):

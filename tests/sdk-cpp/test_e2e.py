@@ -8,18 +8,12 @@ import pytest
 
 from application import reply
 from conftest import PROGRAMS
-from sidecar import component
+from sidecar import component, inbound_retry
 
 OCTETS = "YGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn8"
 SCOPES = "spec:\n  secrets:\n    scopes:\n    - {storeName: vault, deniedSecrets: [hidden]}\n"
 # What an application answers by `retry` comes again where a policy says so.
-AGAIN = """apiVersion: dapr.io/v1alpha1
-kind: Resiliency
-metadata: {name: again}
-spec:
-  policies: {retries: {soon: {policy: constant, duration: 50ms, maxRetries: 3}}}
-  targets: {components: {bus: {inbound: {retry: soon}}}}
-"""
+AGAIN = inbound_retry("bus")
 
 
 class EchoService(grpc.GenericRpcHandler):

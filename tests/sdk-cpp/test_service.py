@@ -4,7 +4,7 @@ import json, os, signal, socket, subprocess, uuid
 import pytest
 
 from conftest import PROGRAMS
-from sidecar import DIES_WITH_PARENT, component, free_port, wait_until
+from sidecar import DIES_WITH_PARENT, component, free_port, inbound_retry, wait_until
 
 DECLARED = """apiVersion: dapr.io/v2alpha1
 kind: Subscription
@@ -12,13 +12,7 @@ metadata: {name: declared}
 spec: {pubsubname: bus, topic: declared, routes: {default: /from-yaml}}
 """
 
-AGAIN = """apiVersion: dapr.io/v1alpha1
-kind: Resiliency
-metadata: {name: again}
-spec:
-  policies: {retries: {soon: {policy: constant, duration: 50ms, maxRetries: 3}}}
-  targets: {components: {bus: {inbound: {retry: soon}}}}
-"""
+AGAIN = inbound_retry("bus")
 
 
 class Service:

@@ -18,13 +18,6 @@ sys.path[:0] = [str(ROOT / "tests/api"), str(ROOT / "scripts")]
 PAGE = ROOT / "docs/compatibility.md"
 BEGIN, END = "<!-- sdk: written by tests/sdk/run.py --write -->", "<!-- sdk: end -->"
 LIMIT_S = 120  # one program
-AGAIN = """apiVersion: dapr.io/v1alpha1
-kind: Resiliency
-metadata: {name: again}
-spec:
-  policies: {retries: {again: {policy: constant, duration: 200ms, maxRetries: 3}}}
-  targets: {components: {pubsub: {inbound: {retry: again}}}}
-"""
 
 # What differs from the reference on purpose, by (language, operation): none so far.
 DELIBERATE = {}
@@ -40,7 +33,7 @@ def redis_of(stack):
 
 
 def resources(folder, redis):
-    from sidecar import component
+    from sidecar import component, inbound_retry
     keys = folder / "keys"
     keys.mkdir()
     subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", str(keys / "rsa")],
@@ -50,7 +43,7 @@ def resources(folder, redis):
     (folder / "files").mkdir()
     only_back = "scopes: [back]\n"
     return [
-        AGAIN,
+        inbound_retry("pubsub", 3, "200ms"),
         component("store", "state.redis", redisHost=redis),
         component("lite", "state.sqlite", connectionString=str(folder / "lite.db")),
         component("pubsub", "pubsub.redis", redisHost=redis),
