@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "cli/endpoints.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -73,9 +74,8 @@ void read_clock(const std::string& answer, Reached& reached) {
   if (!answer.starts_with("*2") || lines.size() < 3) return;
   const auto seconds = text::to_int(text::trim(lines[2]));
   if (!seconds) return;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   reached.knows_clock = true;
-  reached.clock_ms = *seconds * 1000 + 500 - now;  // to half a second
+  reached.clock_ms = *seconds * 1000 + 500 - unix_ms();  // to half a second
 }
 
 void ask(const Socket& socket, const std::string& type, Clock::time_point end, Reached& reached) {

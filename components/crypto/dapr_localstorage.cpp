@@ -13,6 +13,7 @@
 #include "components/catalog.hpp"
 #include "components/crypto/local_provider.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::crypto {
@@ -31,13 +32,6 @@ struct LocalStorageSettings {
   }
 };
 
-// In the words of the system, lower case at the start.
-std::string why(int number) {
-  auto text = std::generic_category().message(number);
-  if (!text.empty()) text[0] = text::lower(text.substr(0, 1))[0];
-  return text;
-}
-
 // More is no key.
 constexpr std::size_t kKeyFileBytesMax = 1 << 20;
 
@@ -46,7 +40,7 @@ Result<std::string> read_key_file(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
   errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "open " + path + ": " + why(errno));
+  if (!in) return fail(Code::not_found, "open " + path + ": " + system_message(errno));
   std::string bytes;
   char piece[4096];
   while (in.read(piece, sizeof piece), in.gcount() > 0) {
@@ -65,7 +59,7 @@ KeyForm form_of(const std::string& path) {
 Result<bool> check_folder(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    return fail(Code::not_found, "could not stat path '" + path + "': stat " + path + ": " + why(errno));
+    return fail(Code::not_found, "could not stat path '" + path + "': stat " + path + ": " + system_message(errno));
   }
   if (!S_ISDIR(status.st_mode)) return fail(Code::invalid_argument, "path '" + path + "' is not a directory");
   return true;

@@ -7,7 +7,6 @@
 
 #include "runtime/async/bridge.hpp"
 #include "runtime/base/file.hpp"
-#include "runtime/base/text.hpp"
 
 namespace mecha::files {
 
@@ -17,10 +16,7 @@ Result<std::string> read_folder(const std::string& path) {
   for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
     if (!entry.is_directory()) names.push_back(entry.path().string());
   }
-  if (error) {
-    auto why = error.message();
-    return fail(Code::not_found, "open " + path + ": " + text::lower(why.substr(0, 1)) + why.substr(1));
-  }
+  if (error) return fail(Code::not_found, "open " + path + ": " + system_message(error.value()));
   std::ranges::sort(names);
   std::string all;
   for (const auto& name : names) {

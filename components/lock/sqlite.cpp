@@ -7,6 +7,7 @@
 #include "components/catalog.hpp"
 #include "components/lock/lock_store.hpp"
 #include "components/sqlite/connection_string.hpp"
+#include "runtime/base/clock.hpp"
 
 namespace mecha::lock {
 namespace {
@@ -27,10 +28,6 @@ struct SqliteSettings {
     };
   }
 };
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // What is over makes room first, so that the table holds no more than what is locked.
 Result<void> drop_expired(Connection& connection, std::int64_t now) {
@@ -68,7 +65,7 @@ class SqliteLock final : public LockStore {
 
   Async<bool> try_lock(TryLockRequest request) override {
     co_return co_await database_->write<bool>([r = std::move(request)](Connection& connection) -> Result<bool> {
-      const auto now = now_ms();
+      const auto now = unix_ms();
       MECHA_TRY_VOID(drop_expired(connection, now));
       MECHA_TRY(
           const auto made,
@@ -80,7 +77,7 @@ class SqliteLock final : public LockStore {
 
   Async<UnlockStatus> unlock(UnlockRequest request) override {
     co_return co_await database_->write<UnlockStatus>([r = std::move(request)](Connection& connection) -> Result<UnlockStatus> {
-      MECHA_TRY_VOID(drop_expired(connection, now_ms()));
+      MECHA_TRY_VOID(drop_expired(connection, unix_ms()));
       MECHA_TRY(const auto rows, connection.query("SELECT owner FROM locks WHERE key = ?", {r.key}));
       if (rows.empty()) return UnlockStatus::lock_does_not_exist;
       if (rows.front().text(0) != r.owner) return UnlockStatus::lock_belongs_to_others;

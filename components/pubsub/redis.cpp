@@ -4,11 +4,11 @@
 #include <optional>
 
 #include "components/catalog.hpp"
+#include "components/pubsub/metadata_text.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/pubsub/redis_stream.hpp"
 #include "components/pubsub/slots.hpp"
 #include "components/redis/client.hpp"
-#include "runtime/base/json.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -57,12 +57,6 @@ StreamOptions stream_options(const RedisSettings& settings, const ComponentConte
   options.processing_timeout = settings.processing_timeout;
   options.redeliver_interval = redeliver_interval(settings);
   return options;
-}
-
-std::string write_metadata(const Metadata& metadata) {
-  json::Object object;
-  for (const auto& [key, value] : metadata) object[key] = value;
-  return json::write(json::Value(std::move(object)));
 }
 
 class RedisBroker final : public PubSub {

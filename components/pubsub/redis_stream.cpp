@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "components/pubsub/metadata_text.hpp"
 #include "runtime/async/within.hpp"
-#include "runtime/base/json.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -31,17 +31,6 @@ class Mark {
  private:
   bool& flag_;
 };
-
-// The stored metadata; nothing if there is none.
-std::optional<Metadata> read_metadata(const std::string& text) {
-  const auto object = json::parse(text);
-  if (!object || !object->is_object()) return std::nullopt;
-  Metadata metadata;
-  for (const auto& [key, value] : object->as_object()) {
-    if (value.is_string()) metadata[key] = value.as_string();
-  }
-  return metadata;
-}
 
 Message read_message(const std::string& stream, const Reply& fields) {
   Message message;

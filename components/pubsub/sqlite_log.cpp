@@ -3,7 +3,8 @@
 #include <set>
 #include <utility>
 
-#include "runtime/base/json.hpp"
+#include "components/pubsub/metadata_text.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::pubsub {
@@ -82,27 +83,6 @@ constexpr std::string_view kOld = "SELECT id, topic, key FROM pubsub_messages WH
 constexpr std::string_view kDrop = "DELETE FROM pubsub_messages WHERE id = ?";
 constexpr std::string_view kGroups = "SELECT id FROM pubsub_consumers WHERE topic = ?";
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-Value write_metadata(const std::optional<Metadata>& metadata) {
-  if (!metadata) return {};
-  json::Object object;
-  for (const auto& [key, value] : *metadata) object[key] = value;
-  return json::write(json::Value(std::move(object)));
-}
-
-std::optional<Metadata> read_metadata(const std::string& text) {
-  const auto object = json::parse(text);
-  if (!object || !object->is_object()) return std::nullopt;
-  Metadata metadata;
-  for (const auto& [key, value] : object->as_object()) {
-    if (value.is_string()) metadata[key] = value.as_string();
-  }
-  return metadata;
-}
-
 Result<void> make_tables(Connection& connection) {
   MECHA_TRY_VOID(connection.script(kTables));
   MECHA_TRY(const auto version, connection.query("SELECT version FROM pubsub_layout"));
@@ -164,8 +144,9 @@ Async<void> SqliteLog::append(PublishRequest request) {
   const auto* key = key_of(request.metadata);
   const Value key_value = key == nullptr ? Value() : Value(*key);
   const auto size = static_cast<std::int64_t>(request.data.size());
+  const Value metadata = request.metadata ? Value(write_metadata(*request.metadata)) : Value();
   const Value type = request.content_type ? Value(*std::move(request.content_type)) : Value();
-  Params message{request.topic, key_value, std::move(request.data), size, type, write_metadata(request.metadata), now_ms()};
+  Params message{request.topic, key_value, std::move(request.data), size, type, metadata, unix_ms()};
   Params delivery{std::move(request.topic), key_value};
   co_return co_await database_->write<void>(
       [message = std::move(message), delivery = std::move(delivery)](Connection& connection) -> Result<void> {
@@ -207,7 +188,7 @@ Async<std::vector<LogEntry>> SqliteLog::claim(ConsumerId consumer, std::string h
   using Entries = std::vector<LogEntry>;
   co_return co_await database_->write<Entries>(
       [consumer, holder = std::move(holder), count, hold](Connection& connection) -> Result<Entries> {
-        const auto now = now_ms();
+        const auto now = unix_ms();
         MECHA_TRY([[maybe_unused]] const auto ripe, connection.execute(kRipen, {consumer, now}));
         MECHA_TRY(const auto rows, connection.query(kReady, {consumer, static_cast<std::int64_t>(count)}));
         Entries entries;
@@ -227,7 +208,7 @@ Async<std::vector<LogEntry>> SqliteLog::claim(ConsumerId consumer, std::string h
 Async<void> SqliteLog::renew(ConsumerId consumer, std::string holder, std::vector<std::int64_t> ids, Milliseconds hold) {
   co_return co_await database_->write<void>(
       [consumer, holder = std::move(holder), ids = std::move(ids), hold](Connection& connection) -> Result<void> {
-        const auto due = now_ms() + hold.count();
+        const auto due = unix_ms() + hold.count();
         for (const auto id : ids) {
           MECHA_TRY([[maybe_unused]] const auto held, connection.execute(kHold, {consumer, id, holder, due}));
         }
@@ -253,7 +234,7 @@ Async<void> SqliteLog::done(ConsumerId consumer, std::string holder, std::int64_
 Async<void> SqliteLog::again(ConsumerId consumer, std::string holder, std::int64_t id, Milliseconds delay) {
   MECHA_CO_TRY(
       [[maybe_unused]] const auto put,
-      co_await database_->execute(std::string(kAgain), {consumer, id, std::move(holder), now_ms() + delay.count()})
+      co_await database_->execute(std::string(kAgain), {consumer, id, std::move(holder), unix_ms() + delay.count()})
   );
   co_return Result<void>{};
 }
@@ -264,7 +245,7 @@ Async<void> SqliteLog::give_back(ConsumerId consumer, std::string holder) {
 }
 
 Async<std::int64_t> SqliteLog::expire(std::chrono::nanoseconds age) {
-  const auto oldest = now_ms() - std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+  const auto oldest = unix_ms() - std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
   std::int64_t total = 0;
   for (;;) {
     MECHA_CO_TRY(const auto gone, co_await database_->write<std::int64_t>([oldest](Connection& connection) { return drop_old(connection, oldest); }));

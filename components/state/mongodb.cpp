@@ -16,6 +16,7 @@
 #include "runtime/async/bridge.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/base/clock.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::state {
@@ -83,8 +84,6 @@ Result<mongodb::Options> options_of(const MongoSettings& settings) {
   return options;
 }
 
-std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
-
 bool is_json(const Metadata& metadata) {
   const auto type = metadata.find("contentType");
   return type != metadata.end() && type->second == "application/json";
@@ -132,7 +131,7 @@ class MongoStore final : public StateStore {
   Async<void> write_one(Result<Write> write);
   template <class R>
   Async<std::vector<KeyError>> write_each(std::vector<R> requests);
-  std::int64_t server_now() const { return now_ms() + ahead_ms_; }
+  std::int64_t server_now() const { return unix_ms() + ahead_ms_; }
   Result<void> look_at_clock(Session& session);
   Result<void> create_index(Session& session);
   asio::awaitable<void> look_around();
@@ -179,7 +178,7 @@ Async<void> MongoStore::stop() {
 // Half of the way to the server is not counted; that is less than what a second of expiry means.
 Result<void> MongoStore::look_at_clock(Session& session) {
   MECHA_TRY(const auto answer, session.command(Document().number("hello", 1)));
-  if (const auto there = answer.as_date("localTime")) ahead_ms_ = *there - now_ms();
+  if (const auto there = answer.as_date("localTime")) ahead_ms_ = *there - unix_ms();
   return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace mecha {
 
@@ -20,5 +21,10 @@ class Clock {
     return clock;
   }
 };
+
+// Milliseconds since 1970.
+inline std::int64_t unix_ms(Clock::Wall at = Clock::real().wall()) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
 
 }  // namespace mecha

@@ -23,12 +23,16 @@ struct Descriptor {
 };
 
 std::unexpected<Error> cannot(const char* what, const std::string& path, int error) {
-  auto why = std::generic_category().message(error);
-  if (!why.empty()) why[0] = text::lower(why.substr(0, 1))[0];
-  return fail(error == EISDIR ? Code::invalid_argument : Code::not_found, std::string(what) + " " + path + ": " + why);
+  return fail(error == EISDIR ? Code::invalid_argument : Code::not_found, std::string(what) + " " + path + ": " + system_message(error));
 }
 
 }  // namespace
+
+std::string system_message(int error) {
+  auto message = std::generic_category().message(error);
+  if (!message.empty()) message[0] = text::lower(message.substr(0, 1))[0];
+  return message;
+}
 
 Result<std::string> read_file(const std::string& path, std::size_t max) {
   // Not blocking: opening a pipe without a writer would hold the thread.

@@ -1,4 +1,4 @@
-// Reading whole files.
+// Reading whole files, and what the system says when it fails.
 
 #pragma once
 
@@ -8,6 +8,9 @@
 #include "runtime/base/result.hpp"
 
 namespace mecha {
+
+// What the system says of an error number, with a small letter first: "no such file or directory".
+std::string system_message(int error);
 
 inline constexpr std::size_t kFileMax = 512 << 20;
 
