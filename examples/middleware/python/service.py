@@ -4,7 +4,7 @@ import http.server, os
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/hello" else 404)
+        self.send_response(200 if self.path in ("/hello", "/welcome") else 404)
         self.send_header("content-length", "5")
         self.end_headers()
         self.wfile.write(b"hello")
