@@ -150,7 +150,7 @@ Async<void> S3Binding::start() {
   auto address = settings_.endpoint;
   if (address.empty()) address = "s3." + credentials_.region + ".amazonaws.com" + (credentials_.region.starts_with("cn-") ? ".cn" : "");
   if (address.find("://") == std::string::npos) address = (settings_.plain ? "http://" : "https://") + address;
-  MECHA_CO_TRY(const auto url, http::parse_url(address));
+  MECHA_CO_TRY(const auto url, net::parse_url(address));
   scheme_ = url.scheme;
   base_ = url.target.substr(0, url.target.find('?'));
   while (base_.ends_with('/')) base_.pop_back();

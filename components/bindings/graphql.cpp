@@ -53,7 +53,7 @@ class GraphqlBinding final : public Binding, public OutputBinding {
   std::vector<std::string> operations() const override { return {"query", "mutation"}; }
 
   Async<void> start() override {
-    MECHA_CO_TRY_VOID(http::parse_url(settings_.endpoint));
+    MECHA_CO_TRY_VOID(net::parse_url(settings_.endpoint));
     MECHA_CO_TRY(auto tls, net::make_tls(net::TlsClientOptions{}));
     client_ = std::make_unique<http::HttpClient>(shards_, std::move(tls));
     co_return Result<void>{};

@@ -172,6 +172,7 @@ class HttpBinding final : public Binding, public OutputBinding {
     }
     if (!settings_.token_header.empty() && !settings_.token.empty()) {
       call.headers.set(settings_.token_header, settings_.token.reveal());
+      call.bound_headers = {settings_.token_header};
     }
     for (const std::string_view name : {"traceparent", "tracestate", "baggage"}) {
       if (const auto* value = value_of(request.metadata, name)) call.headers.set(name, *value);

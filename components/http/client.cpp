@@ -6,11 +6,11 @@
 #include "runtime/async/within.hpp"
 #include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/redirect.hpp"
 
 namespace mecha::http {
 namespace {
 
-constexpr int kRedirectsMax = 10;
 // Redirects name origins that nobody has configured.
 constexpr std::size_t kClientsMax = 64;
 
@@ -31,7 +31,7 @@ bool is_reserved(std::string_view name) {
   });
 }
 
-Result<net::RequestHead> head_of(const HttpCall& call, const Url& url) {
+Result<net::RequestHead> head_of(const HttpCall& call, const net::Url& url) {
   net::RequestHead head;
   head.method = call.method;
   head.target = url.target;
@@ -86,23 +86,9 @@ Async<std::string> read_body(net::ClientCall& call, std::uint64_t body_max) {
   }
 }
 
-// What the next request is after a redirect (the rules of browsers: only 307 and 308 keep method
-// and body).
-void redirect(HttpCall& call, const Url& from, const Url& to, unsigned status) {
-  if (status < 307) {
-    if (call.method != "HEAD") call.method = "GET";
-    call.has_body = false;
-    call.body.clear();
-    call.headers.erase("content-type");
-  }
-  if (text::equals_nocase(from.host, to.host)) return;
-  for (const auto* name : {"authorization", "www-authenticate", "cookie", "cookie2"})
-    call.headers.erase(name);
-}
-
 }  // namespace
 
-std::shared_ptr<net::Client> HttpClient::client(const Url& url) {
+std::shared_ptr<net::Client> HttpClient::client(const net::Url& url) {
   const std::lock_guard lock(mutex_);
   auto key = url.origin();
   if (const auto it = clients_.find(key); it != clients_.end()) return it->second;
@@ -120,7 +106,7 @@ Async<HttpAnswer> HttpClient::send(
 ) {
   auto verb = text::lower(call.method);
   verb[0] = call.method[0];
-  const auto parsed = parse_url(call.url);
+  const auto parsed = net::parse_url(call.url);
   const auto shown = parsed ? parsed->shown() : call.url;
   auto answered = limit ? co_await within(*limit, follow(std::move(call), body_max))
                         : co_await follow(std::move(call), body_max);
@@ -130,10 +116,11 @@ Async<HttpAnswer> HttpClient::send(
 }
 
 Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
-  MECHA_CO_TRY(auto url, parse_url(call.url));
-  for (int redirects = 0;; ++redirects) {
-    MECHA_CO_TRY(auto head, head_of(call, url));
-    const auto pool = client(url);
+  MECHA_CO_TRY(auto first, net::parse_url(call.url));
+  net::Redirects way(std::move(first), std::move(call.bound_headers));
+  for (;;) {
+    MECHA_CO_TRY(auto head, head_of(call, way.url()));
+    const auto pool = client(way.url());
     MECHA_CO_TRY(auto sent, co_await pool->open(std::move(head)));
     if (!call.body.empty()) {
       // A server may answer before it has read all: what it says counts, not that it stopped
@@ -148,10 +135,10 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
       MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max));
       co_return got;
     }
-    if (redirects == kRedirectsMax) co_return fail(Code::unknown, "stopped after 10 redirects");
-    MECHA_CO_TRY(auto next, parse_url(resolve_url(url, location)));
-    redirect(call, url, next, response->status);
-    url = std::move(next);
+    net::RedirectedRequest next{.method = call.method, .headers = call.headers, .has_body = !call.body.empty()};
+    MECHA_CO_TRY_VOID(way.follow(location, response->status, next));
+    if (!next.has_body) call.body.clear();
+    call.has_body = next.has_body;
   }
 }
 

@@ -9,10 +9,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "components/http/url.hpp"
 #include "components/component.hpp"
 #include "runtime/net/client.hpp"
+#include "runtime/net/url.hpp"
 
 namespace mecha::http {
 
@@ -22,6 +23,7 @@ struct HttpCall {
   std::string body;
   bool has_body = false;
   bool follows_redirects = true;  // else one is the answer, as one of a server that wants signed requests
+  std::vector<std::string> bound_headers = {};  // names of those that no redirect takes to another host
 };
 
 struct HttpAnswer {
@@ -47,7 +49,7 @@ class HttpClient {
 
  private:
   Async<HttpAnswer> follow(HttpCall call, std::uint64_t body_max);
-  std::shared_ptr<net::Client> client(const Url& url);
+  std::shared_ptr<net::Client> client(const net::Url& url);
 
   Shards& shards_;
   std::shared_ptr<net::TlsContext> tls_;

@@ -100,6 +100,7 @@ class Consul final : public Resolver {
     call.has_body = !call.body.empty();
     if (call.has_body) call.headers.add("Content-Type", "application/json");
     if (!settings_.token.empty()) call.headers.add("X-Consul-Token", settings_.token.reveal());
+    call.bound_headers = {"X-Consul-Token"};
     if (!settings_.authorization.empty()) call.headers.add("Authorization", settings_.authorization);
     MECHA_CO_TRY(auto answer, co_await client_->send(std::move(call), kAnswerMax, kLimit));
     if (answer.status != 200) {

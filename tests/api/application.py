@@ -116,7 +116,8 @@ class Call:
 
 
 class App:
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
+        """`tls`: an ssl.SSLContext, for an application that speaks TLS."""
         self.received, self.routes, self.lock = [], [], threading.Lock()
         app = self
 
@@ -163,6 +164,8 @@ class App:
 
         self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
+        if tls:  # the handshake belongs to the thread of the connection
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def on(self, path, answer, method=None, times=None):

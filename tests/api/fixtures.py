@@ -37,8 +37,8 @@ class Launcher:
         self.folder, self.sidecars, self.apps = Path(folder), [], []
         self.registry = self.folder / "registry"
 
-    def app(self, port=0):
-        self.apps.append(App(port))
+    def app(self, port=0, tls=None):
+        self.apps.append(App(port, tls))
         return self.apps[-1]
 
     def sidecar(self, app_id="app", **settings):

@@ -1,13 +1,15 @@
 #include "runtime/capabilities/invocation/external.hpp"
 
+#include <optional>
+
 #include "runtime/app/application.hpp"
 #include "runtime/app/piped_call.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/redirect.hpp"
 
 namespace mecha {
 namespace {
 
-constexpr int kRedirectsMax = 10;
 // Endpoints come from YAML, URLs from callers: what callers can name must not fill the memory with pools.
 constexpr std::size_t kClientsMax = 256;
 
@@ -17,18 +19,27 @@ std::string_view origin_of(std::string_view url) {
   return url.substr(0, url.find('/', authority));
 }
 
-// The URL that a Location header means.
-std::string follow(std::string_view url, std::string_view location) {
-  if (location.starts_with("http://") || location.starts_with("https://")) return std::string(location);
-  if (location.starts_with('/')) return std::string(origin_of(url)).append(location);
-  const auto path = url.substr(0, url.find('?'));
-  return std::string(path.substr(0, path.rfind('/') + 1)).append(location);
-}
-
 // appHttpPipeline, which stands only before applications that speak HTTP.
 const middleware::Pipeline* app_pipeline(const RequestScope& scope) {
   const auto* channel = scope.app.channel.get();
   return channel != nullptr && channel->is_grpc() ? nullptr : scope.snapshot->app_http_pipeline.get();
+}
+
+std::vector<std::string> names_of(const net::Headers& headers) {
+  std::vector<std::string> names;
+  for (const auto& header : headers) names.emplace_back(header.name);
+  return names;
+}
+
+// Makes `head` the request for the place that a redirect names.
+Result<void> go_on(net::Redirects& way, std::string_view location, unsigned status, net::RequestHead& head) {
+  net::RedirectedRequest request{.method = head.method, .headers = head.headers, .has_body = head.has_body};
+  if (auto went = way.follow(location, status, request); !went) return fail(Code::internal, std::move(went).error().message);
+  head.has_body = false;
+  head.content_length = 0;
+  head.target = way.url().target;
+  head.authority = way.url().authority;
+  return {};
 }
 
 class Body final : public net::BodyReader {
@@ -127,14 +138,14 @@ Async<InvokeAnswer> External::send(
       co_return http_answer(*response, std::move(body));
     }
   }
-  auto url = std::string(origin_of(target.url)) + head.target;
-  for (int redirects = 0;; ++redirects) {
+  std::optional<net::Redirects> way;
+  for (;;) {
     MECHA_CO_TRY(const auto pool, client(target));
     const MarkTimer timer(scope, Mark::app);
     MECHA_CO_TRY(auto opened, co_await pool->open(net::RequestHead(head)));
     if (walk) opened = piped_call(walk, std::move(opened), head.content_length);
     auto body = std::make_unique<Body>(scope, pool, std::move(opened));
-    if (redirects == 0) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
+    if (!way) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
     MECHA_CO_TRY(auto* response, co_await body->call().head());
     const auto location = response->headers.value_or("location");
     // 307 and 308 want the body again, which has gone.
@@ -142,15 +153,12 @@ Async<InvokeAnswer> External::send(
     if (!target.redirects || !net::is_redirect(response->status) || location.empty() || same_again) {
       co_return http_answer(*response, std::move(body));
     }
-    if (redirects == kRedirectsMax) co_return fail(Code::internal, "stopped after 10 redirects");
-    url = follow(url, location);
-    target.url = url;
-    head.target = url.substr(origin_of(url).size());
-    if (head.target.empty()) head.target = "/";
-    head.authority = std::string(origin_of(url).substr(url.find("://") + 3));
-    if (response->status < 307 && head.method != "HEAD") head.method = "GET";
-    head.has_body = false;
-    head.content_length = 0;
+    if (!way) {
+      MECHA_CO_TRY(auto first, net::parse_url(std::string(origin_of(target.url)) + head.target));
+      way.emplace(std::move(first), names_of(extra));
+    }
+    MECHA_CO_TRY_VOID(go_on(*way, location, response->status, head));
+    target.url = way->url().origin();
   }
 }
 

@@ -8,7 +8,7 @@
 
 #include "runtime/base/result.hpp"
 
-namespace mecha::http {
+namespace mecha::net {
 
 struct Url {
   std::string scheme;     // "http" or "https"
@@ -28,4 +28,4 @@ Result<Url> parse_url(std::string_view text);
 // The absolute URL that `location` means in an answer from `base`.
 std::string resolve_url(const Url& base, std::string_view location);
 
-}  // namespace mecha::http
+}  // namespace mecha::net

@@ -1,8 +1,8 @@
-#include "components/http/url.hpp"
+#include "runtime/net/url.hpp"
 
 #include "tests/catch.hpp"
 
-using namespace mecha::http;
+using namespace mecha::net;
 
 namespace {
 
@@ -14,7 +14,7 @@ std::string why(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("a URL comes apart", "[bindings][url]") {
+TEST_CASE("a URL comes apart", "[net][url]") {
   const auto url = parse_url("HTTPS://user:p%40ss@[::1]:8443/a b/%2F?q=x y#fragment").value();
   CHECK(url.scheme == "https");
   CHECK(url.user_info == "user:p%40ss");
@@ -25,7 +25,7 @@ TEST_CASE("a URL comes apart", "[bindings][url]") {
   CHECK(url.shown() == "https://user:***@[::1]:8443/a%20b/%2F?q=x%20y");
 }
 
-TEST_CASE("ports and paths have their usual values", "[bindings][url]") {
+TEST_CASE("ports and paths have their usual values", "[net][url]") {
   CHECK(parse_url("http://h").value().port == 80);
   CHECK(parse_url("https://h").value().port == 443);
   CHECK(parse_url("http://h:/").value().port == 80);
@@ -34,7 +34,7 @@ TEST_CASE("ports and paths have their usual values", "[bindings][url]") {
   CHECK(parse_url("http://[::1]/").value().host == "::1");
 }
 
-TEST_CASE("what is no URL of HTTP is refused", "[bindings][url]") {
+TEST_CASE("what is no URL of HTTP is refused", "[net][url]") {
   CHECK(why("ftp://h/") == "unsupported protocol scheme \"ftp\"");
   CHECK(why("h/x") == "unsupported protocol scheme \"\"");
   CHECK(why("http:///x") == "http: no Host in request URL");
@@ -44,7 +44,7 @@ TEST_CASE("what is no URL of HTTP is refused", "[bindings][url]") {
   CHECK(why("http://a b/").find("invalid character") != std::string::npos);
 }
 
-TEST_CASE("a location is read against the URL it came from", "[bindings][url]") {
+TEST_CASE("a location is read against the URL it came from", "[net][url]") {
   const auto base = parse_url("http://h:8080/a/b?q=1").value();
   CHECK(resolve_url(base, "https://other/x?y") == "https://other/x?y");
   CHECK(resolve_url(base, "//other/x") == "http://other/x");

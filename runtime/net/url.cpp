@@ -1,10 +1,10 @@
-#include "components/http/url.hpp"
+#include "runtime/net/url.hpp"
 
 #include <algorithm>
 
 #include "runtime/base/text.hpp"
 
-namespace mecha::http {
+namespace mecha::net {
 namespace {
 
 // What may stand in a path or query as it is; "%" because the text is escaped already.
@@ -90,4 +90,4 @@ std::string resolve_url(const Url& base, std::string_view location) {
   return base.origin() + joined + std::string(location.substr(mark));
 }
 
-}  // namespace mecha::http
+}  // namespace mecha::net
