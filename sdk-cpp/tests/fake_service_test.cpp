@@ -15,10 +15,10 @@ TEST_CASE("published messages reach the handlers of a service, and are settled",
   Fake fake;
   const auto client = fake.client().blocking();
   Service service;
-  std::atomic<int> taken = 0, batches = 0;
+  std::atomic<int> taken = 0, batches = 0, unpublished = 0;
   service.topic("bus", "orders", [&](const std::string& order) {
     ++taken;
-    REQUIRE(client.pubsub("bus").publish("shipped", "for " + order));
+    if (!client.pubsub("bus").publish("shipped", "for " + order)) ++unpublished;
   });
   service.topic_bulk("bus", "shipped", [&](std::vector<BulkMessage<std::string>> batch) {
     batches += static_cast<int>(batch.size());
@@ -28,6 +28,7 @@ TEST_CASE("published messages reach the handlers of a service, and are settled",
   for (int i = 0; i < 20; ++i) REQUIRE(fake.emit("bus", "orders", std::to_string(i)));
   CHECK(fake.settle());
   CHECK(taken == 20);
+  CHECK(unpublished == 0);
   CHECK(batches == 20);
   CHECK(fake.published("bus", "shipped").size() == 20);
   CHECK(fake.delivered("orders").size() == 20);
