@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/output.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/daemon/build.hpp"
 
 namespace mecha::cli {
@@ -57,6 +58,25 @@ void add_output(CLI::App& command, std::string& form, bool lines) {
   const std::string help = lines ? "Form of what is printed: table is for people, json has one object in each line" : "Form of what is printed: table, json or yaml";
   auto* option = command.add_option("-o,--output", form, help)->capture_default_str();
   option->check(CLI::IsMember(lines ? std::vector<std::string>{"table", "json"} : std::vector<std::string>{"table", "json", "yaml"}));
+}
+
+void add_restart(CLI::App& command, std::string& restart, Plan& plan) {
+  command.add_option("--restart", restart, "Start what ends again: no, on-failure or always")->capture_default_str()->check(CLI::IsMember({"no", "on-failure", "always"}));
+  command.add_option("--restart-max", plan.restart_max, "Restarts in a row; 0 is no limit")->capture_default_str()->check(CLI::Range(0, 1000000));
+}
+
+Result<void> check_alone(const CLI::App& command, const std::vector<std::string>& also, const std::vector<std::string>& words) {
+  std::vector<std::string> known = {"run-file", "output", "stop-timeout"};
+  known.insert(known.end(), also.begin(), also.end());
+  if (!words.empty()) {
+    return fail(Code::invalid_argument, "beside --run-file there can be no command, but there is " + text::join(words, " ") + "\n  remedy: write it into the template (command), or leave --run-file out");
+  }
+  for (const auto* option : command.get_options()) {
+    const auto& names = option->get_lnames();
+    if (option->count() == 0 || names.empty() || std::ranges::find(known, names.front()) != known.end()) continue;
+    return fail(Code::invalid_argument, "beside --run-file there can be no --" + names.front() + "\n  remedy: the template says it for each application; leave one of the two out");
+  }
+  return {};
 }
 
 void add_all(CLI::App& root, Choice& choice) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/plan.hpp"
+
 namespace CLI {
 class App;
 }
@@ -33,6 +35,13 @@ void add_completion(CLI::App& root, Choice& choice);
 
 // `-o, --output`: table, json or yaml; every command has it. `lines`: what is printed has no end, so it is table or json.
 void add_output(CLI::App& command, std::string& form, bool lines = false);
+
+// `--restart` and `--restart-max`.
+void add_restart(CLI::App& command, std::string& restart, Plan& plan);
+
+// With a template, the template says everything: fails for words and for each flag that was given beside --run-file, --output,
+// --stop-timeout and those that `also` names.
+Result<void> check_alone(const CLI::App& command, const std::vector<std::string>& also, const std::vector<std::string>& words);
 
 // Builds the whole command line.
 void add_all(CLI::App& root, Choice& choice);

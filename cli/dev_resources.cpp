@@ -1,6 +1,7 @@
 #include "cli/dev_resources.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -51,7 +52,7 @@ Result<void> make_folder(const std::string& path, bool secret) {
 
 // Whole or not at all: a sidecar may be looking.
 Result<void> write_file(const fs::path& path, const std::string& text, mode_t mode) {
-  const auto draft = path.string() + ".new";
+  const auto draft = path.string() + "." + std::to_string(::getpid());
   {
     std::ofstream file(draft, std::ios::binary | std::ios::trunc);
     ::chmod(draft.c_str(), mode);
@@ -74,6 +75,16 @@ std::vector<fs::path> yaml_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (is_yaml(entry.path())) files.push_back(entry.path());
   }
+  return files;
+}
+
+// Files of ours in `folder` for which there is no component any more.
+std::vector<fs::path> left_over(const std::string& folder, const std::vector<DevComponent>& components) {
+  auto files = yaml_files(folder);
+  std::erase_if(files, [&components](const fs::path& path) {
+    const bool wanted = std::ranges::any_of(components, [&path](const DevComponent& c) { return path.filename() == c.name + ".yaml"; });
+    return wanted || !read_file(path.string()).value_or("").starts_with(kMade);
+  });
   return files;
 }
 
@@ -148,6 +159,11 @@ std::string to_manifest(const DevComponent& component) {
   return text;
 }
 
+bool holds(const std::string& folder, const std::vector<DevComponent>& components) {
+  const auto same = [&folder](const DevComponent& c) { return read_file((fs::path(folder) / (c.name + ".yaml")).string()) == to_manifest(c); };
+  return std::ranges::all_of(components, same) && left_over(folder, components).empty();
+}
+
 Result<void> write_manifests(const std::string& folder, const std::vector<DevComponent>& components, bool fresh) {
   MECHA_TRY_VOID(make_folder(folder, false));
   for (const auto& component : components) {
@@ -163,11 +179,8 @@ Result<void> write_manifests(const std::string& folder, const std::vector<DevCom
     MECHA_TRY_VOID(write_file(path, text, 0644));
   }
   if (fresh) return {};
-  for (const auto& path : yaml_files(folder)) {
-    const bool wanted = std::ranges::any_of(components, [&path](const DevComponent& c) { return path.filename() == c.name + ".yaml"; });
-    std::error_code error;
-    if (!wanted && read_file(path.string()).value_or("").starts_with(kMade)) fs::remove(path, error);
-  }
+  std::error_code error;
+  for (const auto& path : left_over(folder, components)) fs::remove(path, error);
   return {};
 }
 

@@ -42,6 +42,8 @@ void drop_own(std::vector<DevComponent>& all, const std::vector<std::string>& fo
 
 // A resource file with how to put another backend in its place.
 std::string to_manifest(const DevComponent& component);
+// Whether write_manifests would change nothing there.
+bool holds(const std::string& folder, const std::vector<DevComponent>& components);
 // Makes `folder` hold the files of exactly these components, and leaves alone what is there already. With `fresh`, refuses to
 // change a file.
 Result<void> write_manifests(const std::string& folder, const std::vector<DevComponent>& components, bool fresh);

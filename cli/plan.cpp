@@ -93,9 +93,7 @@ Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holde
 }
 
 Result<void> check(const Plan& plan) {
-  if (plan.app_id.find('.') != std::string::npos) {
-    return fail(Code::invalid_argument, "the id " + text::quote(plan.app_id) + " of an application cannot contain dots\n  remedy: write " + text::replace_all(plan.app_id, ".", "-"));
-  }
+  MECHA_TRY_VOID(check_id(plan.app_id));
   if (plan.app_port > 65535) return fail(Code::invalid_argument, "--app-port must be a port from 1 to 65535, got " + std::to_string(plan.app_port));
   for (const auto& folder : plan.resources) {
     if (!fs::is_directory(folder)) {
@@ -166,6 +164,16 @@ std::string with_port(const std::string& host, std::string_view port) {
 }
 
 }  // namespace
+
+Restart restart_of(std::string_view word) { return word == "always" ? Restart::always : word == "on-failure" ? Restart::on_failure : Restart::no; }
+
+Result<void> check_id(const std::string& app_id) {
+  for (const auto& [sign, name] : {std::pair{".", "dots"}, std::pair{"/", "slashes"}}) {
+    if (app_id.find(sign) == std::string::npos) continue;
+    return fail(Code::invalid_argument, "the id " + text::quote(app_id) + " of an application cannot contain " + name + "\n  remedy: write " + text::replace_all(app_id, sign, "-"));
+  }
+  return {};
+}
 
 Result<void> complete(std::vector<Plan>& plans) {
   const auto running = find_instances(false);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/process.hpp"
@@ -51,6 +52,10 @@ struct Plan {
   std::int64_t restart_max = 10;  // in a row; 0: no limit
 };
 
+// "no", "on-failure" or "always".
+Restart restart_of(std::string_view word);
+// Fails for what cannot be an id of an application, and says how it could be.
+Result<void> check_id(const std::string& app_id);
 // Fills in what was left open: a name, free ports that differ from each other, log files. Fails when a port that was
 // asked for is taken, and says by whom.
 Result<void> complete(std::vector<Plan>& plans);

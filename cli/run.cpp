@@ -37,7 +37,7 @@ Result<std::vector<Plan>> plan_of_flags(RunOptions& options, const std::vector<s
     MECHA_TRY(auto more, read_dotenv(file, true));
     for (auto& [name, value] : more) plan.environment[name] = std::move(value);
   }
-  plan.restart = options.restart == "always" ? Restart::always : options.restart == "on-failure" ? Restart::on_failure : Restart::no;
+  plan.restart = restart_of(options.restart);
   return std::vector<Plan>{plan};
 }
 
@@ -126,11 +126,15 @@ void add_run(CLI::App& root, Choice& choice) {
   add_app_options(*command, options->plan);
   add_sidecar_options(*command, *options);
   command->add_option("--env-file", options->env_files, "File of NAME=value lines for the application, may be repeated")->type_name("FILE")->allow_extra_args(false);
-  command->add_option("--restart", options->restart, "Start what ends again: no, on-failure or always")->capture_default_str()->check(CLI::IsMember({"no", "on-failure", "always"}));
-  command->add_option("--restart-max", options->plan.restart_max, "Restarts in a row; 0 is no limit")->capture_default_str()->check(CLI::Range(0, 1000000));
+  add_restart(*command, options->restart, options->plan);
   command->add_option("--stop-timeout", options->stop_seconds, "Seconds that each application, and then the sidecars, may take to end")->capture_default_str()->check(CLI::Range(1, 3600));
   add_output(*command, options->form, true);
-  command->callback([options, &choice] { choice.run = [options, &choice] { return run(*options, choice.words); }; });
+  command->callback([options, command, &choice] {
+    choice.run = [options, command, &choice] {
+      auto alone = options->file.empty() ? Result<void>() : check_alone(*command, {}, choice.words);
+      return alone ? run(*options, choice.words) : (print_failure(options->form, alone.error()), 2);
+    };
+  });
 }
 
 }  // namespace mecha::cli

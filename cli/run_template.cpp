@@ -111,11 +111,11 @@ void apply(Plan& plan, const Shared& own, const Shared& common) {
   plan.app_log = target(own.app_log ? own.app_log : common.app_log, "fileAndConsole");
   plan.daemon_log = target(own.daemon_log ? own.daemon_log : common.daemon_log, "file");
   const auto restart = pick(own.restart, common.restart, std::string("no"));
-  plan.restart = restart == "always" ? Restart::always : restart == "on-failure" ? Restart::on_failure : Restart::no;
+  plan.restart = restart_of(restart);
 }
 
 // Resources and configuration: the application's own, what lies in its folder, those of all, the user's.
-void apply_paths(Plan& plan, const Shared& own, const Shared& common, const fs::path& folder) {
+void apply_paths(Plan& plan, const Shared& own, const Shared& common, const fs::path& folder, Home home) {
   const fs::path here = plan.directory;
   plan.runtime_path = own.runtime_path ? absolute(here, *own.runtime_path) : absolute(folder, common.runtime_path.value_or(""));
   const auto base = base_folder(plan.runtime_path);
@@ -124,11 +124,12 @@ void apply_paths(Plan& plan, const Shared& own, const Shared& common, const fs::
   if (plan.resources.empty()) {
     for (const auto& path : common.resources) plan.resources.push_back(absolute(folder, path));
   }
-  if (plan.resources.empty() && fs::is_directory(base + "/components")) plan.resources.push_back(base + "/components");
+  const bool seen = home == Home::seen;
+  if (seen && plan.resources.empty() && fs::is_directory(base + "/components")) plan.resources.push_back(base + "/components");
   if (own.config) plan.config = absolute(here, *own.config);
   else if (fs::is_regular_file(here / ".dapr/config.yaml")) plan.config = here / ".dapr/config.yaml";
   else if (common.config) plan.config = absolute(folder, *common.config);
-  else if (fs::is_regular_file(base + "/config.yaml")) plan.config = base + "/config.yaml";
+  else if (seen && fs::is_regular_file(base + "/config.yaml")) plan.config = base + "/config.yaml";
 }
 
 // The .env file of the application's folder comes first, then what `common` says, then the application.
@@ -140,7 +141,7 @@ Result<void> apply_environment(Plan& plan, const Shared& own, const Shared& comm
   return {};
 }
 
-Result<Plan> read_app(View& view, const Shared& common, const fs::path& folder) {
+Result<Plan> read_app(View& view, const Shared& common, const fs::path& folder, Home home) {
   Plan plan;
   const auto directory = view.text("appDirPath");
   if (directory.empty()) view.problem_at("appDirPath", "is required: the folder of the application");
@@ -161,7 +162,7 @@ Result<Plan> read_app(View& view, const Shared& common, const fs::path& folder) 
   for (const auto* key : {"containerImage", "containerImagePullPolicy", "createService"}) (void)view.raw(key);  // of Kubernetes
   const auto own = read_shared(view);
   apply(plan, own, common);
-  apply_paths(plan, own, common, folder);
+  apply_paths(plan, own, common, folder, home);
   MECHA_TRY_VOID(apply_environment(plan, own, common));
   view.done();
   return plan;
@@ -187,7 +188,7 @@ const std::vector<std::string>& known_keys() {
 
 }  // namespace
 
-Result<RunTemplate> parse_template(std::string_view text, const std::string& file, const std::string& folder) {
+Result<RunTemplate> parse_template(std::string_view text, const std::string& file, const std::string& folder, Home home) {
   auto root = yaml::parse(text, 1, yaml::Keys::written);  // a variable may be called Y
   if (!root) return fail(Code::invalid_argument, placed(file, root.error().message));
   Findings findings;
@@ -202,7 +203,7 @@ Result<RunTemplate> parse_template(std::string_view text, const std::string& fil
   auto apps = document.objects("apps");
   if (apps.empty()) document.problem_at("apps", "is required: at least one application");
   for (auto& app : apps) {
-    MECHA_TRY(auto plan, read_app(app, common, folder));
+    MECHA_TRY(auto plan, read_app(app, common, folder, home));
     made.plans.push_back(std::move(plan));
   }
   document.done();
@@ -216,10 +217,10 @@ Result<RunTemplate> parse_template(std::string_view text, const std::string& fil
   return fail(Code::invalid_argument, text::join(problems, "\n"));
 }
 
-Result<RunTemplate> read_template(const std::string& path) {
+Result<RunTemplate> read_template(const std::string& path, Home home) {
   if (path == "-") {
     const std::string text = read_all(std::cin);
-    return parse_template(text, "standard input", fs::current_path());
+    return parse_template(text, "standard input", fs::current_path(), home);
   }
   std::error_code error;
   auto file = fs::canonical(path, error);
@@ -228,7 +229,7 @@ Result<RunTemplate> read_template(const std::string& path) {
   if (error || !in) {
     return fail(Code::not_found, "the template " + (error ? path : file.string()) + " cannot be read\n  remedy: name a file, a folder with a dapr.yaml, or - for standard input");
   }
-  MECHA_TRY(auto made, parse_template(read_all(in), file, file.parent_path()));
+  MECHA_TRY(auto made, parse_template(read_all(in), file, file.parent_path(), home));
   made.path = file;
   return made;
 }

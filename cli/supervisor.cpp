@@ -35,6 +35,7 @@ struct Supervisor::Pair {
   int colour = 0;
   std::unique_ptr<Process> sidecar, app;
   std::vector<std::unique_ptr<Process>> old;  // ended, kept until nothing reads from them
+  std::unique_ptr<Gate> beside;               // of what runs beside the application
   std::unique_ptr<LogFile> app_file, daemon_file;
   std::deque<std::string> last_lines;
   int restarts = 0;
@@ -47,7 +48,6 @@ Supervisor::Supervisor(SupervisorOptions options, std::vector<Plan> plans)
       console_(options_.as_json),
       shards_(1),
       gate_(std::make_unique<Gate>(shards_.executor(0))),
-      beside_(std::make_unique<Gate>(shards_.executor(0))),
       over_(shards_.executor(0)),
       signals_(shards_.executor(0), SIGINT, SIGTERM, SIGHUP) {
   for (auto& plan : plans) {
@@ -149,11 +149,10 @@ Result<void> Supervisor::start_app(Pair& pair) {
     if (piped(false)) spawn(*gate_, shards_.executor(0), follow(pair, false, errors));
   }
   const auto say = [this, id = pair.plan.app_id](std::string text) { console_.say("application", id, text); };
-  if (options_.beside_app) {
-    spawn(*beside_, shards_.executor(0), options_.beside_app(pair.app->pid(), say));
-  } else if (pair.plan.app_port > 0) {
-    spawn(*beside_, shards_.executor(0), check_app_port(pair.app->pid(), static_cast<std::uint16_t>(pair.plan.app_port), say));
-  }
+  const auto told = static_cast<std::uint16_t>(std::max<std::int64_t>(pair.plan.app_port, 0));
+  pair.beside = std::make_unique<Gate>(shards_.executor(0));
+  const bool finds = pair.plan.pick_app_port && options_.find_app_port;
+  if (told > 0) spawn(*pair.beside, shards_.executor(0), finds ? options_.find_app_port(pair.app->pid(), told, say) : check_app_port(pair.app->pid(), told, say));
   return {};
 }
 
@@ -248,6 +247,10 @@ asio::awaitable<bool> Supervisor::again(Pair& pair, bool sidecar, int code) {
   console_.say("restarting", plan.app_id, plan.app_id + ": starting it again in " + text::format_go_duration(pause));
   for (auto waited = 0ms; waited < pause && !stopping_; waited += 50ms) co_await sleep_for(50ms);
   if (stopping_) co_return true;
+  if (!sidecar) {  // what it left behind may hold its port
+    co_await pair.beside->close(0s);
+    if (pair.app->running()) co_await end({pair.app.get()}, "what is left of the application of " + plan.app_id);
+  }
   pair.old.push_back(std::move(sidecar ? pair.sidecar : pair.app));
   Result<void> started;
   if (sidecar) started = start_sidecar(pair);
@@ -293,7 +296,9 @@ asio::awaitable<void> Supervisor::end_all() {
     if (pair.app) co_await end({pair.app.get()}, "the application of " + pair.plan.app_id);
     if (pair.sidecar) sidecars.push_back(pair.sidecar.get());
   }
-  co_await beside_->close(0s);
+  for (const auto& pair : pairs_) {
+    if (pair->beside) co_await pair->beside->close(0s);
+  }
   if (!sidecars.empty()) co_await end(std::move(sidecars), "a sidecar");
   if (!pairs_.empty()) console_.say("stopped", "", failed_ ? "Stopped; something had failed." : "Stopped.");
   signals_.cancel();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,8 +30,9 @@ struct SupervisorOptions {
   std::chrono::seconds stop_limit{10};  // of each stage of the end
   std::string greeting;        // said when all is up
   Variables sidecar_environment;
-  // Run as long as an application of ours does, `app` being its process and group.
-  std::function<asio::awaitable<void>(pid_t app, std::function<void(std::string)> say)> beside_app;
+  // Runs as long as an application does whose port was not given, `app` being its process and group, and `told` the port that
+  // its sidecar calls.
+  std::function<asio::awaitable<void>(pid_t app, std::uint16_t told, std::function<void(std::string)> say)> find_app_port;
 };
 
 class Supervisor {
@@ -65,7 +67,6 @@ class Supervisor {
   Console console_;
   Shards shards_;
   std::unique_ptr<Gate> gate_;
-  std::unique_ptr<Gate> beside_;  // of what runs beside applications
   std::vector<std::unique_ptr<Pair>> pairs_;
   Event over_;
   asio::signal_set signals_;

@@ -69,7 +69,7 @@ def test_a_folder_with_an_application_is_enough(folder):
     for name, type_ in {"statestore": "state.sqlite", "pubsub": "pubsub.sqlite", "lockstore": "lock.sqlite", "secretstore": "secretstores.local.file", "configstore": "configuration.local.file", "envstore": "secretstores.local.env"}.items():
         assert any(line.split()[:2] == [name, type_] for line in out.splitlines()), out
     assert {c.split()[0] for c in folder.tool.json("status", "-a", folder.id)[0]["components"]} == {"statestore", "pubsub", "lockstore", "secretstore", "configstore", "envstore"}
-    assert folder.tool("check", folder.path / ".mecha/components")[0] == 0
+    assert folder.tool("check", folder.path / ".mecha/components" / folder.id)[0] == 0
     assert json.loads(folder.tool("invoke", "-a", folder.id, "-m", "hello")[1])["path"] == "/hello"
 
 
@@ -171,7 +171,7 @@ def test_embedded_components_become_files(folder):
     folder.start("--", "python3", "app.py")
     folder.ready()
     assert folder.ask("POST", "/v1.0/state/statestore", [{"key": "k", "value": 1}]).status == 204
-    assert not list((folder.path / ".mecha/components").glob("*.yaml"))
+    assert not list((folder.path / ".mecha/components").rglob("*.yaml"))
 
 
 def test_a_file_that_is_there_is_not_written_over(folder):
@@ -202,6 +202,86 @@ def test_the_same_name_twice_is_told(folder):
     folder.start("--", "python3", "app.py")
     status, _, err = folder("dev", "--", "true")
     assert "runs already" in err and "--app-id" in err
+
+
+def test_two_applications_of_one_folder_keep_their_components_apart(folder, tmp_path):
+    folder.start("--", "python3", "app.py")
+    folder.ready()
+    made = folder.path / ".mecha/components" / folder.id / "statestore.yaml"
+    before = made.read_text()
+    other = folder._there(folder.tool.start, "dev", "-a", f"{folder.id}-2", "--data", tmp_path / "elsewhere", "--", "python3", "app.py")
+    wait_until(lambda: folder.tool("status", "-a", f"{folder.id}-2")[0] == 0, "the second")
+    assert made.read_text() == before and str(tmp_path / "elsewhere/state.db") in other.output()
+    assert folder.ask("POST", "/v1.0/state/statestore", [{"key": "k", "value": 1}]).status == 204 and (tmp_path / "data/mecha/dev/state.db").exists()
+    assert folder.ask("POST", f"/v1.0/invoke/{folder.id}-2/method/hello", {}).json["path"] == "/hello"
+
+
+def test_the_same_name_with_other_components_is_refused(folder, tmp_path):
+    folder.start("--", "python3", "app.py")
+    status, _, err = folder("dev", "--data", tmp_path / "elsewhere", "--", "true")
+    assert status == 1 and f"an application {folder.id} runs from this folder already (pid " in err and f"mecha stop --app-id {folder.id}" in err
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_application_that_crashed_is_started_again_and_found_again(folder):
+    """It takes another port at each start; the sidecar stays."""
+    folder.write("other.py", "import os, pathlib, runpy, socket\nwith socket.socket() as s:\n    s.bind(('127.0.0.1', 0))\n    os.environ['APP_PORT'] = str(s.getsockname()[1])\nrunpy.run_path('app.py')\n")
+    process = folder.start("--restart", "on-failure", "--", "python3", "other.py", until="The application listens on port")
+    folder.ready()
+    before = folder.listed()
+    folder.tool("invoke", "-a", folder.id, "-m", "die")
+    wait_until(lambda: process.output().count("The application listens on port") == 2, "the restart")
+    out = process.output()
+    assert f"{folder.id}: the application ended with exit code 3" in out and f"{folder.id}: starting it again in 200ms" in out
+    assert "cannot reach it" not in out and folder.tool.json("invoke", "-a", folder.id, "-m", "hello")["body"]["path"] == "/hello"
+    assert folder.listed()["daprdPid"] == before["daprdPid"]
+
+
+def test_what_a_crashed_application_left_behind_does_not_hold_its_port(folder):
+    folder.write("leaves.sh", "python3 app.py & while ! grep -q :$(printf %04X $APP_PORT) /proc/net/tcp; do sleep 0.05; done; [ -e once ] && wait; touch once; exit 3\n")
+    process = folder.start("--restart", "on-failure", "--app-port", free_port(), "--", "sh", "leaves.sh")
+    wait_until(lambda: process.output().count("app is up") == 2, "the second")
+    assert "Address already in use" not in process.output()
+    assert folder.tool.json("invoke", "-a", folder.id, "-m", "hello")["body"]["path"] == "/hello"
+
+
+@pytest.fixture
+def pair(tool, tmp_path):
+    """A template of two applications, the second with a store of its own: (tool, the two ids)."""
+    ids = [f"{name_of(tmp_path)}-{end}" for end in "ab"]
+    for place in ("a", "b"):
+        tool.write(f"{place}/app.py", (tool.folder / "app.py").read_text())
+    tool.write("b/resources/store.yaml", STORE)
+    subscribe = json.dumps([{"pubsubname": "pubsub", "topic": "news", "route": "/news"}])
+    tool.write("dapr.yaml", "version: 1\ncommon:\n  env: {SUBSCRIBE: '" + subscribe + "'}\napps:\n" + "".join(
+        f"- {{appDirPath: ./{place}, appID: {name}, command: [python3, app.py], appLogDestination: console}}\n" for place, name in zip("ab", ids)))
+    return tool, ids
+
+
+def test_a_template_gives_each_application_what_its_folder_lacks(pair):
+    tool, ids = pair
+    tool.write("home/.dapr/components/nobody.yaml", STORE.replace("mystore", "nobody"))
+    process = tool.start("dev", "-f", ".")
+    for name in ids:
+        wait_until(lambda: tool("status", "-a", name)[0] == 0, name)
+    stores = [sorted(c for c in tool.json("status", "-a", name)[0]["components"] if "(state." in c) for name in ids]
+    assert stores == [["statestore (state.sqlite)"], ["mystore (state.in-memory)"]], "and nothing of ~/.dapr"
+    assert f"{ids[0]} in {tool.folder}/a" in process.output() and f"== APP - {ids[0]} == app is up" in process.output()
+    port = {i["appId"]: i["httpPort"] for i in tool.json("list")}
+    assert request(port[ids[0]], "POST", f"/v1.0/invoke/{ids[1]}/method/hello", body="{}").json["path"] == "/hello", "its port was found"
+    assert request(port[ids[1]], "POST", "/v1.0/publish/pubsub/news", body='{"n":1}', headers={"content-type": "application/json"}).status == 204
+    for name in ids:
+        wait_until(lambda: any(f"APP - {name} == called /news" in line for line in process.output().splitlines()), f"the message at {name}")
+    assert sorted(s["appId"] for s in tool.json("stop", "-f", ".")) == ids and process.wait(15) == 0
+
+
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_beside_a_template_there_is_nothing_to_say(pair, command):
+    tool, _ = pair
+    status, _, err = tool(command, "-f", ".", "--app-id", "x")
+    assert status == 2 and "beside --run-file there can be no --app-id" in err and "remedy:" in err
+    status, _, err = tool(command, "-f", ".", "--", "python3", "app.py")
+    assert status == 2 and "there can be no command, but there is python3 app.py" in err and "remedy:" in err
 
 
 def test_what_was_chosen_as_json(folder):
