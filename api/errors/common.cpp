@@ -90,6 +90,10 @@ Error malformed_request_plain(std::string message) {
   return plain("ERR_MALFORMED_REQUEST", 400, Code::invalid_argument, std::move(message));
 }
 
+Error malformed_response(std::string message) {
+  return plain("ERR_MALFORMED_RESPONSE", 500, Code::internal, std::move(message));
+}
+
 Error no_app_id() {
   return plain(
       "ERR_DIRECT_INVOKE",

@@ -29,6 +29,7 @@ Error unimplemented_api();                             // ERR_API_UNIMPLEMENTED
 Error body_read(std::string_view what);                // ERR_BODY_READ
 Error malformed_request(std::string_view what);        // ERR_MALFORMED_REQUEST, with its prefix
 Error malformed_request_plain(std::string message);    // the same code, the text alone
+Error malformed_response(std::string message);         // ERR_MALFORMED_RESPONSE: the status of a gRPC application as JSON
 Error no_app_id();                                     // ERR_DIRECT_INVOKE 404
 Error direct_invoke(std::string_view target, std::string_view cause, unsigned http = 500);  // ERR_DIRECT_INVOKE
 Error health_not_ready(std::string_view targets);

@@ -6,6 +6,7 @@
 #include "api/http/sniff.hpp"
 #include "runtime/app/invoke_codec.hpp"
 #include "runtime/app/method.hpp"
+#include "runtime/app/status_json.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
@@ -143,8 +144,12 @@ asio::awaitable<void> answer_status(HttpRequest& http, InvokeAnswer& answer) {
   const auto code = static_cast<Code>(answer.status);
   net::ResponseHead head{.status = http_status_of(code), .headers = answer_headers(answer)};
   auto body = status_json(answer.status, answer.status_message, answer.status_details);
-  head.headers.set("Content-Type", sniff_content_type(body));
-  (void)co_await http.exchange.respond(std::move(head), std::move(body));
+  if (!body) {
+    co_await respond_error(http, body.error());
+    co_return;
+  }
+  head.headers.set("Content-Type", sniff_content_type(*body));
+  (void)co_await http.exchange.respond(std::move(head), *std::move(body));
 }
 
 asio::awaitable<void> answer_events(HttpRequest& http, InvokeAnswer& answer) {

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "runtime/base/json.hpp"
 #include "runtime/base/wire.hpp"
 
 namespace mecha {
@@ -23,20 +22,6 @@ void read_any(std::string_view bytes, std::string& type_url, std::string& value)
     if (field.field() == 1) type_url = field.text();
     if (field.field() == 2) value = field.text();
   }
-}
-
-json::Object error_info_json(std::string_view bytes) {
-  json::Object object, metadata;
-  for (wire::Reader field(bytes); field.next();) {
-    if (field.field() == 1) object["reason"] = field.text();
-    if (field.field() == 2) object["domain"] = field.text();
-    if (field.field() != 3) continue;
-    std::string key, value;
-    read_any(field.bytes(), key, value);  // a map entry has the same shape
-    metadata[key] = value;
-  }
-  if (!metadata.empty()) object["metadata"] = std::move(metadata);
-  return object;
 }
 
 }  // namespace
@@ -111,31 +96,6 @@ Result<InvokeResponseMessage> decode_invoke_response(std::string_view bytes) {
   }
   if (!field.ok()) return fail(Code::internal, "malformed answer of the application");
   return message;
-}
-
-std::vector<std::string> status_details(std::string_view status) {
-  std::vector<std::string> details;
-  for (wire::Reader field(status); field.next();) {
-    if (field.field() == 3) details.push_back(field.text());
-  }
-  return details;
-}
-
-std::string status_json(int code, std::string_view message, const std::vector<std::string>& details) {
-  json::Object object;
-  if (code != 0) object["code"] = code;
-  if (!message.empty()) object["message"] = message;
-  json::Array list;
-  for (const auto& detail : details) {
-    std::string type_url, value;
-    read_any(detail, type_url, value);
-    json::Object item;
-    if (type_url.ends_with("/google.rpc.ErrorInfo")) item = error_info_json(value);
-    item["@type"] = type_url;
-    list.emplace_back(std::move(item));
-  }
-  if (!list.empty()) object["details"] = std::move(list);
-  return json::write(object);
 }
 
 }  // namespace mecha

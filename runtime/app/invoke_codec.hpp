@@ -21,11 +21,6 @@ struct InvokeResponseMessage {
 std::string encode_invoke_response(const InvokeResponseMessage& message, bool with_data);
 Result<InvokeResponseMessage> decode_invoke_response(std::string_view bytes);
 
-// The `details` of a serialised google.rpc.Status, each a serialised Any.
-std::vector<std::string> status_details(std::string_view status);
-// {"code":5,"message":"..","details":[..]}: a gRPC status as the body of an HTTP answer (contract 01, 8.3).
-std::string status_json(int code, std::string_view message, const std::vector<std::string>& details);
-
 int verb_number(std::string_view verb);  // 0 for none
 std::string_view verb_name(std::uint64_t number);
 

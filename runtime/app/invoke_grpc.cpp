@@ -5,6 +5,7 @@
 #include "runtime/app/application.hpp"
 #include "runtime/app/invoke.hpp"
 #include "runtime/app/invoke_codec.hpp"
+#include "runtime/app/status_json.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha {

@@ -64,11 +64,6 @@ TEST_CASE("bytes that are no message are refused, not read beyond", "[invoke][co
   CHECK_FALSE(decode_invoke_response("\x0a\x05" "ab").has_value());
 }
 
-TEST_CASE("a gRPC status becomes the JSON that HTTP callers see", "[invoke][codec]") {
-  CHECK(status_json(5, "not here", {}) == R"({"code":5,"message":"not here"})");
-  CHECK(status_json(0, "", {}) == "{}");
-}
-
 TEST_CASE("metadata becomes headers where it can", "[metadata]") {
   net::Headers headers;
   REQUIRE(add_metadata_headers(headers, {{"Foo", "a"}, {"grpc-x", "b"}, {"te", "c"}, {"k-bin", "d"}}).has_value());

@@ -1,5 +1,5 @@
 """A scripted HTTP application: answers by routes, remembers what it received; handlers may stream."""
-import http.server, json, re, socket, threading
+import concurrent.futures, http.server, json, re, socket, threading
 from dataclasses import dataclass, field
 
 from sidecar import Message, wait_until
@@ -212,3 +212,26 @@ def echo(call):
     """Says what it got, as JSON."""
     r = call.received
     return reply(json_body={"method": r.method, "path": r.path, "query": r.query, "headers": [[k, v] for k, v in r.headers], "body": r.body.decode("utf-8", "replace")})
+
+
+class RefusingApp:
+    """A gRPC application that answers every call with INVALID_ARGUMENT, "refused" and `details`, each an Any."""
+
+    def __init__(self, details):
+        import grpc
+        from google.rpc.status_pb2 import Status
+        packed = Status(code=3, message="refused", details=details).SerializeToString()
+
+        def refuse(_, context):
+            context.set_trailing_metadata((("grpc-status-details-bin", packed),))
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused")
+
+        class Any(grpc.GenericRpcHandler):
+            def service(self, _):
+                return grpc.unary_unary_rpc_method_handler(refuse)
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Any(),))
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def close(self):
+        self.server.stop(0)

@@ -3,8 +3,11 @@ import socket, ssl, subprocess, threading, time
 
 import h2.config, h2.connection, h2.events
 import pytest
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any
+from google.rpc import error_details_pb2
 
-from application import App, RawApp, Reply, echo, reply
+from application import App, RawApp, RefusingApp, Reply, echo, reply
 from sidecar import component, free_port, wait_until
 
 
@@ -129,3 +132,20 @@ def test_concurrency_of_one_is_given_back_when_a_caller_leaves(launch):
         app.wait_for("/slow")
     release.set()
     assert one.invoke("app", "quick", timeout=10).body == b"quick"
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["its own", "a peer's"])
+def test_the_details_of_a_grpc_applications_error_are_json(launch, remote):
+    details = [error_details_pb2.BadRequest(field_violations=[{"field": "f", "description": "d"}]), error_details_pb2.RetryInfo(retry_delay={"seconds": 1, "nanos": 500000000}),
+               error_details_pb2.ErrorInfo(reason="R", domain="d", metadata={"k": "v"})]
+    packed = [Any() for _ in details]
+    for one, detail in zip(packed, details):
+        one.Pack(detail)
+    app = RefusingApp(packed)
+    try:
+        back = launch.sidecar("back", app=app.port, flags=["--app-protocol", "grpc"])
+        got = (launch.sidecar("front") if remote else back).invoke("back", "m")
+    finally:
+        app.close()
+    assert got.status == 400 and got.header("content-type").startswith("text/plain")
+    assert got.json == {"code": 3, "message": "refused", "details": [json_format.MessageToDict(one) for one in packed]}

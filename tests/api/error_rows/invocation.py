@@ -23,9 +23,10 @@ ROWS = [
     Row("other application", "ERR_HEALTH_APPID_NOT_MATCH", 500, "", "dapr app-id does not match", ("GET", "/v1.0/healthz?appid=other")),
     Row("not ready", "ERR_HEALTH_NOT_READY", 500, "", "dapr is not ready: [runtime]", ("GET", "/v1.0/healthz"), stage="waiting"),
     Row("not ready outwards", "ERR_OUTBOUND_HEALTH_NOT_READY", 500, "", "dapr outbound is not ready", ("GET", "/v1.0/healthz/outbound"), stage="starting"),
+    Row("a gRPC application's error that has no JSON", "ERR_MALFORMED_RESPONSE", 500, "",
+        'proto: google.protobuf.Any: unable to resolve "type.googleapis.com/odd.Thing": not found', ("POST", "/v1.0/invoke/app/method/m", b"x"), stage="refusing"),
     Row("a body over the limit, metadata", "ERR_BODY_READ", 400, "", "failed to read request body: stream too large", ("PUT", "/v1.0/metadata/k", b"x" * 70000), stage="small"),
 ]
 UNPROVOKED = [
     Unprovoked("ERR_DIRECT_INVOKE", "invoke API is not ready", "the API answers only after invocation was wired"),
-    Unprovoked("ERROR", "generic", "every failure here has a code of its own, but for the one of streams of documents: crypto"),
 ]

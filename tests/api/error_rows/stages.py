@@ -2,7 +2,9 @@
 import importlib, json, os, socket, sqlite3, subprocess, sys
 
 import pytest
+from google.protobuf.any_pb2 import Any
 
+from application import RefusingApp
 from pluggable import STATE, Process
 from sidecar import ROOT, SLOW, component, free_port, request, wait_until
 
@@ -120,6 +122,12 @@ class Stages:
         self.launch.sidecar("silent")
         self.launch.sidecar("strict", app=self.launch.app(), config=DENY)
         return self.launch.sidecar("app")
+
+    def refusing(self):
+        """A gRPC application whose errors have details of a type that nobody knows."""
+        app = RefusingApp([Any(type_url="type.googleapis.com/odd.Thing", value=b"x")])
+        self.closing.append(app.close)
+        return self.launch.sidecar(app=app.port, flags=["--app-protocol", "grpc"])
 
     def waiting(self):
         return self.launch.sidecar(app=free_port(), ready="/v1.0/healthz/outbound")

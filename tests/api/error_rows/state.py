@@ -1,5 +1,5 @@
 """Errors of the state API: contract 01, 2.3 and 2.4; contract 02, 1.6 to 1.13."""
-from error_rows.row import Row, Unprovoked, bad_request, help_link, info, resource
+from error_rows.row import Row, bad_request, help_link, info, resource
 
 STORES = "/v1.0/state/"
 HELP = help_link("Check the list of state stores and the features they support", "https://docs.dapr.io/reference/components-reference/supported-state-stores/")
@@ -155,7 +155,4 @@ KIT_CALLS = {
 ROWS += [Row(f"a code of the component: {name}", "ERR_TEAPOT", 418, "OUT_OF_RANGE", "short and stout", http, grpc, details=[KIT], stage="pluggable") for name, (http, grpc) in KIT_CALLS.items()]
 ROWS += [failing("ERR_STATE_BULK_GET", "rpc error: code = ResourceExhausted desc = no room", ("POST", STORES + "plug/bulk", {"keys": ["fail:plain:whole"]}),
                  ("GetBulkState", {"storeName": "plug", "keys": ["fail:plain:whole"]}), name="the component refuses as a whole", rpc="UNKNOWN", rpc_details=[], stage="pluggable")]
-UNPROVOKED = [
-    Unprovoked("ERR_MALFORMED_RESPONSE", "conversion failure", "a query answer that is no JSON; no store gives one"),
-    Unprovoked("ERR_INTERNAL", "conversion failure", "no conversion of ours fails"),
-]
+UNPROVOKED = []
