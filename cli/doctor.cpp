@@ -19,6 +19,7 @@ namespace {
 struct DoctorOptions {
   std::vector<std::string> resources;
   std::string form = "table";
+  bool no_open = false;
 };
 
 constexpr std::array<const char*, 4> kGrades = {"ok", "not checked", "warning", "problem"};
@@ -49,7 +50,7 @@ int doctor(const DoctorOptions& options) {
   look_at_folders(found);
   look_at_limits(found);
   look_at_clock(found);
-  look_at_components(found, folders_of(options));
+  look_at_components(found, folders_of(options), !options.no_open);
   json::Array array;
   std::string text;
   for (const auto& d : found) {
@@ -70,6 +71,7 @@ void add_doctor(CLI::App& root, Choice& choice) {
   command->add_option("--resources-path", options->resources, "Folder of resources whose servers and certificates are looked at, may be repeated; those of this folder, else ~/.dapr/components, if left out")
       ->type_name("DIR")
       ->allow_extra_args(false);
+  command->add_flag("--no-open", options->no_open, "Do not start components: starting one makes what it needs on its server, such as tables or a queue");
   add_output(*command, options->form);
   command->callback([options, &choice] { choice.run = [options] { return doctor(*options); }; });
 }

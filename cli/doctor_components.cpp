@@ -1,4 +1,4 @@
-// doctor: the servers and the certificates of the components of resource folders.
+// doctor: the components of resource folders: their servers, their certificates, whether they start.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include <openssl/bio.h>
@@ -59,25 +60,33 @@ void start_look(const std::shared_ptr<Board>& board, std::size_t number, const L
   }).detach();
 }
 
-void tell(Diagnoses& found, const Look& look, const Reached* result) {
+// Whether a connection could be made.
+bool tell(Diagnoses& found, const Look& look, const Reached* result) {
   const auto what = look.component->name + " (" + look.component->type + "): " + look.endpoint.text();
   if (result == nullptr) {
-    return found.push_back({"backends", Grade::problem, what + " does not answer in time", "is the name right, and does DNS work?"});
+    found.push_back({"backends", Grade::problem, what + " does not answer in time", "is the name right, and does DNS work?"});
+    return false;
   }
   const auto& reached = *result;
   if (!reached.connected) {
     const auto advice = remedy(reached.trouble);
-    return found.push_back({"backends", Grade::problem, what + ": " + reached.trouble, advice.empty() ? "start it or correct the address in " + look.component->location.text() : std::string(advice) + " (" + look.component->location.text() + ")"});
+    found.push_back({"backends", Grade::problem, what + ": " + reached.trouble, advice.empty() ? "start it or correct the address in " + look.component->location.text() : std::string(advice) + " (" + look.component->location.text() + ")"});
+    return false;
   }
-  if (!reached.trouble.empty()) return found.push_back({"backends", Grade::warning, what + ": " + reached.trouble, "is the port right? See " + look.component->location.text()});
+  if (!reached.trouble.empty()) {
+    found.push_back({"backends", Grade::warning, what + ": " + reached.trouble, "is the port right? See " + look.component->location.text()});
+    return true;
+  }
   found.push_back({"backends", Grade::ok, what + (reached.said.empty() ? " takes connections" : ": " + reached.said + " answers"), ""});
-  if (!reached.knows_clock) return;
+  if (!reached.knows_clock) return true;
   const bool skewed = reached.clock_ms > kSkewMost_ms || reached.clock_ms < -kSkewMost_ms;
   if (skewed) found.push_back({"clock", Grade::warning, "the clock of " + look.endpoint.text() + " differs by " + std::to_string(reached.clock_ms / 1000) + " s", "keep both right with a time service"});
   else found.push_back({"clock", Grade::ok, "agrees with that of " + look.endpoint.text(), ""});
+  return true;
 }
 
-void look_at_servers(Diagnoses& found, const std::vector<ComponentSpec>& components) {
+// The components of which no server could be reached.
+std::set<const ComponentSpec*> look_at_servers(Diagnoses& found, const std::vector<ComponentSpec>& components, bool open) {
   std::vector<Look> looks;
   std::size_t skipped = 0;
   for (const auto& component : components) {
@@ -86,18 +95,22 @@ void look_at_servers(Diagnoses& found, const std::vector<ComponentSpec>& compone
       if (looks.size() < kEndpointsMax) looks.push_back({&component, endpoint});
       else ++skipped;
     }
-    if (hidden) found.push_back({"backends", Grade::unchecked, component.name + " (" + component.type + "): its address comes from a secret store or the environment", ""});
+    if (hidden && !open) found.push_back({"backends", Grade::unchecked, component.name + " (" + component.type + "): its address comes from a secret store or the environment", ""});
   }
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLimit_ms) + kGrace;
   const auto board = std::make_shared<Board>();
   for (std::size_t i = 0; i < looks.size(); ++i) start_look(board, i, looks[i]);
   std::unique_lock lock(board->mutex);
   board->changed.wait_until(lock, end, [&] { return board->results.size() == looks.size(); });
+  std::set<const ComponentSpec*> away, reached;
   for (std::size_t i = 0; i < looks.size(); ++i) {
     const auto result = board->results.find(i);
-    tell(found, looks[i], result == board->results.end() ? nullptr : &result->second);
+    const bool connected = tell(found, looks[i], result == board->results.end() ? nullptr : &result->second);
+    (connected ? reached : away).insert(looks[i].component);
   }
   if (skipped > 0) found.push_back({"backends", Grade::unchecked, std::to_string(skipped) + " more addresses", ""});
+  for (const auto* component : reached) away.erase(component);
+  return away;
 }
 
 void look_at_secret_file(Diagnoses& found, const ComponentSpec& component) {
@@ -140,7 +153,7 @@ void look_at_certificate(Diagnoses& found, const std::string& what, const std::s
   }
 }
 
-void look_at_components(Diagnoses& found, const std::vector<std::string>& folders) {
+void look_at_components(Diagnoses& found, const std::vector<std::string>& folders, bool open) {
   loading::Batch batch;
   for (const auto& folder : folders) {
     std::error_code error;
@@ -161,11 +174,17 @@ void look_at_components(Diagnoses& found, const std::vector<std::string>& folder
   batch.unreadable.erase(repeated.begin(), repeated.end());
   for (const auto& file : batch.unreadable) found.push_back({"resources", Grade::problem, file + " cannot be read as a resource", "`mecha check " + file + "` says what is wrong, with the line"});
   if (folders.empty()) found.push_back({"backends", Grade::unchecked, "no resources folder", "name one with --resources-path to have its servers and certificates looked at"});
-  look_at_servers(found, batch.components);
+  const auto away = look_at_servers(found, batch.components, open);
   for (const auto& component : batch.components) {
     look_at_secret_file(found, component);
     for (const auto& item : component.metadata) look_at_certificate(found, component.name + " (" + component.type + "): " + item.name, item.value);
   }
+  if (!open) return;
+  std::vector<ComponentSpec> near;
+  for (const auto& component : batch.components) {
+    if (!away.contains(&component)) near.push_back(component);
+  }
+  open_components(found, std::move(near));
 }
 
 }  // namespace mecha::cli

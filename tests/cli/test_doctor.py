@@ -1,5 +1,5 @@
 """`mecha doctor`: what stands in the way is found, named, and comes with a remedy."""
-import json, os, shutil, socket, subprocess, threading, time
+import json, os, shutil, socket, ssl, subprocess, threading, time
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_servers_of_components(tool, server):
         component("gone", "pubsub.rabbitmq", connectionString="amqp://u:p@127.0.0.1:1/"), component("nowhere", "pubsub.kafka", brokers="no-such-host.invalid:9092"),
         component("file", "state.sqlite", connectionString="state.db"),
     ]))
-    found = doctor(tool, code=1)
+    found = doctor(tool, "--no-open", code=1)
     assert one(found, "backends", "good (state.redis)")["text"].endswith("Redis answers")
     assert one(found, "clock", "agrees with that of")["grade"] == "ok"
     assert one(found, "backends", "odd (lock.redis)")["grade"] == "warning"
@@ -89,7 +89,7 @@ def test_servers_of_components(tool, server):
 
 def test_a_clock_that_differs(tool, server):
     tool.write("resources/a.yaml", component("store", "state.redis", redisHost=f"127.0.0.1:{server(lambda: clock(-3600))}"))
-    differs = one(doctor(tool), "clock", "differs by -3")
+    differs = one(doctor(tool, "--no-open"), "clock", "differs by -3")
     assert differs["grade"] == "warning" and "time service" in differs["remedy"]
 
 
@@ -97,9 +97,98 @@ def test_a_server_that_says_nothing_costs_no_more_than_the_limit(tool):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         tool.write("resources/a.yaml", "---\n".join(component(f"s{i}", "state.redis", redisHost=f"127.0.0.1:{silent.getsockname()[1]}") for i in range(5)))
         began = time.monotonic()
-        found = doctor(tool)
+        found = doctor(tool, "--no-open")
         assert time.monotonic() - began < 10
     assert sum("does not answer like Redis" in f["text"] for f in found) == 5
+
+
+CONNACK, WRONG_PASSWORD = b"\x20\x02\x00\x00", b"\x20\x02\x00\x04"
+SECRETS = component("vault", "secretstores.local.file", secretsFile="secrets.json")
+
+
+def with_secret(name, kind, item, secret, store="vault"):
+    """A component of which one value comes from a secret."""
+    return component(name, kind).replace("metadata: []}", f"metadata: [{{name: {item}, secretKeyRef: {{name: {secret}, key: {secret}}}}}]}}\nauth: {{secretStore: {store}}}")
+
+
+def test_components_are_started_with_their_credentials(tool, server):
+    good, bad = f"tcp://u:p@127.0.0.1:{server(CONNACK)}", f"tcp://u:wrong@127.0.0.1:{server(WRONG_PASSWORD)}"
+    tool.write("secrets.json", json.dumps({"good": good})).chmod(0o600)
+    tool.write("resources/a.yaml", "---\n".join([
+        component("bad", "pubsub.mqtt3", url=bad), with_secret("good", "pubsub.mqtt3", "url", "good"), SECRETS, component("file", "state.sqlite", connectionString="state.db"),
+        with_secret("lost", "pubsub.mqtt3", "url", "good", "nobody"), component("kafka", "pubsub.kafka", brokers=f"127.0.0.1:{server(b'HTTP/1.1 400 Bad Request')}", authType="none"),
+        component("other", "state.nothing"), component("dup", "pubsub.mqtt3", url=good),
+    ]))
+    found = doctor(tool, code=1)
+    assert one(found, "backends", "good (pubsub.mqtt3): starts")["grade"] == "ok", "its address comes from a secret"
+    assert one(found, "backends", "vault (secretstores.local.file): starts, and answers a read")["grade"] == "ok"
+    refused = one(found, "backends", "bad (pubsub.mqtt3) does not start")
+    assert refused["grade"] == "problem" and "bad user name or password" in refused["text"] and "correct user and password" in refused["remedy"] and "a.yaml:1" in refused["remedy"]
+    assert "its secret store nobody is not there" in one(found, "backends", "lost (pubsub.mqtt3) does not start")["text"]
+    assert "no Kafka broker answers there" in one(found, "backends", "kafka (pubsub.kafka) does not start")["remedy"]
+    assert one(found, "backends", "other (state.nothing)")["grade"] == "not checked", "a process of its own may offer it"
+    assert not (tool.folder / "state.db").exists()
+    assert not [f for f in doctor(tool, "--no-open") if "start" in f["text"] and f["area"] == "backends"]
+
+
+def test_a_session_of_mqtt_that_runs_is_left_alone(tool):
+    """A broker ends the session of whoever has the id already, so the doctor takes one of its own."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(1000))
+                    connection.sendall(CONNACK)
+                    connection.recv(100)
+        threading.Thread(target=serve, daemon=True).start()
+        tool.write("resources/a.yaml", component("bus", "pubsub.mqtt3", url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", consumerID="the-running-one"))
+        one(doctor(tool, code=0), "backends", "bus (pubsub.mqtt3): starts")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert any(b"mecha-doctor-" in packet for packet in asked) and not any(b"the-running-one" in packet for packet in asked)
+
+
+def test_a_server_that_says_nothing_is_named(tool):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        tool.write("resources/a.yaml", component("bus", "pubsub.mqtt3", url=f"tcp://127.0.0.1:{silent.getsockname()[1]}"))
+        assert "is the port right?" in one(doctor(tool, code=1), "backends", "bus (pubsub.mqtt3) does not start: init timeout")["remedy"]
+
+
+def test_a_certificate_of_an_unknown_authority(tool):
+    """The handshake is made and the certificate checked, with the authority that the component names."""
+    if shutil.which("openssl") is None:
+        pytest.fail("openssl makes the certificate of this test")
+    key, file = tool.folder / "key.pem", tool.folder / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", file, "-days", "90", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], capture_output=True, check=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        with context.wrap_socket(connection, server_side=True) as secure:
+                            secure.recv(1000)
+                            secure.sendall(CONNACK)
+                            secure.recv(100)
+                    except OSError:
+                        pass
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"ssl://127.0.0.1:{listener.getsockname()[1]}"
+        tool.write("resources/a.yaml", "---\n".join([component("stranger", "pubsub.mqtt3", url=url), component("known", "pubsub.mqtt3", url=url, caCert=file.read_text())]))
+        found = doctor(tool, code=1)
+        listener.shutdown(socket.SHUT_RDWR)
+    stranger = one(found, "backends", "stranger (pubsub.mqtt3) does not start")
+    assert "signed by unknown authority" in stranger["text"] and "the certificate of its authority" in stranger["remedy"]
+    assert one(found, "backends", "known (pubsub.mqtt3): starts")["grade"] == "ok"
 
 
 def test_entries_of_the_dead_and_those_who_do_not_answer(tool, tmp_path):
