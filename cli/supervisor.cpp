@@ -61,6 +61,7 @@ Supervisor::~Supervisor() = default;
 
 int Supervisor::run() {
   std::signal(SIGPIPE, SIG_IGN);
+  if (auto guarded = guard_.start(); !guarded) console_.say("warning", "", "a kill -9 of mecha would leave what applications started: " + guarded.error().message);
   asio::co_spawn(shards_.executor(0), live(), [this](std::exception_ptr failure) {
     failed_ = failed_ || failure != nullptr;
     shards_.stop();
@@ -137,6 +138,7 @@ Async<void> Supervisor::start(Pair& pair) {
 Result<void> Supervisor::start_sidecar(Pair& pair) {
   pair.last_lines.clear();
   MECHA_TRY(pair.sidecar, Process::start(shards_.executor(0), command_of(pair, true)));
+  guard_.watch(pair.sidecar->pid());
   spawn(*gate_, shards_.executor(0), watch(pair, true));
   for (const bool errors : {false, true}) spawn(*gate_, shards_.executor(0), follow(pair, true, errors));
   return {};
@@ -144,6 +146,7 @@ Result<void> Supervisor::start_sidecar(Pair& pair) {
 
 Result<void> Supervisor::start_app(Pair& pair) {
   MECHA_TRY(pair.app, Process::start(shards_.executor(0), command_of(pair, false)));
+  guard_.watch(pair.app->pid());
   spawn(*gate_, shards_.executor(0), watch(pair, false));
   for (const bool errors : {false, true}) {
     if (piped(false)) spawn(*gate_, shards_.executor(0), follow(pair, false, errors));
@@ -251,6 +254,7 @@ asio::awaitable<bool> Supervisor::again(Pair& pair, bool sidecar, int code) {
     co_await pair.beside->close(0s);
     if (pair.app->running()) co_await end({pair.app.get()}, "what is left of the application of " + plan.app_id);
   }
+  forget(*pair.process(sidecar));
   pair.old.push_back(std::move(sidecar ? pair.sidecar : pair.app));
   Result<void> started;
   if (sidecar) started = start_sidecar(pair);
@@ -314,6 +318,11 @@ asio::awaitable<void> Supervisor::end(std::vector<Process*> processes, std::stri
   if (!forced_) console_.say("killing", "", what + " did not end within " + text::format_go_duration(options_.stop_limit) + " and is killed");
   for (const auto* process : processes) process->signal(SIGKILL);
   while (running()) co_await sleep_for(10ms);
+}
+
+// Its group may still have members if it was a sidecar that started something; those stay watched.
+void Supervisor::forget(const Process& process) {
+  if (!process.running()) guard_.forget(process.pid());
 }
 
 }  // namespace mecha::cli

@@ -14,6 +14,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "cli/console.hpp"
+#include "cli/guard.hpp"
 #include "cli/plan.hpp"
 #include "cli/process.hpp"
 #include "runtime/async/event.hpp"
@@ -61,9 +62,11 @@ class Supervisor {
   asio::awaitable<void> end(std::vector<Process*> processes, std::string what);
   bool piped(bool sidecar) const;
   Command command_of(const Pair& pair, bool sidecar) const;
+  void forget(const Process& process);
   void failed(const std::string& app_id, const std::string& text);
 
   SupervisorOptions options_;
+  Guard guard_;
   Console console_;
   Shards shards_;
   std::unique_ptr<Gate> gate_;

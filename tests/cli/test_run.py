@@ -1,5 +1,6 @@
 """`mecha run` with one application, and the commands that look at it and talk to it."""
 import json, os, signal, tempfile
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,43 @@ def test_what_an_application_leaves_in_its_group_ends_too(tool, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
     assert not alive(child) and "did not end within 2s and is killed" in process.output()
+
+
+GRANDCHILD = "{trap} python3 app.py & echo $! > child; wait; wait"
+
+
+@pytest.mark.parametrize("trap, signals_group", [("", False), ("", True), ("trap '' TERM;", False)], ids=["the tool", "its group", "one that ignores SIGTERM"])
+def test_a_kill_of_the_tool_ends_what_the_application_started(tool, tmp_path, trap, signals_group):
+    name = name_of(tmp_path)
+    tool.write("app.py", "import time\ntime.sleep(1000)\n")
+    child = tool.terminal("run", "-a", name, "--", "sh", "-c", GRANDCHILD.format(trap=trap))  # a session of its own
+    child.expect("You're up and running!")
+    grandchild = int(wait_until(lambda: (tool.folder / "child").exists() and (tool.folder / "child").read_text(), "the grandchild"))
+    listed = next(i for i in tool.json("list") if i["appId"] == name)
+    (os.killpg if signals_group else os.kill)(child.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(alive, (grandchild, listed["appPid"], listed["daprdPid"]))), "the end of all")
+    assert not [i for i in tool.json("list") if i["appId"] == name]
+
+
+def guards_of(pid):
+    """Processes that watch over what a tool started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = stat.read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        if name == "mecha-guard" and int(rest.split()[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_nobody_watches_any_more_after_the_end(tool, tmp_path):
+    process = tool.start("run", "-a", name_of(tmp_path), "--", "sh", "-c", "(setsid sleep 1000 & echo $! > child); sleep 1000")
+    guard, = guards_of(process.pid)
+    assert tool.json("stop", "-a", next(i["appId"] for i in tool.json("list") if i["cliPid"] == process.pid)) and process.wait(10) == 0
+    assert not alive(guard)
+    os.kill(int((tool.folder / "child").read_text()), signal.SIGKILL)  # what leaves the group on purpose is left alone
 
 
 def test_variables_from_a_file(tool, tmp_path):
