@@ -95,6 +95,11 @@ std::string by_language(const Command& command) {
   return {};
 }
 
+std::string where(const Command& command) {
+  std::error_code error;
+  return command.directory.empty() ? std::filesystem::current_path(error).string() : command.directory;
+}
+
 Error refused(const Failure& failure, const Command& command) {
   if (failure.step == 1) {
     return {.code = Code::not_found, .message = "the folder " + command.directory + " cannot be entered: " + std::strerror(failure.error)};
@@ -103,7 +108,9 @@ Error refused(const Failure& failure, const Command& command) {
   if (const auto advice = by_language(command); !advice.empty() && (failure.error == ENOENT || failure.error == EACCES)) {
     return {.code = Code::failed_precondition, .message = message + advice};
   }
-  if (failure.error == ENOENT) message += "\n  remedy: is it installed and in PATH? A program of this folder is written ./" + command.words[0];
+  const bool in_path = command.words[0].find('/') == std::string::npos;
+  if (failure.error == ENOENT && in_path) message += "\n  remedy: is it installed and in PATH? A program of this folder is written ./" + command.words[0];
+  else if (failure.error == ENOENT) message += "\n  remedy: has it been built, and is this path right? It begins in " + where(command);
   if (failure.error == EACCES) message += "\n  remedy: make it executable: chmod +x " + command.words[0];
   if (failure.error == ENOEXEC) message += "\n  remedy: a script needs a first line such as #!/usr/bin/env python3";
   return {.code = Code::failed_precondition, .message = std::move(message)};

@@ -138,6 +138,17 @@ build_sdk() {
   say "built the C++ SDK in $(minutes $((SECONDS - began)))"
 }
 
+# The Debian packages, in build/packages.
+PACKAGES_PACKAGES="dpkg-dev clang-16 libgrpc++-dev protobuf-compiler-grpc nlohmann-json3-dev"
+build_packages() {
+  build release package &&
+    quietly "$BUILD/logs/configure-sdk.log" cmake -S "$ROOT/sdk-cpp" -B "$BUILD/sdk" -G Ninja -DCMAKE_CXX_COMPILER=clang++-16 &&
+    quietly "$BUILD/logs/package-sdk.log" nice cmake --build "$BUILD/sdk" --target package || return 1
+  rm -rf "$BUILD/packages"
+  mkdir -p "$BUILD/packages"
+  cp "$BUILD"/release/packages/*.deb "$BUILD"/sdk/packages/*.deb "$BUILD/packages"
+}
+
 # The application in C++ of the demo, on the installed SDK.
 build_payments() {
   quietly "$BUILD/logs/configure-payments.log" cmake -S "$ROOT/examples/orders/payments" -B "$BUILD/payments" -G Ninja -DCMAKE_BUILD_TYPE=Release \

@@ -157,7 +157,9 @@ def test_folders_and_files_that_are_not_there(tool):
 
 def test_a_program_that_is_not_there(tool):
     err = refused(tool, "run", "-a", "x", "--", "no-such-program")
-    assert "the program no-such-program cannot be started" in err and "remedy:" in err
+    assert "the program no-such-program cannot be started" in err and "A program of this folder is written ./no-such-program" in err
+    err = refused(tool, "run", "-a", "x", "--", "./build/app")
+    assert "has it been built" in err and str(tool.folder) in err
 
 
 @pytest.mark.parametrize("words", [["app.py"], ["--", "./app.py"]])

@@ -57,15 +57,23 @@ def blocks(path):
     return found
 
 
+def inside(path, root):
+    """How a path is called by who has `root` for the root of all."""
+    return f"/{Path(path).relative_to(root)}" if root else str(path)
+
+
 class Terminal:
     """A bash on a terminal. `text` is all that it has printed."""
 
-    def __init__(self, folder, environment):
+    def __init__(self, folder, environment, root=None):
         # Tests that run in the background ignore Ctrl-C, and what they start would too.
-        self.child = pexpect.spawn("env", ["--default-signal=INT", "bash", "--norc", "--noprofile", "--noediting"], cwd=str(folder), echo=False, encoding="utf-8", codec_errors="replace",
+        words = ["env", "--default-signal=INT", "-C", inside(folder, root), "bash", "--norc", "--noprofile", "--noediting"]
+        if root:
+            words = ["chroot", str(root), *words]
+        self.child = pexpect.spawn(words[0], words[1:], echo=False, encoding="utf-8", codec_errors="replace",
                                    env={**environment, "PS1": "", "PS2": "", "TERM": "xterm"}, dimensions=(50, 200), timeout=5)
-        self.text, self.seen, self.commands, self.busy = "", 0, 0, False
-        self.scripts = tempfile.TemporaryDirectory(prefix="mecha-page-")
+        self.text, self.seen, self.commands, self.busy, self.root = "", 0, 0, False, root
+        self.scripts = tempfile.TemporaryDirectory(prefix="mecha-page-", dir=root and Path(root, "tmp"))
 
     def read(self, seconds=0.05):
         try:
@@ -80,7 +88,7 @@ class Terminal:
         script = Path(self.scripts.name, f"{self.commands}.sh")
         script.write_text(text)
         self.seen, self.busy = len(self.text), True
-        self.child.sendline(f"source {script}; printf '\\n=ended %d %d=\\n' {self.commands} $?")
+        self.child.sendline(f"source {inside(script, self.root)}; printf '\\n=ended %d %d=\\n' {self.commands} $?")
 
     def ended(self):
         """The exit code of the block that was begun last, None while it runs."""
@@ -142,11 +150,11 @@ class Terminal:
 
 
 class Page:
-    """Plays the blocks of one page in a folder."""
+    """Plays the blocks of one page in a folder. With `root` its shells see that folder only, and of the environment what is given."""
 
-    def __init__(self, path, folder, environment=None):
-        self.path, self.folder = Path(path), Path(folder)
-        self.environment = {**os.environ, **(environment or {})}
+    def __init__(self, path, folder, environment=None, root=None):
+        self.path, self.folder, self.root = Path(path), Path(folder), root
+        self.environment = {**({} if root else os.environ), **(environment or {})}
         self.terminals = {}
         named = PORTS.search(self.path.read_text())
         self.ports = {port: str(free_port()) for port in named[1].split()} if named else {}
@@ -185,7 +193,7 @@ class Page:
         if block.language == "sh":
             terminal = self.terminals.get(block.title)
             if terminal is None:
-                terminal = self.terminals[block.title] = Terminal(self.folder, self.environment)
+                terminal = self.terminals[block.title] = Terminal(self.folder, self.environment, self.root)
             if terminal.busy:
                 code = terminal.wait(BUSY_S)
                 assert code == 0, f"the command before it: exit code {code}; it printed:\n{terminal.text[terminal.seen:][-3000:]}"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests/api"))
+sys.path += [str(ROOT / "tests/api"), str(ROOT / "tests/guide")]
 from sidecar import free_port  # noqa: E402,F401
 
-PACKAGES = [ROOT / "build/release/packages", ROOT / "build/sdk/packages"]
+PACKAGES = ROOT / "build/packages"
 
 
 def run(*words, timeout=600, **more):
@@ -18,8 +18,8 @@ def run(*words, timeout=600, **more):
 
 
 def package(name):
-    found = [file for folder in PACKAGES for file in folder.glob(f"{name}_*.deb")]
-    assert len(found) == 1, f"{name}: {found or 'not built'}; the target `package` of build/release and build/sdk makes it"
+    found = list(PACKAGES.glob(f"{name}_*.deb"))
+    assert len(found) == 1, f"{name}: {found or 'not built'}; scripts/packages makes it"
     return found[0]
 
 
@@ -48,9 +48,8 @@ def debian(tmp_path_factory):
     run("mmdebstrap", "--mode=root", "--variant=minbase", '--aptopt=APT::Install-Recommends "false"', "bookworm", root, *sources)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     (root / "packages").mkdir()
-    for folder in PACKAGES:
-        for file in folder.glob("*.deb"):
-            shutil.copy(file, root / "packages")
+    for file in PACKAGES.glob("*.deb"):
+        shutil.copy(file, root / "packages")
     run("mount", "-t", "proc", "proc", root / "proc")  # a program finds its own place there, and so its modules
     try:
         Debian(root).run("apt-get", "update", "-q")

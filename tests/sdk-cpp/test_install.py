@@ -1,5 +1,5 @@
 """The installed SDK: a project that knows nothing but the prefix builds on it, by CMake and by pkg-config, and nothing of the runtime comes along."""
-import os, re, subprocess
+import os, re, shutil, subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,17 @@ def test_a_consumer_builds_by_pkg_config(tmp_path):
     flags = run("pkg-config", "--cflags", "--libs", "mecha", env=where).split()
     run(COMPILER, ROOT / "examples/locks/cpp/main.cpp", "-o", tmp_path / "locks", *STRICT, *flags)
     assert run("pkg-config", "--modversion", "mecha", env=where).strip() == re.search(r"project\(mecha-sdk VERSION (\S+)", (ROOT / "sdk-cpp/CMakeLists.txt").read_text())[1]
+
+
+def test_a_compiler_that_breaks_coroutines_is_refused(tmp_path):
+    """The one of Debian 12, which CMake finds first."""
+    compiler = shutil.which("g++") or pytest.skip("no g++")
+    if int(run(compiler, "-dumpversion").split(".")[0]) >= 13:
+        pytest.skip("this g++ is good")
+    done = subprocess.run(["cmake", "-S", ROOT / "examples/state/cpp", "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={PREFIX}", f"-DCMAKE_CXX_COMPILER={compiler}"], capture_output=True, text=True, timeout=300)
+    assert done.returncode and "mecha needs GCC 13 or Clang 16" in " ".join(done.stderr.split()) and "CXX=clang++-16" in done.stderr
+    done = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-I", PREFIX / "include", ROOT / "examples/locks/cpp/main.cpp"], capture_output=True, text=True, timeout=300)
+    assert done.returncode and "mecha needs GCC 13 or Clang 16" in done.stderr
 
 
 def test_an_application_is_tested_with_the_installed_fake(tmp_path):

@@ -2,6 +2,10 @@
 // details of the sidecar.
 #pragma once
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#error "mecha needs GCC 13 or Clang 16, or later: GCC 12 breaks coroutines. On Debian 12: clang++-16"
+#endif
+
 #include <map>
 #include <string>
 #include <string_view>
