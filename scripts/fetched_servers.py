@@ -106,7 +106,7 @@ class FetchedServers:
         return self.environment["MECHA_TEST_MONGODB_SET"]
 
     def s3(self, name="s3", port=None):
-        """s3rver, which speaks the protocol of S3 and checks signatures, with a bucket `mecha`."""
+        """s3rver, which speaks the protocol of S3, with a bucket `mecha`. Of a login it checks the key's id, not the signature."""
         program = installed(S3_PACKAGES) / "node_modules/s3rver/bin/s3rver.js"
         data, port = self.data_of(name, fresh=not port), port or free_port()
         self.start(name, ["node", str(program), "-d", str(data), "-a", "127.0.0.1", "-p", str(port), "-s", "--no-vhost-buckets", "--configure-bucket", "mecha"],

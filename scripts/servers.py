@@ -39,9 +39,17 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 KAFKA_PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL
 controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_mecha="a-password";
+listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={keys}
 log.dirs={data}
 num.partitions=4
 offsets.topic.replication.factor=1
@@ -69,6 +77,9 @@ disk_free_limit.absolute = 16MB
 
 MOSQUITTO_CONF = """user root
 per_listener_settings true
+listener {guarded} 127.0.0.1
+allow_anonymous false
+password_file {data}/passwords
 listener {port} 127.0.0.1
 allow_anonymous true
 listener {tls} 127.0.0.1
@@ -229,17 +240,21 @@ class Servers(RedisServers, FetchedServers):
         return folder
 
     def kafka(self, name="kafka", port=None):
-        """One Kafka node in KRaft mode with a small heap. `port` starts it again."""
+        """One Kafka node in KRaft mode with a small heap: plain, with a login, and under TLS. `port` starts it again."""
         classes = f"{fetch_kafka()}/libs/*"
         properties, again = self.folder / f"{name}.properties", port is not None
         if not again:
             port, data = free_port(), self.folder / f"{name}-data"
             shutil.rmtree(data, ignore_errors=True)
-            properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=free_port(), data=data))
+            certificates, keys, sasl, tls = self.certificates(), self.folder / f"{name}-keys.pem", free_port(), free_port()
+            keys.write_text("".join((certificates / part).read_text() for part in ("server.key", "server.crt")))
+            properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=free_port(), data=data, sasl=sasl, tls=tls, keys=keys))
+            self.environment.update({"MECHA_TEST_KAFKA_SASL": f"127.0.0.1:{sasl}", "MECHA_TEST_KAFKA_TLS": f"127.0.0.1:{tls}"})
         java = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", classes]
         if not again:
-            formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties)],
+            formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(properties),
+                                        *(word for n in (256, 512) for word in ("--add-scram", f"SCRAM-SHA-{n}=[name=mecha,password=a-password]"))],
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if formatted.returncode:
                 raise RuntimeError("Kafka storage could not be formatted: " + formatted.stdout[-600:])
@@ -272,14 +287,16 @@ class Servers(RedisServers, FetchedServers):
                                  "MECHA_TEST_RABBITMQ_TLS": f"amqps://guest:guest@127.0.0.1:{tls}"})
         return self.environment["MECHA_TEST_RABBITMQ"]
 
-    def etcd(self, name="etcd", port=None):
-        """One node, in the clear. `port` starts it again."""
+    def etcd(self, name="etcd", port=None, tls=False):
+        """One node, in the clear, or for clients with a certificate. `port` starts it again."""
         if not shutil.which("etcd"):
             raise Unavailable("etcd is not installed (Debian package etcd-server)")
         data = self.data_of(name, fresh=not port)
         port, peers = port or free_port(), free_port()
-        url, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
-        self.start(name, ["etcd", "--name", "mecha", "--data-dir", str(data), "--listen-client-urls", url, "--advertise-client-urls", url,
+        url, peer = f"http{'s' if tls else ''}://127.0.0.1:{port}", f"http://127.0.0.1:{peers}"
+        certificates = self.certificates() if tls else ""
+        guard = [f"--cert-file={certificates}/server.crt", f"--key-file={certificates}/server.key", f"--trusted-ca-file={certificates}/ca.crt", "--client-cert-auth"]
+        self.start(name, ["etcd", *(guard if tls else ()), "--name", "mecha", "--data-dir", str(data), "--listen-client-urls", url, "--advertise-client-urls", url,
                           "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"mecha={peer}",
                           "--max-txn-ops", "1024"], accepts, port, 30)
         self.environment["MECHA_TEST_ETCD"] = f"127.0.0.1:{port}"
@@ -349,25 +366,32 @@ class Servers(RedisServers, FetchedServers):
         return self.environment["MECHA_TEST_POSTGRES"]
 
     def mosquitto(self, name="mosquitto", port=None):
-        """Plain and TLS port, sessions kept on disk. `port` starts it again."""
+        """Plain port, one with a login and one with TLS, sessions kept on disk. `port` starts it again."""
         program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
         if not program:
             raise Unavailable("mosquitto is not installed")
         data, certificates = self.data_of(name, fresh=not port), self.certificates()
-        port, tls = port or free_port(), free_port()
-        (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, certificates=certificates, data=data))
+        port, tls, guarded = port or free_port(), free_port(), free_port()
+        subprocess.run(["mosquitto_passwd", "-b", "-c", str(data / "passwords"), "mecha", "a-password"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, guarded=guarded, certificates=certificates, data=data))
         self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port, 20)
-        self.environment.update({"MECHA_TEST_MOSQUITTO": f"tcp://127.0.0.1:{port}", "MECHA_TEST_MOSQUITTO_TLS": f"ssl://127.0.0.1:{tls}"})
+        self.environment.update({"MECHA_TEST_MOSQUITTO": f"tcp://127.0.0.1:{port}", "MECHA_TEST_MOSQUITTO_TLS": f"ssl://127.0.0.1:{tls}",
+                                 "MECHA_TEST_MOSQUITTO_LOGIN": f"tcp://mecha:a-password@127.0.0.1:{guarded}"})
         return self.environment["MECHA_TEST_MOSQUITTO"]
 
     def nats(self, name="nats", port=None):
         """One NATS server with JetStream on disk. `port` starts it again."""
+        port = self.nats_node(name, port=port)
+        self.environment["MECHA_TEST_NATS"] = f"nats://127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_NATS"]
+
+    def nats_node(self, name, *options, port=None):
+        """One server with its own folder and further words of its command line: its port."""
         if not shutil.which("nats-server"):
             raise Unavailable("nats-server is not installed")
         data, port = self.data_of(name, fresh=not port), port or free_port()
-        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(data)], nats_answers, port, 20)
-        self.environment["MECHA_TEST_NATS"] = f"nats://127.0.0.1:{port}"
-        return self.environment["MECHA_TEST_NATS"]
+        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(data), *options], nats_answers, port, 20)
+        return port
 
     def stop(self):
         for name, process in reversed(self.processes):

@@ -1,11 +1,15 @@
 #include "components/kafka/handle.hpp"
 
 #include <array>
+#include <chrono>
 
 #include <librdkafka/rdkafka.h>
 
 namespace mecha::kafka {
 namespace {
+
+constexpr auto kReachLimit = std::chrono::milliseconds(4500);
+constexpr int kReachStepMs = 300;
 
 const Log* log_of(const rd_kafka_t* handle) {
   const auto* owner = static_cast<const Owner*>(rd_kafka_opaque(handle));
@@ -43,17 +47,31 @@ Result<Conf> make_conf(
   return conf;
 }
 
-Result<void> reach(rd_kafka_s* handle) {
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const auto code = rd_kafka_metadata(handle, 0, nullptr, &metadata, 5000);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return fail(
-        Code::unavailable,
-        std::string("kafka: client has run out of available brokers to talk to: ") + rd_kafka_err2str(code)
-    );
+void hear_refusals(rd_kafka_conf_s* conf) {
+  rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char* reason, void* opaque) {
+    auto* owner = static_cast<Owner*>(opaque);
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+      owner->refusal = reason;  // the library's own log has it already
+      return;
+    }
+    owner->log.warn("kafka client", {{"facility", "ERROR"}, {"text", reason}});
+  });
+}
+
+Result<void> reach(rd_kafka_s* handle, Owner& owner) {
+  int code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  const auto end = std::chrono::steady_clock::now() + kReachLimit;
+  while (owner.refusal.empty() && std::chrono::steady_clock::now() < end) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    code = rd_kafka_metadata(handle, 0, nullptr, &metadata, kReachStepMs);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+      return {};
+    }
+    rd_kafka_poll(handle, 0);  // refusals
   }
-  rd_kafka_metadata_destroy(metadata);
-  return {};
+  const auto why = owner.refusal.empty() ? std::string(rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code))) : owner.refusal;
+  return fail(Code::unavailable, "kafka: client has run out of available brokers to talk to: " + why);
 }
 
 Error error_of(int code, std::string_view what) {

@@ -22,6 +22,7 @@ class Consumer;
 struct Owner {
   Log log;
   Consumer* consumer = nullptr;
+  std::string refusal;  // why a server was left, of the last that no further try mends: login, certificate
 };
 
 struct HandleDeleter {
@@ -39,8 +40,11 @@ Result<Conf> make_conf(
     const std::map<std::string, std::string>& common, const std::map<std::string, std::string>& own, Owner* owner
 );
 
-// Whether any server answers; waits up to five seconds.
-Result<void> reach(rd_kafka_s* handle);
+// Whether any server answers; waits up to 4.5 seconds, less than the usual time limit of a start, so that its reason is heard. A
+// refused login or certificate ends it at once. For handles of producers, before anyone else polls them.
+Result<void> reach(rd_kafka_s* handle, Owner& owner);
+// Hears of such refusals; what else it hears of goes to the owner's log.
+void hear_refusals(rd_kafka_conf_s* conf);
 
 // The failure of a call, with a code that says whether trying again may help.
 Error error_of(int code, std::string_view what = {});

@@ -73,11 +73,12 @@ Result<std::unique_ptr<Producer>> Producer::make(const Config& config, Log log) 
   auto owner = std::make_unique<Owner>(Owner{std::move(log)});
   MECHA_TRY(auto conf, make_conf(config.common, config.producer, owner.get()));
   rd_kafka_conf_set_dr_msg_cb(conf.get(), on_report);
+  hear_refusals(conf.get());
   std::array<char, 512> text{};
   Handle handle(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), text.data(), text.size()));
   if (handle == nullptr) return fail(Code::invalid_argument, std::string("kafka error: ") + text.data());
   conf.release();  // owned by the handle now
-  MECHA_TRY_VOID(reach(handle.get()));
+  MECHA_TRY_VOID(reach(handle.get(), *owner));
   return std::unique_ptr<Producer>(new Producer(std::move(owner), std::move(handle)));
 }
 

@@ -6,13 +6,13 @@ from sidecar import component
 SERVERS = {"kafka": "kafka", "rabbitmq": "rabbitmq", "mqtt": "mosquitto", "jetstream": "nats"}  # kind: server in scripts/servers.py
 
 
-def make_stream(address):
+def make_stream(address, login=None):
     """One stream on disk for every topic; JetStream makes none by itself."""
     host, port = address.rsplit("/", 1)[1].split(":")
     with socket.create_connection((host, int(port)), 5) as s:
         s.settimeout(5)
         body = json.dumps({"name": "MECHA", "subjects": ["*", "conformance.>"], "storage": "file"})
-        s.sendall(f'CONNECT {{"verbose":false}}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.CREATE.MECHA answer {len(body)}\r\n{body}\r\n'.encode())
+        s.sendall(f'CONNECT {json.dumps({"verbose": False, **(login or {})})}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.CREATE.MECHA answer {len(body)}\r\n{body}\r\n'.encode())
         got = b""
         while b'"type"' not in got:
             got += s.recv(65536)
