@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kEnhanceYourCalm = 11, kProtocolError = 1;
+constexpr int kEnhanceYourCalm = 11, kProtocolError = 1, kStreamClosed = 5;
 
 asio::awaitable<void> answer_hello(Exchange& exchange) {
   (void)co_await exchange.respond({}, "hello");
@@ -142,6 +142,21 @@ TEST_CASE("frames for a stream that never was are refused", "[http2]") {
   const auto frames = pair.run(converse(stream, hello() + get_frame(5) + get_frame(3)));
   REQUIRE(frames);
   CHECK(goaway_code(*frames) == kProtocolError);
+}
+
+TEST_CASE("DATA for a stream that its client has reset is refused, in whatever pieces it comes", "[http2]") {
+  Http2Pair pair([](Exchange& exchange) -> asio::awaitable<void> { (void)co_await exchange.body().read(); });
+  const auto bytes = hello() + frame(kHeaders, kEndHeaders, 1, kGetBlock) + frame(kReset, 0, 1, code_bytes(8)) +
+                     frame(kData, kEndStream, 1, "test");
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    auto stream = pair.serve();
+    REQUIRE(pair.run(stream.write(std::string_view(bytes).substr(0, cut))));
+    pair.settle();
+    const auto frames = pair.run(converse(stream, bytes.substr(cut)));
+    INFO("the first piece has " << cut << " bytes");
+    REQUIRE(frames);
+    CHECK(goaway_code(*frames) == kStreamClosed);
+  }
 }
 
 TEST_CASE("heads that do not come in time end the connection", "[http2]") {

@@ -165,8 +165,7 @@ bool ServerSession::take_bytes(std::string_view bytes) {
   std::size_t position = 0;
   while (const auto head = scanner_.next(bytes, position)) {
     if (head->type != NGHTTP2_DATA) continue;
-    if (nghttp2_session_find_stream(raw(), head->stream) != nullptr) continue;
-    // Unknown yet, perhaps: what stands before it may open it.
+    // What stands before it comes first: it may open the stream, or reset it.
     if (head->at > fed) {
       if (!feed(bytes.substr(fed, head->at - fed))) return false;
       fed = head->at;

@@ -76,7 +76,7 @@ class SlowApp(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.read_body()
         time.sleep(0.3)
         self.send_response(200)
         self.send_header("Content-Length", "10")
@@ -84,6 +84,14 @@ class SlowApp(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0123456789")
 
     do_GET = do_POST = do_HEAD = answer
+
+    def read_body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return
+        while size := int(self.rfile.readline() or b"0", 16):
+            self.rfile.read(size + 2)
+        self.rfile.readline()
 
     def log_message(self, *_):
         pass
