@@ -30,4 +30,8 @@ def durable_broker(kind, address):
     if kind == "jetstream":
         make_stream(address)
         return component("ps", "pubsub.jetstream", natsURL=address, durableName=f"d{uuid.uuid4().hex}", ackWait="2s", deliverPolicy="new")
+    if kind == "redis":
+        return component("ps", "pubsub.redis", redisHost=address, consumerID=f"c{uuid.uuid4().hex}", redeliverInterval="1s", processingTimeout="1s")
+    if kind == "sqlite":
+        return component("ps", "pubsub.sqlite", connectionString=str(address), consumerID=f"c{uuid.uuid4().hex}")
     raise ValueError(kind)
