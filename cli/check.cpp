@@ -1,6 +1,7 @@
 // mecha check: everything that is wrong with resource files, with the place, the rule, and a fix where one is known.
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <tuple>
@@ -133,7 +134,16 @@ class Checker {
     }
     if (name.empty() && found.problems.empty()) add(at, "a " + kind + " without metadata.name is passed over", "add metadata: {name: ...}");
     for (const auto& problem : found.problems) add_numbered(path, at.line, problem);
-    for (const auto& [field, line] : found.unknown) add({path, line}, field + " is not a field of a " + kind + " and has no effect", "", false);
+    for (const auto& [field, line] : found.unknown) add({path, line}, field + " is not a field of a " + kind + " and has no effect", level_of(kind, field), false);
+  }
+
+  // Fields that stand one level too far out or in.
+  static std::string level_of(const std::string& kind, const std::string& field) {
+    if (kind != "Component") return {};
+    static constexpr std::array<std::string_view, 5> kInner{"type", "version", "metadata", "ignoreErrors", "initTimeout"};
+    if (std::ranges::find(kInner, field) != kInner.end()) return "it belongs into spec: indent it";
+    if (field == "spec.scopes" || field == "spec.auth") return "it belongs beside spec, not into it";
+    return {};
   }
 
   void configuration(const std::string& path) {
@@ -194,11 +204,8 @@ class Checker {
   void component(const ComponentSpec& spec) {
     const auto entry = catalog_.find(spec);
     if (!entry) {
-      std::vector<std::string> types;
-      const auto all = catalog_.describe();
-      for (const auto& type : all.as_array()) types.emplace_back(type.text("type"));
-      const auto similar = nearest(spec.type, types);
-      return add(spec.location, "component " + text::quote(spec.name) + ": " + entry.error().message, similar.empty() ? "`mecha components` lists the types" : "did you mean " + similar + "?");
+      if (spec.type.empty()) return add(spec.location, "component " + text::quote(spec.name) + " has no type", "spec: {type: state.redis, version: v1}, for instance; `mecha components` lists the types");
+      return add(spec.location, "component " + text::quote(spec.name) + ": " + entry.error().message, known_type(spec.type));
     }
     for (const auto& problem : (*entry)->check(as_started(spec))) {
       add(problem.location.file.empty() ? spec.location : problem.location, "component " + spec.title() + ": " + problem.text, "`mecha describe " + spec.type + "` shows the settings");
@@ -210,6 +217,19 @@ class Checker {
       const auto similar = nearest(item.name, names);
       add(item.location, "component " + spec.title() + ": " + item.name + " is not a setting of it and has no effect", similar.empty() ? "`mecha describe " + spec.type + "` shows the settings" : "did you mean " + similar + "?", false);
     }
+  }
+
+  // What may have been meant by a type that is not there, or not in that version.
+  std::string known_type(const std::string& wanted) {
+    std::vector<std::string> types, versions;
+    const auto all = catalog_.describe();
+    for (const auto& type : all.as_array()) {
+      types.emplace_back(type.text("type"));
+      if (text::equals_nocase(types.back(), wanted)) versions.emplace_back(type.text("version"));
+    }
+    if (!versions.empty()) return "of " + wanted + " there is " + text::join(versions, " and ");
+    const auto similar = nearest(wanted, types);
+    return similar.empty() ? "`mecha components` lists the types" : "did you mean " + similar + "?";
   }
 
   Catalog catalog_;
@@ -235,6 +255,7 @@ int check(const std::string& path, const std::string& form) {
   Checker checker;
   for (const auto& file : files) checker.file(file);
   checker.whole();
+  if (files.empty()) checker.findings.push_back({{path, 0}, false, "the folder holds no resource files", "their names end with .yaml, .yml or .json; folders in it are not looked into"});
   std::ranges::sort(checker.findings, {}, [](const Finding& f) { return std::tuple(f.place.file, f.place.line, f.text); });
   json::Array array;
   std::string text;

@@ -29,6 +29,36 @@ CLI::App* chosen(CLI::App& root) {
   return list.empty() ? &root : list.front();
 }
 
+// The command's option of that long name; null if there is none.
+const CLI::Option* long_option(const CLI::App& command, std::string_view name) {
+  for (const auto* option : command.get_options()) {
+    for (const auto& own : option->get_lnames()) {
+      if (own == name) return option;
+    }
+  }
+  return nullptr;
+}
+
+// "-app-id x" would be the short flag -a with the value "pp-id". Empty if there is no such word before those of a program.
+std::string short_for_long(CLI::App& root, const std::vector<std::string>& arguments) {
+  CLI::App* command = nullptr;
+  for (auto* one : root.get_subcommands({})) {
+    if (!arguments.empty() && one->get_name() == arguments[0]) command = one;
+  }
+  if (command == nullptr) return {};
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const auto& word = arguments[i];
+    if (word.size() < 2 || word[0] != '-') return {};
+    const bool is_long = word[1] == '-';
+    const auto name = std::string_view(word).substr(is_long ? 2 : 1);
+    const auto* option = is_long || name.size() > 2 ? long_option(*command, name.substr(0, name.find('='))) : command->get_option_no_throw(word);
+    if (!is_long && name.size() > 2 && option != nullptr) return word;
+    const bool has_value = name.find('=') != std::string_view::npos || (!is_long && name.size() > 1);
+    if (option != nullptr && option->get_expected_max() > 0 && !has_value) ++i;
+  }
+  return {};
+}
+
 int refuse(CLI::App& root, const std::string& message) {
   const auto* command = chosen(root);
   const auto name = command == &root ? std::string("mecha") : "mecha " + command->get_name();
@@ -107,6 +137,10 @@ int run_command_line(std::vector<std::string> arguments) {
   add_all(root, choice);
   choice.words = cut_words(arguments);
   if (arguments.empty()) arguments = {"--help"};
+  if (const auto word = short_for_long(root, arguments); !word.empty()) {
+    std::fprintf(stderr, "error: %s has one dash; did you mean -%s?\nSee: mecha %s --help\n", word.c_str(), word.c_str(), arguments[0].c_str());
+    return 2;
+  }
   std::ranges::reverse(arguments);
   try {
     root.parse(arguments);
@@ -117,6 +151,10 @@ int run_command_line(std::vector<std::string> arguments) {
   } catch (const CLI::ExtrasError&) {
     const auto rest = root.remaining(true);
     return refuse(root, unknown(root, rest.empty() ? "" : rest.front()));
+  } catch (const CLI::ConversionError& error) {  // all that is converted are numbers
+    const std::string text = error.what(), name = text.substr(text.find("--") == std::string::npos ? 0 : text.find("--"));
+    const auto equals = name.find(" = ");
+    return refuse(root, equals == std::string::npos ? text : name.substr(0, equals) + " must be a number, got " + text::quote(name.substr(equals + 3)));
   } catch (const CLI::ParseError& error) {
     return refuse(root, error.what());
   }

@@ -78,6 +78,7 @@ Result<std::vector<Plan>> plan_all(const DevOptions& options, std::vector<DevApp
     plans.push_back(app.plan);
   }
   MECHA_TRY_VOID(complete(plans));
+  warn_of_notes(plans);
   const auto running = find_instances(false);
   for (std::size_t i = 0; i < apps.size(); ++i) {
     if (apps[i].finds_port) plans[i].environment.emplace("PORT", std::to_string(plans[i].app_port));

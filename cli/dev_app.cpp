@@ -85,6 +85,7 @@ std::string to_text(const DevApp& app, const Plan& plan) {
   std::string text = paint(1, plan.app_id) + " in " + app.places.app + "\n";
   text += "  HTTP API     http://127.0.0.1:" + port(plan.ports.http) + "  (DAPR_HTTP_PORT)\n  gRPC API     127.0.0.1:" + port(plan.ports.grpc) + "  (DAPR_GRPC_PORT)\n";
   if (app.finds_port) text += "  application  its port is found when it listens; APP_PORT and PORT offer it " + port(plan.app_port) + "\n";
+  else if (plan.command.empty() && plan.app_port <= 0) text += "  application  none was named, so this is a sidecar alone: mecha dev -- COMMAND\n";
   else text += plan.app_port > 0 ? "  application  port " + port(plan.app_port) + "\n" : "  application  has no port: nothing calls it\n";
   text += "  names        every application of this host is called by its id (" + registry_folder() + ")\n";
   if (!app.own.empty()) text += "Components of your own:\n  " + text::join(app.own, "\n  ") + "\n";

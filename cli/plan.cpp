@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -92,10 +93,21 @@ Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holde
   return {};
 }
 
-Result<void> check(const Plan& plan) {
+// A folder that brings nothing is no failure, and rarely meant.
+std::string note_of(const Plan& plan, const LoadedResources& loaded) {
+  if (!loaded.components.empty() || !loaded.subscriptions.empty() || !loaded.endpoints.empty() || !loaded.resiliencies.empty()) return {};
+  return "the resources folder " + text::join(plan.resources, ", ") + " has nothing for " + plan.app_id + "\n  remedy: `mecha check " + plan.resources[0] +
+         "` says what is in it; do the scopes name another application?";
+}
+
+Result<void> check(Plan& plan) {
   MECHA_TRY_VOID(check_id(plan.app_id));
   if (plan.app_port > 65535) return fail(Code::invalid_argument, "--app-port must be a port from 1 to 65535, got " + std::to_string(plan.app_port));
   for (const auto& folder : plan.resources) {
+    if (fs::is_regular_file(folder)) {
+      const auto parent = fs::path(folder).parent_path();
+      return fail(Code::invalid_argument, "--resources-path " + folder + " is a file\n  remedy: name its folder: --resources-path " + (parent.empty() ? "." : parent.string()));
+    }
     if (!fs::is_directory(folder)) {
       return fail(Code::not_found, "the resources folder " + folder + " does not exist\n  remedy: create it, or name another with --resources-path");
     }
@@ -103,6 +115,7 @@ Result<void> check(const Plan& plan) {
   if (!plan.resources.empty()) {
     const auto loaded = load_resources({.directories = plan.resources, .app_id = plan.app_id, .name_space = variable("NAMESPACE")});
     if (!loaded) return fail(Code::invalid_argument, loaded.error().message + "\n  remedy: `mecha check " + plan.resources[0] + "` says what is wrong");
+    if (auto note = note_of(plan, *loaded); !note.empty()) plan.notes.push_back(std::move(note));
     if (!loaded->unreadable.empty()) {
       std::string why = "the resource file " + loaded->unreadable[0] + " cannot be read";
       for (const auto& notice : loaded->notices) {
@@ -110,6 +123,9 @@ Result<void> check(const Plan& plan) {
       }
       return fail(Code::invalid_argument, why + "\n  remedy: `mecha check " + plan.resources[0] + "` says what is wrong, with the line");
     }
+  }
+  if (fs::is_directory(plan.config)) {
+    return fail(Code::invalid_argument, "--config " + plan.config + " is a folder\n  remedy: name the file of the Configuration; folders of components are named with --resources-path");
   }
   if (!plan.config.empty() && !fs::is_regular_file(plan.config)) {
     return fail(Code::not_found, "the configuration file " + plan.config + " does not exist\n  remedy: name another with --config, or leave it out");
@@ -192,6 +208,12 @@ Result<void> complete(std::vector<Plan>& plans) {
     }
   }
   return {};
+}
+
+void warn_of_notes(const std::vector<Plan>& plans) {
+  for (const auto& plan : plans) {
+    for (const auto& note : plan.notes) std::fprintf(stderr, "warning: %s\n", note.c_str());
+  }
 }
 
 std::vector<std::string> daemon_arguments(const Plan& plan) {

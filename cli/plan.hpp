@@ -50,6 +50,7 @@ struct Plan {
   std::string app_log_path, daemon_log_path;
   Restart restart = Restart::no;
   std::int64_t restart_max = 10;  // in a row; 0: no limit
+  std::vector<std::string> notes;  // what is odd, for the user
 };
 
 // "no", "on-failure" or "always".
@@ -59,6 +60,8 @@ Result<void> check_id(const std::string& app_id);
 // Fills in what was left open: a name, free ports that differ from each other, log files. Fails when a port that was
 // asked for is taken, and says by whom.
 Result<void> complete(std::vector<Plan>& plans);
+// Prints the notes of all.
+void warn_of_notes(const std::vector<Plan>& plans);
 
 // The flags of the sidecar (contract 06, 1.7).
 std::vector<std::string> daemon_arguments(const Plan& plan);

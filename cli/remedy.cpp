@@ -32,6 +32,7 @@ constexpr Advice kAdvice[] = {
     {{"init_component_failure", "no such file or directory"}, "make that file, or correct its path; a relative one begins where the sidecar is started"},
     {{"init_component_failure", "authentication failed"}, "the backend does not know these credentials: correct user and password of that component"},
     {{"init_component_failure", "wrongpass"}, "the backend does not know these credentials: correct user and password of that component"},
+    {{"missing 'authtype'"}, "say how the broker knows its clients: - {name: authType, value: none}, or password, mtls, certificate, oidc"},
     {{"access denied for user"}, "the backend does not know these credentials: correct user and password of that component"},
     {{"access_refused"}, "the backend does not know these credentials: correct user and password of that component"},
     {{"bad user name or password"}, "the backend does not know these credentials: correct user and password of that component"},

@@ -73,6 +73,7 @@ int run(RunOptions& options, const std::vector<std::string>& words) {
   if (!daemon) return print_failure(options.form, daemon.error());
   how.daemon = *std::move(daemon);
   if (auto completed = complete(*plans); !completed) return print_failure(options.form, completed.error());
+  warn_of_notes(*plans);
   warn_of_taken_ports(*plans);
   return Supervisor(std::move(how), *std::move(plans)).run();
 }

@@ -1,6 +1,8 @@
 """`mecha components`, `describe` and `check`."""
 import json, subprocess
 
+import pytest
+
 from conftest import MECHA
 
 GOOD = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.in-memory, version: v1}\n"
@@ -75,6 +77,24 @@ kind: Componnent
 def test_components_of_modules_are_checked_too(tool):
     tool.write("resources/k.yaml", GOOD.replace("pubsub.in-memory", "pubsub.kafka"))
     assert any("brokers" in f["text"] for f in findings(tool))
+
+
+@pytest.mark.parametrize("text, what, fix", [
+    ("spec: {}\ntype: state.redis\n", "component \"bus\" has no type", "spec: {type: state.redis, version: v1}"),
+    ("type: state.redis\n", "type is not a field of a Component", "it belongs into spec"),
+    ("spec: {type: state.redis, version: v1, scopes: [a]}\n", "spec.scopes is not a field", "it belongs beside spec"),
+    ("spec: {type: state.redis, version: v2}\n", "couldn't find state store state.redis/v2", "of state.redis there is v1"),
+])
+def test_slips_of_new_users(tool, text, what, fix):
+    tool.write("resources/a.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\n" + text)
+    found = json.loads(tool("check", "resources", "-o", "json")[1])
+    assert any(what in f["text"] and fix in f["fix"] for f in found), found
+
+
+def test_a_folder_without_resource_files(tool):
+    tool.write("resources/a.txt", "kind: Component\n")
+    finding, = tool.json("check", "resources")
+    assert finding["level"] == "warning" and "no resource files" in finding["text"] and ".yaml" in finding["fix"]
 
 
 def test_a_path_that_is_not_there(tool):

@@ -6,6 +6,9 @@ import pytest
 from conftest import MECHA, free_port, name_of, wait_until
 
 
+GOOD = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.in-memory, version: v1}\n"
+
+
 def refused(tool, *words, code=1, **more):
     status, out, err = tool(*words, **more)
     assert status == code, (out, err)
@@ -153,6 +156,34 @@ def test_folders_and_files_that_are_not_there(tool):
     assert "the configuration file nope.yaml does not exist" in refused(tool, "run", "-a", "x", "-c", "nope.yaml", "--", "true")
     assert "a folder with a dapr.yaml" in refused(tool, "run", "-f", "nope")
     assert "vars of variables" not in refused(tool, "run", "-a", "x", "--env-file", "nope.env", "--", "true")
+
+
+@pytest.mark.parametrize("words", [["-app-id", "x"], ["-p", "1", "-app-id=x"], ["--log-level", "info", "-app-port", "3"]])
+def test_a_long_flag_with_one_dash(tool, words):
+    status, _, err = tool("run", *words, "--", "true")
+    assert status == 2 and "has one dash; did you mean --app-" in err
+
+
+def test_flags_of_the_program_are_its_own(tool):
+    status, out, _ = tool("run", "--log-level", "error", "-ax1", "echo", "-app-id", "x")
+    assert status == 0 and "-app-id x" in out and "Starting x1" in out
+
+
+def test_a_word_in_the_place_of_a_number(tool):
+    status, _, err = tool("run", "--app-port", "abc", "--", "true")
+    assert status == 2 and '--app-port must be a number, got "abc"' in err
+
+
+def test_a_folder_with_nothing_for_the_application(tool):
+    tool.write("resources/a.yaml", GOOD.replace("kind: Component", "kind: component"))
+    status, _, err = tool("run", "-a", "x", "--resources-path", "resources", "--", "true")
+    assert status == 0 and "the resources folder resources has nothing for x" in err and "mecha check resources" in err
+
+
+def test_a_file_for_a_folder_and_a_folder_for_a_file(tool):
+    tool.write("resources/a.yaml", GOOD)
+    assert "is a file\n  remedy: name its folder: --resources-path resources" in refused(tool, "run", "-a", "x", "--resources-path", "resources/a.yaml", "--", "true")
+    assert "--config resources is a folder" in refused(tool, "run", "-a", "x", "--config", "resources", "--", "true")
 
 
 def test_a_program_that_is_not_there(tool):
