@@ -56,6 +56,7 @@ class ChangesCall final : public Changes {
     );
   }
   bool limits_stream() const override { return false; }
+  std::optional<Error> problem() const override { return text_problem(request_); }
 
   v1::SubscribeConfigurationRequest request_;
 };

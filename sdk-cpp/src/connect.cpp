@@ -14,6 +14,7 @@
 #include "src/dial.h"
 #include "src/endpoint.h"
 #include "src/remote.h"
+#include "src/sendable.h"
 #include "src/threads.h"
 
 namespace mecha {
@@ -84,6 +85,8 @@ AppEnvironment app_environment() {
   app.channel_address = variable("APP_CHANNEL_ADDRESS");
   app.protocol = variable("APP_PROTOCOL");
   app.app_token = variable("APP_API_TOKEN");
+  if (app.app_token.ends_with('\n')) app.app_token.pop_back();
+  if (app.app_token.ends_with('\r')) app.app_token.pop_back();
   app.http_endpoint = variable("DAPR_HTTP_ENDPOINT");
   const auto http_port = port_of(variable("DAPR_HTTP_PORT"));
   if (app.http_endpoint.empty() && http_port)
@@ -118,11 +121,15 @@ Result<wire::Dialled> wire::dial(ClientOptions options) {
   if (options.tls && options.tls->certificate.empty() != options.tls->key.empty()) {
     return fail(Code::invalid_argument, "TLS needs both a certificate and its key, or neither");
   }
+  auto token = options.api_token
+                   ? token_of(std::move(*options.api_token), "ClientOptions::api_token", false)
+                   : token_of(variable("DAPR_API_TOKEN"), "DAPR_API_TOKEN", true);
+  if (!token) return std::move(token).error();
   return Dialled{
       endpoint->target,
       credentials(options, *endpoint),
       arguments(options, *endpoint),
-      options.api_token ? *options.api_token : variable("DAPR_API_TOKEN")
+      std::move(*token)
   };
 }
 
@@ -143,13 +150,17 @@ Result<std::shared_ptr<Api>> connect(ClientOptions options) {
 namespace wire {
 
 void add_trace(grpc::ClientContext& call, const TraceContext& trace) {
-  if (!trace.traceparent.empty()) call.AddMetadata("traceparent", trace.traceparent);
-  if (!trace.tracestate.empty()) call.AddMetadata("tracestate", trace.tracestate);
-  if (!trace.baggage.empty()) call.AddMetadata("baggage", trace.baggage);
+  const auto sent = sendable(trace);
+  if (!sent.traceparent.empty()) call.AddMetadata("traceparent", sent.traceparent);
+  if (!sent.tracestate.empty()) call.AddMetadata("tracestate", sent.tracestate);
+  if (!sent.baggage.empty()) call.AddMetadata("baggage", sent.baggage);
 }
 
-void Core::prepare(grpc::ClientContext& call, const CallOptions& options, const TaskContext* task)
-    const {
+std::optional<Error> Core::prepare(
+    grpc::ClientContext& call, const CallOptions& options, const TaskContext* task
+) const {
+  auto headers = headers_of(options.metadata);
+  if (!headers) return std::move(headers).error();
   const auto limit = options.timeout.value_or(timeout);
   if (limit != CallOptions::no_timeout) call.set_deadline(std::chrono::system_clock::now() + limit);
   if (!token.empty()) call.AddMetadata("dapr-api-token", token);
@@ -157,7 +168,8 @@ void Core::prepare(grpc::ClientContext& call, const CallOptions& options, const 
                               : task != nullptr ? task->trace.get()
                                                 : nullptr;
   if (trace != nullptr) add_trace(call, *trace);
-  for (const auto& [key, value] : options.metadata) call.AddMetadata(key, value);
+  for (const auto& [key, value] : *headers) call.AddMetadata(key, value);
+  return std::nullopt;
 }
 
 }  // namespace wire

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,11 +54,14 @@ struct Core {
     return methods[static_cast<std::size_t>(rpc)];
   }
 
-  /// Sets deadline, token, trace and metadata of a call. `task` may be null.
-  void prepare(grpc::ClientContext& call, const CallOptions& options, const TaskContext* task)
-      const;
+  /// Sets deadline, token, trace and metadata of a call, or says what of them cannot be sent; then
+  /// the call must not be made. `task` may be null.
+  std::optional<Error> prepare(
+      grpc::ClientContext& call, const CallOptions& options, const TaskContext* task
+  ) const;
 };
 
+/// Leaves out what cannot be sent.
 void add_trace(grpc::ClientContext& call, const TraceContext& trace);
 
 /// The error that a status means; the status is not OK.

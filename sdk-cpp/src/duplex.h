@@ -51,13 +51,20 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   virtual void call() = 0;
   /// The limit of the whole stream, or of the wait for consent.
   virtual bool limits_stream() const { return true; }
+  /// What of the request cannot be sent.
+  virtual std::optional<Error> problem() const { return std::nullopt; }
   /// Starts the call when it has not started; false when it has ended or may not start.
   bool ensure_started(std::unique_lock<std::mutex>& lock, const TaskContext* task) {
     if (stage_ != Stage::idle) return stage_ == Stage::running;
     auto options = options_;
     const auto consent = options.timeout.value_or(core_->timeout);
     if (!limits_stream()) options.timeout = CallOptions::no_timeout;
-    core_->prepare(call_, options, task);
+    refusal_ = core_->prepare(call_, options, task);
+    if (!refusal_) refusal_ = problem();
+    if (refusal_) {
+      stage_ = Stage::refused;
+      return false;
+    }
     stage_ = Stage::running;
     self_ = this->shared_from_this();
     holding_ = true;
@@ -92,6 +99,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   grpc::Alarm alarm_;
   std::mutex mutex_;
   Stage stage_ = Stage::idle;
+  std::optional<Error> refusal_;  // why, when nobody asked to stop
   bool holding_ = false;
 
  private:
@@ -131,7 +139,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
 
   // What reading gives after the end. Under the lock.
   Result<std::optional<Response>> outcome() const {
-    if (stage_ == Stage::refused) return stopped();
+    if (stage_ == Stage::refused) return refusal_ ? *refusal_ : stopped();
     if (broken_) return unreadable();
     if (expired_) return fail(Code::deadline_exceeded, "the sidecar did not answer in time");
     if (!status_.ok()) return to_error(status_);
@@ -240,6 +248,14 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response
 
   bool begin_write(Write* write) {
     std::unique_lock lock(this->mutex_);
+    if (auto bad = write->message ? text_problem(*write->message) : std::nullopt) {
+      if (this->stage_ == Side::Stage::idle) {
+        this->stage_ = Side::Stage::refused;
+        this->refusal_ = bad;
+      }
+      write->put(std::move(*bad));
+      return false;
+    }
     const bool runs = this->ensure_started(lock, write->context);
     if (!runs || !this->holding_ || writing_ != nullptr) {
       write->put(

@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include <google/protobuf/empty.pb.h>
-#include <grpc/grpc.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/impl/rpc_service_method.h>
 #include <grpcpp/impl/service_type.h>
@@ -23,6 +22,7 @@
 #include "src/checked.h"
 #include "src/dispatcher.h"
 #include "src/events.h"
+#include "src/sendable.h"
 
 namespace mecha::wire {
 namespace {
@@ -56,17 +56,10 @@ bool may_call(const grpc::CallbackServerContext& context, const std::string& tok
 
 // Sends the headers of an answer; an error for those that gRPC cannot carry.
 grpc::Status send_headers(grpc::CallbackServerContext& context, const Metadata& headers) {
-  for (const auto& [key, value] : headers) {
-    const auto slice_of = [](const std::string& text) {
-      return grpc_slice_from_static_buffer(text.data(), text.size());
-    };
-    const bool binary = key.ends_with("-bin");
-    if (grpc_header_key_is_legal(slice_of(key)) == 0 || key.starts_with("grpc-") ||
-        (!binary && grpc_header_nonbin_value_is_legal(slice_of(value)) == 0)) {
-      return {grpc::StatusCode::INTERNAL, "the answer has a header that cannot be sent: " + key};
-    }
-  }
-  for (const auto& [key, value] : headers) context.AddInitialMetadata(key, value);
+  const auto sent = headers_of(headers);
+  if (!sent)
+    return {grpc::StatusCode::INTERNAL, "a header of the answer: " + sent.error().message};
+  for (const auto& [key, value] : *sent) context.AddInitialMetadata(key, value);
   return grpc::Status::OK;
 }
 

@@ -8,6 +8,7 @@
 #include "mecha/grpc.h"
 #include "src/core.h"
 #include "src/dial.h"
+#include "src/sendable.h"
 #include "src/threads.h"
 
 namespace mecha {
@@ -50,6 +51,8 @@ class TargetFactory final : public grpc::experimental::ClientInterceptorFactoryI
 }  // namespace
 
 Result<std::shared_ptr<grpc::Channel>> proxy_channel(std::string app_id, ClientOptions options) {
+  if (app_id.empty() || !wire::is_header_value(app_id))
+    return fail(Code::invalid_argument, "the id of an application is printable ASCII");
   auto dialled = wire::dial(std::move(options));
   if (!dialled) return std::move(dialled).error();
   std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;

@@ -14,6 +14,7 @@
 #include "mecha/task.h"
 #include "src/checked.h"
 #include "src/core.h"
+#include "src/sendable.h"
 
 namespace mecha::wire {
 
@@ -107,7 +108,12 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
   enum class State { idle, running, done, dropped };
 
   bool begin() {
-    core_->prepare(call_, options_, this->context);
+    auto problem = core_->prepare(call_, options_, this->context);
+    if (!problem) problem = text_problem(request);
+    if (problem) {
+      this->put(std::move(*problem));
+      return false;
+    }
     if (stop_.watch(call_, options_.stop, this->context)) return true;
     this->put(stopped());
     return false;

@@ -1,5 +1,6 @@
 // The fake as the sidecar of a service: messages, calls, events and jobs go to its callbacks.
 
+#include "src/sendable.h"
 #include "testing/fake_api.h"
 #include "testing/topic.h"
 
@@ -93,9 +94,16 @@ Result<void> Fake::attach(std::shared_ptr<CallbackApi> application) {
 }
 
 Result<MethodReply> Fake::call(MethodCall call) {
-  return ask<MethodReply>(*hub_, [&](CallbackApi& application) {
+  auto reply = ask<MethodReply>(*hub_, [&](CallbackApi& application) {
     return application.on_invoke(std::move(call));
   });
+  if (!reply) return reply;
+  auto headers = wire::headers_of(reply->headers);
+  if (!headers) {
+    return mecha::fail(Code::internal, "a header of the answer: " + headers.error().message);
+  }
+  reply->headers = std::move(*headers);
+  return reply;
 }
 
 Result<BindingReply> Fake::trigger(BindingEvent event) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/sendable.h"
+
 namespace mecha::testing {
 
 std::string_view to_string(Call call) noexcept {
@@ -159,11 +161,23 @@ std::shared_ptr<Slot<Result<void>>> Hub::held_by(const Site& site, Time deadline
   return nullptr;
 }
 
+std::shared_ptr<const TraceContext> as_sent(std::shared_ptr<const TraceContext> trace) {
+  if (!trace) return trace;
+  auto sent = wire::sendable(*trace);
+  if (sent.traceparent.empty() && sent.baggage.empty()) return nullptr;
+  return std::make_shared<const TraceContext>(std::move(sent));
+}
+
 Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContext* task) {
   const auto limit = with.timeout.value_or(options.timeout);
   CallRecord record{site.call, site.name, {}, with.metadata, with.trace, limit, {}};
   if (!site.keys.empty()) record.key = site.keys.front();
   if (!record.trace && task != nullptr) record.trace = task->trace;
+  record.trace = as_sent(std::move(record.trace));
+  auto headers = wire::headers_of(with.metadata);
+  if (headers) record.metadata = *headers;
+  bool text = wire::is_utf8(site.name);
+  for (const auto& key : site.keys) text = text && wire::is_utf8(key);
   Admission admission;
   Time deadline = Time::max();
   {
@@ -172,7 +186,11 @@ Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContex
     if (limit < Time::max() - begun) deadline = begun + limit;
     calls.push_back(std::move(record));
     const bool stop = with.stop.stop_requested() || (task != nullptr && task->stop.stop_requested());
-    if (stop) {
+    if (!headers) {
+      admission.failure = std::move(headers).error();
+    } else if (!text) {
+      admission.failure = wire::not_utf8();
+    } else if (stop) {
       admission.failure = stopped();
     } else if (down) {
       admission.failure = mecha::fail(Code::unavailable, "the sidecar was shut down");

@@ -134,6 +134,9 @@ struct Hub : std::enable_shared_from_this<Hub> {
   std::shared_ptr<Slot<Result<void>>> held_by(const Site& site, Time deadline);
 };
 
+/// What of a trace arrives; null when nothing does.
+std::shared_ptr<const TraceContext> as_sent(std::shared_ptr<const TraceContext> trace);
+
 inline Error stopped() { return mecha::fail(Code::cancelled, "the caller asked to stop"); }
 inline Error ended_by_caller() { return mecha::fail(Code::cancelled, "CANCELLED"); }
 inline Error too_late() { return mecha::fail(Code::deadline_exceeded, "Deadline Exceeded"); }

@@ -258,7 +258,8 @@ Task<Result<void>> publish_traced(
     const TaskContext* task = co_await current_context();
     if (task != nullptr) trace = task->trace;
   }
-  co_return publish_one(*hub, std::move(request), trace.get(), true);
+  const auto sent = as_sent(std::move(trace));
+  co_return publish_one(*hub, std::move(request), sent.get(), true);
 }
 
 }  // namespace

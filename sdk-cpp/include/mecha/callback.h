@@ -26,7 +26,9 @@ struct MethodCall {
 struct MethodReply {
   std::string data = {};
   std::string content_type = {};
-  Metadata headers = {};  ///< Keys in lower case. The caller sees them as headers of the answer.
+  /// The caller sees them as headers of the answer, their keys in lower case. One that cannot be sent
+  /// (see CallOptions::metadata) makes the call `internal`.
+  Metadata headers = {};
 };
 
 /// Messages for which `match`, an expression of CEL over `event`, holds go to `path`.

@@ -28,8 +28,9 @@ struct ClientOptions {
   /// `unix:///path`, `unix-abstract:name`, with `?tls=true` where wanted. Empty:
   /// `DAPR_GRPC_ENDPOINT`, else 127.0.0.1 and `DAPR_GRPC_PORT`, else port 50001.
   std::string endpoint;
-  /// Sent as `dapr-api-token` with each call. Empty optional: `DAPR_API_TOKEN`; an empty string:
-  /// none.
+  /// Sent as `dapr-api-token` with each call. Empty optional: `DAPR_API_TOKEN`, where one line break
+  /// at the end is left out; an empty string: none. `invalid_argument` when it is not printable
+  /// ASCII.
   std::optional<std::string> api_token;
   /// Set: TLS, whatever the address says.
   std::optional<TlsOptions> tls;

@@ -12,7 +12,8 @@
 
 namespace mecha {
 
-/// Where a request belongs, in the W3C forms. Immutable once shared; safe on any thread.
+/// Where a request belongs, in the W3C forms. Immutable once shared; safe on any thread. A part
+/// that is not printable ASCII or is longer than 8192 bytes is not sent: calls go on without it.
 struct TraceContext {
   std::string traceparent;
   std::string tracestate;
@@ -73,7 +74,10 @@ struct CallOptions {
   std::stop_token stop;
   /// The trace this call belongs to; empty: the one of the task around it.
   std::shared_ptr<const TraceContext> trace;
-  /// Further gRPC metadata of the request; keys in lower case.
+  /// Further gRPC metadata of the request: what an application that is invoked sees as headers.
+  /// Keys are sent in lower case. A key with other signs than letters, digits, `-`, `_` and `.`, one
+  /// of gRPC's own, and a value that is not printable ASCII make the call `invalid_argument`; values
+  /// of keys that end in `-bin` may be any bytes.
   Metadata metadata;
 
   static constexpr std::chrono::milliseconds no_timeout = std::chrono::milliseconds::max();

@@ -1,0 +1,161 @@
+// What may go to gRPC and what may not.
+
+#include "src/sendable.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+namespace mecha::wire {
+namespace {
+
+// A sidecar drops what is longer (W3C: 8192 bytes of baggage).
+constexpr std::size_t trace_part_max = 8192;
+
+constexpr std::array<std::string_view, 4> of_grpc{"content-type", "host", "te", "user-agent"};
+
+char lower(char letter) noexcept {
+  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+}
+
+bool is_key_letter(char letter) noexcept {
+  return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' ||
+         letter == '_' || letter == '.';
+}
+
+// The key in quotes, with what does not print as a question mark.
+std::string quoted(std::string_view key) {
+  std::string to = "\"";
+  for (const char letter : key) to += letter >= ' ' && letter <= '~' ? letter : '?';
+  return to + "\"";
+}
+
+Error refused(std::string_view key, const char* why) {
+  return fail(Code::invalid_argument, "the metadata key " + quoted(key) + " " + why);
+}
+
+Result<std::string> key_of(std::string_view key) {
+  std::string to(key);
+  std::transform(to.begin(), to.end(), to.begin(), lower);
+  if (to.empty() || !std::all_of(to.begin(), to.end(), is_key_letter))
+    return refused(key, "cannot be sent: a key has letters, digits, '-', '_' and '.'");
+  if (to.starts_with("grpc-") || std::find(of_grpc.begin(), of_grpc.end(), to) != of_grpc.end())
+    return refused(key, "belongs to gRPC");
+  return to;
+}
+
+std::string trace_part(const std::string& text) {
+  return text.size() <= trace_part_max && is_header_value(text) ? text : std::string();
+}
+
+// The length of the character that begins here, 0 when it is none.
+std::size_t character(const unsigned char* at, std::size_t left) noexcept {
+  const unsigned first = at[0];
+  if (first < 0x80) return 1;
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || left < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at[i] & 0xc0) != 0x80) return 0;
+  }
+  if (first == 0xe0 && at[1] < 0xa0) return 0;  // longer than it need be
+  if (first == 0xed && at[1] > 0x9f) return 0;  // half of a pair
+  if (first == 0xf0 && at[1] < 0x90) return 0;
+  if (first == 0xf4 && at[1] > 0x8f) return 0;
+  return size;
+}
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+bool is_text(const Message& message);
+
+bool is_text(const Message& message, const FieldDescriptor& field) {
+  const auto& reflection = *message.GetReflection();
+  const bool many = field.is_repeated();
+  const int count = many ? reflection.FieldSize(message, &field) : 1;
+  if (field.type() == FieldDescriptor::TYPE_STRING) {
+    std::string scratch;
+    for (int i = 0; i < count; ++i) {
+      const auto& text = many ? reflection.GetRepeatedStringReference(message, &field, i, &scratch)
+                              : reflection.GetStringReference(message, &field, &scratch);
+      if (!is_utf8(text)) return false;
+    }
+  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    if (!many && !reflection.HasField(message, &field)) return true;
+    for (int i = 0; i < count; ++i) {
+      if (!is_text(many ? reflection.GetRepeatedMessage(message, &field, i)
+                        : reflection.GetMessage(message, &field)))
+        return false;
+    }
+  }
+  return true;
+}
+
+bool is_text(const Message& message) {
+  const auto& descriptor = *message.GetDescriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    if (!is_text(message, *descriptor.field(i))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_header_value(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char letter) {
+    return letter >= ' ' && letter <= '~';
+  });
+}
+
+Result<Metadata> headers_of(const Metadata& entries) {
+  Metadata to;
+  for (const auto& [key, value] : entries) {
+    auto name = key_of(key);
+    if (!name) return std::move(name).error();
+    if (!name->ends_with("-bin") && !is_header_value(value))
+      return refused(key, "has a value that cannot be sent: only printable ASCII can");
+    if (!to.emplace(std::move(*name), value).second)
+      return refused(key, "is there twice, in capital and in small letters");
+  }
+  return to;
+}
+
+TraceContext sendable(const TraceContext& trace) {
+  TraceContext to;
+  to.traceparent = trace_part(trace.traceparent);
+  if (!to.traceparent.empty() || trace.traceparent.empty())
+    to.tracestate = trace_part(trace.tracestate);
+  to.baggage = trace_part(trace.baggage);
+  return to;
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
+  for (std::size_t left = text.size(); left > 0;) {
+    const std::size_t size = character(at, left);
+    if (size == 0) return false;
+    at += size;
+    left -= size;
+  }
+  return true;
+}
+
+std::optional<Error> text_problem(const Message& message) {
+  if (is_text(message)) return std::nullopt;
+  return not_utf8();
+}
+
+Result<std::string> token_of(std::string token, const char* from, bool is_variable) {
+  if (is_variable && token.ends_with('\n')) token.pop_back();
+  if (is_variable && token.ends_with('\r')) token.pop_back();
+  if (is_header_value(token)) return token;
+  return fail(
+      Code::invalid_argument,
+      std::string(from) + " has a character that no header can carry, such as a line break"
+  );
+}
+
+}  // namespace mecha::wire
