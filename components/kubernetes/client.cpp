@@ -51,9 +51,17 @@ Async<void> Client::start(std::string kubeconfig) {
   Bridge bridge("kubeconfig");
   std::function<Result<KubeConfig>()> read = [&kubeconfig] { return find_kube_config(kubeconfig); };
   MECHA_CO_TRY(config_, co_await bridge.call<KubeConfig>(std::move(read)));
-  MECHA_CO_TRY(auto tls, net::make_tls(config_.tls));
-  client_ = std::make_unique<http::HttpClient>(shards_, std::move(tls));
-  co_return Result<void>{};
+  co_return connect(config_.tls.ca_pem);
+}
+
+Result<void> Client::connect(std::string authority) {
+  auto options = config_.tls;
+  options.ca_pem = authority;
+  MECHA_TRY(auto tls, net::make_tls(options));
+  const std::lock_guard lock(mutex_);
+  client_ = std::make_shared<http::HttpClient>(shards_, std::move(tls));
+  authority_ = std::move(authority);
+  return {};
 }
 
 Async<json::Value> Client::secret(std::string name_space, std::string name) {
@@ -68,14 +76,11 @@ Async<json::Value> Client::secrets(std::string name_space) {
 }
 
 Async<json::Value> Client::ask(std::string path) {
-  http::HttpCall call{.method = "GET", .url = config_.server + path};
-  call.headers.add("Accept", "application/json");
-  // Over plain HTTP anyone could read it.
-  if (config_.secure()) {
-    MECHA_CO_TRY(const auto login, co_await authorization());
-    if (!login.empty()) call.headers.add("Authorization", login);
-  }
-  MECHA_CO_TRY(const auto answer, co_await client_->send(std::move(call), kAnswerMax, kLimit));
+  auto answered = co_await ask_once(path);
+  const bool refused = answered && answered->status == 401;
+  const auto changed = refused ? co_await read_token() : answered ? Result<bool>(false) : co_await read_authority();
+  if (changed && *changed) answered = co_await ask_once(path);
+  MECHA_CO_TRY(const auto answer, std::move(answered));
   auto value = json::parse(answer.body, true);
   if (answer.status >= 200 && answer.status < 300) {
     if (!value) co_return fail(std::move(value).error());
@@ -85,6 +90,22 @@ Async<json::Value> Client::ask(std::string path) {
   const std::string_view told = value && value->text("kind") == "Status" ? value->text("message") : "";
   if (!told.empty()) co_return fail(code, std::string(told));
   co_return fail(code, "the server responded with the status code " + std::to_string(answer.status) + ": " + answer.body);
+}
+
+Async<http::HttpAnswer> Client::ask_once(std::string path) {
+  http::HttpCall call{.method = "GET", .url = config_.server + path};
+  call.headers.add("Accept", "application/json");
+  // Over plain HTTP anyone could read it.
+  if (config_.secure()) {
+    MECHA_CO_TRY(const auto login, co_await authorization());
+    if (!login.empty()) call.headers.add("Authorization", login);
+  }
+  std::shared_ptr<http::HttpClient> client;
+  {
+    const std::lock_guard lock(mutex_);
+    client = client_;
+  }
+  co_return co_await client->send(std::move(call), kAnswerMax, kLimit);
 }
 
 Async<std::string> Client::authorization() {
@@ -102,12 +123,33 @@ Async<std::string> Client::token_of_file() {
     const std::lock_guard lock(mutex_);
     if (!file_token_.empty() && SteadyClock::now() - read_at_ < kTokenAge) co_return file_token_.reveal();
   }
+  const auto read = co_await read_token();
+  const std::lock_guard lock(mutex_);
+  // The file may be exchanged at this moment; the old token is good for a while.
+  if (file_token_.empty()) co_return fail(read ? Error{.code = Code::unauthenticated, .message = config_.token_file + " is empty"} : read.error());
+  co_return file_token_.reveal();
+}
+
+Async<bool> Client::read_token() {
+  if (config_.token_file.empty()) co_return false;
   MECHA_CO_TRY(const auto text, co_await files::read_file_aside(config_.token_file));
   std::string token(text::trim(text));
   const std::lock_guard lock(mutex_);
-  file_token_ = Secret(token);
   read_at_ = SteadyClock::now();
-  co_return token;
+  const bool changed = token != file_token_.reveal();
+  if (!token.empty()) file_token_ = Secret(std::move(token));
+  co_return changed;
+}
+
+Async<bool> Client::read_authority() {
+  if (config_.ca_file.empty()) co_return false;
+  MECHA_CO_TRY(auto text, co_await files::read_file_aside(config_.ca_file));
+  {
+    const std::lock_guard lock(mutex_);
+    if (text == authority_) co_return false;
+  }
+  MECHA_CO_TRY_VOID(connect(std::move(text)));
+  co_return true;
 }
 
 }  // namespace mecha::kubernetes

@@ -1,5 +1,6 @@
 // Client: reads secrets from the API server of a Kubernetes cluster. Errors are the server's messages; nothing is sent for a
-// name that no path can hold. A token that a file holds is read again every minute; over plain http none is sent.
+// name that no path can hold. A token that a file holds is read again every minute and when the server refuses it; its
+// authority, when the server cannot be believed. Over plain http no token is sent.
 
 #pragma once
 
@@ -29,13 +30,19 @@ class Client {
 
  private:
   Async<json::Value> ask(std::string path);
+  Async<http::HttpAnswer> ask_once(std::string path);
   Async<std::string> authorization();
   Async<std::string> token_of_file();
+  // Whether another token, or another authority, is in the file now.
+  Async<bool> read_token();
+  Async<bool> read_authority();
+  Result<void> connect(std::string authority);
 
   Shards& shards_;
   KubeConfig config_;
-  std::unique_ptr<http::HttpClient> client_;
-  std::mutex mutex_;  // of the two below
+  std::mutex mutex_;  // of the rest
+  std::shared_ptr<http::HttpClient> client_;
+  std::string authority_;
   Secret file_token_;
   std::chrono::steady_clock::time_point read_at_;
 };

@@ -49,7 +49,7 @@ Result<std::string> data_or_file(const Node* node, const std::string& name, cons
 
 Result<void> read_user(const Node* user, const fs::path& folder, KubeConfig& config) {
   if (user == nullptr) return {};
-  for (const auto* way : {"exec", "auth-provider"}) {
+  for (const auto* way : {"exec", "auth-provider", "as", "as-uid", "as-groups", "as-user-extra"}) {
     if (user->find(way) != nullptr) return wrong(std::string("kubeconfig: users with ") + way + " are not in this build");
   }
   MECHA_TRY(config.tls.certificate_pem, data_or_file(user, "client-certificate", folder));
@@ -81,7 +81,12 @@ Result<KubeConfig> read_kube_config(const std::string& path) {
   }
   while (config.server.ends_with('/')) config.server.pop_back();
   if (config.server.find("://") == std::string::npos) config.server.insert(0, "https://");
+  if (const auto proxy = text_of(cluster, "proxy-url"); !proxy.empty()) {
+    return wrong("kubeconfig: a proxy-url, as of cluster " + text::quote(cluster_name) + " in " + path + ", is not in this build");
+  }
   const fs::path folder = fs::path(path).parent_path();
+  const auto authority = text_of(cluster, "certificate-authority");
+  if (!authority.empty() && text_of(cluster, "certificate-authority-data").empty()) config.ca_file = (folder / authority).string();
   MECHA_TRY(config.tls.ca_pem, data_or_file(cluster, "certificate-authority", folder));
   config.tls.server_name = text_of(cluster, "tls-server-name");
   config.tls.verify = text_of(cluster, "insecure-skip-tls-verify") != "true";
@@ -103,7 +108,8 @@ Result<KubeConfig> in_cluster(const std::string& folder) {
   config.server = "https://" + (ip6 ? "[" + host + "]" : host) + ":" + port;
   config.token_file = folder + "/token";
   MECHA_TRY([[maybe_unused]] const auto token, read_file(config.token_file));
-  MECHA_TRY(config.tls.ca_pem, read_file(folder + "/ca.crt"));
+  config.ca_file = folder + "/ca.crt";
+  MECHA_TRY(config.tls.ca_pem, read_file(config.ca_file));
   return config;
 }
 

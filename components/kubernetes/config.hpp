@@ -12,6 +12,7 @@ namespace mecha::kubernetes {
 struct KubeConfig {
   std::string server;      // "https://10.0.0.1:443", no slash at the end
   net::TlsClientOptions tls;
+  std::string ca_file;     // where tls.ca_pem is from; read again when the server is not believed any more
   Secret token;
   std::string token_file;  // read again now and then: such tokens change
   std::string username;
@@ -20,7 +21,8 @@ struct KubeConfig {
   bool secure() const { return server.starts_with("https://"); }
 };
 
-// The current context of a kubeconfig file. Ways to log in that start a program (exec, auth-provider) are refused.
+// The current context of a kubeconfig file. Ways to log in that start a program (exec, auth-provider), impersonation and a
+// proxy-url are refused.
 // Blocks: reads the files that it names.
 Result<KubeConfig> read_kube_config(const std::string& path);
 

@@ -29,6 +29,23 @@ TEST_CASE("a kubeconfig is read by its current context", "[kubernetes]") {
   const auto exec = read_kube_config(folder.write("d", config_text("host:1", "exec: {command: aws}")));
   REQUIRE(!exec);
   CHECK(exec.error().message == "kubeconfig: users with exec are not in this build");
+  const auto as = read_kube_config(folder.write("f", config_text("host:1", "as: joe")));
+  REQUIRE(!as);
+  CHECK(as.error().message == "kubeconfig: users with as are not in this build");
+  const auto proxy = read_kube_config(folder.write(
+      "g", "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+           "clusters: [{name: k, cluster: {server: 'https://h', proxy-url: 'http://p:1'}}]\n"
+  ));
+  REQUIRE(!proxy);
+  CHECK(proxy.error().message == R"(kubeconfig: a proxy-url, as of cluster "k" in )" + folder.path() + "/g, is not in this build");
+  folder.write("ca.pem", "pem");
+  const auto authority = read_kube_config(folder.write(
+      "h", "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+           "clusters: [{name: k, cluster: {server: 'https://h', certificate-authority: ca.pem}}]\n"
+  ));
+  REQUIRE(authority);
+  CHECK(authority->ca_file == folder.path() + "/ca.pem");
+  CHECK(authority->tls.ca_pem == "pem");
   const auto none = read_kube_config(folder.write("e", "current-context: x\n"));
   REQUIRE(!none);
   CHECK(none.error().message.starts_with(R"(invalid configuration: no context "x" in )"));
