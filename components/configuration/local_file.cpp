@@ -6,13 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
-#include <system_error>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -24,6 +20,7 @@
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/base/file.hpp"
 #include "runtime/base/json.hpp"
 
 namespace mecha::configuration {
@@ -31,6 +28,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t kFileBytesMax = 16 << 20;
 constexpr auto kPoll = 2s;  // where the system gives no notices
 // A file is whole when its writer closed it or renamed it to its place; links are made whole.
 constexpr std::uint32_t kWhole = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE;
@@ -59,9 +57,8 @@ Result<Items> parse_items(const std::string& text, const std::string& file) {
 }
 
 Result<Items> read_items(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(Code::not_found, "open " + file + ": " + std::generic_category().message(errno));
-  return parse_items(std::string(std::istreambuf_iterator<char>(in), {}), file);
+  MECHA_TRY(const auto text, read_file(file, kFileBytesMax));
+  return parse_items(text, file);
 }
 
 bool same(const Item& a, const Item& b) { return a.value == b.value && a.version == b.version; }

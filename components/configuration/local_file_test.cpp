@@ -102,7 +102,8 @@ TEST_CASE("a configuration store on a file needs one that it can read", "[config
   CHECK_THAT(refusal({}), Catch::Contains("missing configuration file"));
   const File file;
   const auto missing = file.folder + "/none/x.json";
-  CHECK_THAT(refusal({{"configurationFile", missing}}), Catch::Contains("open " + missing + ": No such file or directory"));
+  CHECK_THAT(refusal({{"configurationFile", missing}}), Catch::Contains("open " + missing + ": no such file or directory"));
+  CHECK_THAT(refusal({{"configurationFile", file.folder}}), Catch::Contains("read " + file.folder + ": is a directory"));
   file.write("[1]");
   CHECK_THAT(refusal({{"configurationFile", file.path}}), Catch::Contains("must be a JSON object"));
 }

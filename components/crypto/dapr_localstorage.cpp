@@ -2,10 +2,7 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
-#include <system_error>
 #include <utility>
 
 #include <sys/stat.h>
@@ -34,21 +31,6 @@ struct LocalStorageSettings {
 
 // More is no key.
 constexpr std::size_t kKeyFileBytesMax = 1 << 20;
-
-Result<std::string> read_key_file(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return fail(Code::invalid_argument, "read " + path + ": is a directory");
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Code::not_found, "open " + path + ": " + system_message(errno));
-  std::string bytes;
-  char piece[4096];
-  while (in.read(piece, sizeof piece), in.gcount() > 0) {
-    bytes.append(piece, static_cast<std::size_t>(in.gcount()));
-    if (bytes.size() > kKeyFileBytesMax) return fail(Code::invalid_argument, "read " + path + ": file is too large");
-  }
-  return bytes;
-}
 
 KeyForm form_of(const std::string& path) {
   const auto extension = text::lower(std::filesystem::path(path).extension().string());
@@ -83,7 +65,7 @@ class LocalStorage final : public LocalProvider {
   Async<Key> load(std::string name) override {
     if (name.find("..") != std::string::npos) co_return fail(Code::invalid_argument, "invalid key path: cannot contain '..'");
     auto path = text::clean_path(settings_.path + "/" + name);
-    std::function<Result<std::string>()> read = [path] { return read_key_file(path); };
+    std::function<Result<std::string>()> read = [path] { return read_file(path, kKeyFileBytesMax); };
     const auto bytes = co_await bridge_.call<std::string>(std::move(read));
     if (!bytes) co_return fail(Error(bytes.error()).context("failed to load key '" + name + "'"));
     auto key = parse_key(*bytes, form_of(path));

@@ -59,7 +59,11 @@ TEST_CASE("a key file is read at every use and stays below its folder", "[crypto
   folder.put("k", "");
   CHECK(outcome("k") == prefix + "failed to parse key from secret: key is empty");
   CHECK(outcome("../k") == prefix + "invalid key path: cannot contain '..'");
-  CHECK(outcome("inner").starts_with(prefix + "failed to load key 'inner': "));
+  CHECK(outcome("inner") == prefix + "failed to load key 'inner': open " + folder.path() + "/inner: no such file or directory");
+  folder.put("inner/rsa.pem", conformance::kRsaPem);
+  CHECK(outcome("inner") == prefix + "failed to load key 'inner': read " + folder.path() + "/inner: is a directory");
+  folder.put("k", std::string((1 << 20) + 1, 'k'));
+  CHECK(outcome("k") == prefix + "failed to load key 'k': read " + folder.path() + "/k: it has more than 1048576 bytes");
 }
 
 TEST_CASE("the folder must be there at start", "[crypto][localstorage]") {
