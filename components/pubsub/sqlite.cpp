@@ -39,9 +39,9 @@ struct SqliteSettings {
         field("visibilityTimeout", &S::visibility, "Time after which a message of a process that died goes to another; renewed as long as it is handled.").between(milliseconds(100), milliseconds(24h)),
         field("retryInterval", &S::retry, "Pause before a failed message comes again; doubled each time, up to a minute.").between(milliseconds(1), milliseconds(1h)),
         field("maxDeliveries", &S::deliveries_max, "Deliveries after which a message that fails is dropped; 0 is no limit.").between(0, 1'000'000),
-        field("retention", &S::retention, "Age at which a message is deleted, handled or not; 0 is never."),
+        field("retention", &S::retention, "Age at which a message is deleted, handled or not; 0 is never.").between(std::chrono::nanoseconds(0), std::chrono::nanoseconds(87'600h)),
         field("pollInterval", &S::poll, "Time after which a subscriber looks by itself when it heard of nothing.").between(milliseconds(10), milliseconds(1h)),
-        field("busyTimeout", &S::busy_timeout, "Wait for locks of other processes."),
+        field("busyTimeout", &S::busy_timeout, "Wait for locks of other processes.").between(milliseconds(0), milliseconds(1h)),
     };
   }
 };
@@ -78,7 +78,7 @@ class SqliteBroker final : public PubSub {
 
   Async<void> start() override {
     MECHA_CO_TRY(auto options, sqlite::parse_connection_string(settings_.connection));
-    options.connection.busy_timeout = std::max(settings_.busy_timeout, milliseconds(0));
+    options.connection.busy_timeout = settings_.busy_timeout;
     auto opened = co_await SqliteLog::open(std::move(options));
     if (!opened) co_return fail(std::move(opened).error().context("sqlite pubsub: opening " + settings_.connection));
     store_ = *std::move(opened);

@@ -113,10 +113,10 @@ Async<void> SqliteFeed::settle(const LogEntry& entry, Verdict verdict) {
     bell_->ring();  // it may be due before what the feed waits for
     co_return Result<void>{};
   }
+  MECHA_CO_TRY_VOID(co_await log_.done(consumer_, holder_, entry.id, entry.key));
   if (verdict == Verdict::failed) {
     logger_.error("a message is dropped after its last delivery", {{"topic", topic_}, {"deliveries", std::to_string(entry.attempts)}});
   }
-  MECHA_CO_TRY_VOID(co_await log_.done(consumer_, holder_, entry.id, entry.key));
   if (!entry.key.empty()) bell_->ring();  // the next of its key
   co_return Result<void>{};
 }

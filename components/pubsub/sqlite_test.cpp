@@ -49,6 +49,16 @@ std::shared_ptr<PubSub> make(Shards& shards, const std::string& file, Items more
   return std::dynamic_pointer_cast<PubSub>(*made);
 }
 
+std::string refused_setting(const std::string& file, const std::string& name, const std::string& value) {
+  Catalog catalog;
+  register_sqlite(catalog);
+  ComponentSpec spec{.name = "bus", .type = "pubsub.sqlite", .version = "v1"};
+  spec.metadata = {{.name = "connectionString", .value = file}, {.name = name, .value = value}};
+  Shards shards(1);
+  const auto made = catalog.make(spec, {shards, "bus", "pubsub.sqlite", "app", "", {}});
+  return made ? std::string() : made.error().message;
+}
+
 std::string start_error(const std::string& connection) {
   Shards shards(1);
   const auto bus = make(shards, connection);
@@ -343,6 +353,8 @@ TEST_CASE("what pubsub.sqlite cannot use is refused", "[pubsub][sqlite]") {
   CHECK_THAT(start_error(":memory:"), Catch::Contains("a file that may be written is needed"));
   CHECK_THAT(start_error("/proc/none/m.db"), Catch::Contains("sqlite pubsub: opening /proc/none/m.db: unable to open database file"));
   const Folder folder;
+  CHECK_THAT(refused_setting(folder.file(), "retention", "-1h"), Catch::Contains("retention must be between 0s and 87600h0m0s, got -1h"));
+  CHECK_THAT(refused_setting(folder.file(), "busyTimeout", "-1s"), Catch::Contains("busyTimeout must be between 0s and 1h0m0s, got -1s"));
   const auto connection = sqlite::Connection::open({.uri = "file:" + folder.file()});
   REQUIRE((*connection)->script("CREATE TABLE pubsub_layout (version TEXT); INSERT INTO pubsub_layout VALUES ('99')").has_value());
   CHECK_THAT(start_error(folder.file()), Catch::Contains("has layout 99 of another version"));

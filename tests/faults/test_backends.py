@@ -169,3 +169,46 @@ def test_full_disk(launch, disk):
     one.before = ()
     one.start()
     assert lost(one, "s", acknowledged) == [] and one.get("/v1.0/state/s/after").body == b"1"
+
+
+def test_full_disk_of_messages(launch, disk):
+    """What was taken is delivered once there is room, what was not is an error; a subscriber that comes meanwhile lives on."""
+    file = disk.folder / "m.db"
+    parts = [component("ps", "pubsub.sqlite", connectionString=str(file), consumerID="group", retryInterval="100ms", visibilityTimeout="1s"), component("m", "state.in-memory")]
+    app = launch.app().on("/dapr/subscribe", reply(json_body=[{"pubsubname": "ps", "topic": "t", "route": "/heard"}])).on("/heard", reply(200))
+    subscriber = launch.sidecar("subscriber", app=app, resources=parts)
+    wait_until(lambda: subscriber.get("/v1.0/metadata").json.get("subscriptions"), "the subscription", 10)
+    assert subscriber.stop() == 0  # its group stays
+
+    front = launch.sidecar("front", resources=parts, before=disk.before)
+    statuses, text = [], "x" * 2000
+
+    def work(connection, number):
+        connection.request("POST", "/v1.0/publish/ps/t", json.dumps({"number": number, "text": text}), {"Content-Type": "application/json"})
+        got = connection.getresponse()
+        statuses.append((got.status, got.read()))
+        return got.status == 204
+    with Load(front.http, work, threads=4, limit=3000) as load:
+        wait_until(lambda: sum(s[0] == 500 for s in statuses) > 20, f"the disk to be full ({len(statuses)} messages)", 30)
+        acknowledged = load.stop()
+    assert len(acknowledged) > 20 and {s[0] for s in statuses} == {204, 500} and load.errors == []
+    error = json.loads(next(body for status, body in statuses if status == 500))
+    assert error["errorCode"] == "ERR_PUBSUB_PUBLISH_MESSAGE" and "sqlite pubsub: publishing: " in error["message"], error
+    assert front.get("/v1.0/healthz").status == 204 and front.post("/v1.0/state/m", [{"key": "a", "value": 1}]).status == 204
+
+    subscriber = launch.sidecar("subscriber", app=app, resources=parts)
+    time.sleep(1)
+    assert subscriber.alive and subscriber.get("/v1.0/healthz").status == 204
+    disk.grow(front)
+    wait_until(lambda: front.post("/v1.0/publish/ps/t", {"number": "after"}).status == 204, "room again", 10)
+    wanted = {*acknowledged, "after"}
+    wait_until(lambda: wanted <= {call.json["data"]["number"] for call in app.calls("/heard")}, "every message that was taken", 30)
+
+    def left():
+        with sqlite3.connect(file) as db:
+            return db.execute("select count(*) from pubsub_messages").fetchone()[0]
+    # One that could not be settled while the disk was full comes once more.
+    wait_until(lambda: left() == 0, "every message to be settled", 30)
+    assert subscriber.stop() == 0 and front.stop() == 0
+    with sqlite3.connect(file) as db:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
