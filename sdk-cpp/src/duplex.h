@@ -53,9 +53,9 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   virtual bool limits_stream() const { return true; }
   /// What of the request cannot be sent.
   virtual std::optional<Error> problem() const { return std::nullopt; }
-  /// Starts the call when it has not started; false when it has ended or may not start.
-  bool ensure_started(std::unique_lock<std::mutex>& lock, const TaskContext* task) {
-    if (stage_ != Stage::idle) return stage_ == Stage::running;
+  /// Starts the call when it has not started and may start.
+  void ensure_started(std::unique_lock<std::mutex>& lock, const TaskContext* task) {
+    if (stage_ != Stage::idle) return;
     auto options = options_;
     const auto consent = options.timeout.value_or(core_->timeout);
     if (!limits_stream()) options.timeout = CallOptions::no_timeout;
@@ -63,7 +63,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
     if (!refusal_) refusal_ = problem();
     if (refusal_) {
       stage_ = Stage::refused;
-      return false;
+      return;
     }
     stage_ = Stage::running;
     self_ = this->shared_from_this();
@@ -84,7 +84,6 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
     }
     this->StartCall();
     lock.lock();
-    return true;
   }
 
   /// Lets the call end once nothing is under way in it. Under the lock.
@@ -103,12 +102,11 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
   bool holding_ = false;
 
  private:
-  class Read final : public detail::ValueOperation<Result<std::optional<Response>>> {
+  class Read final : public detail::Work<Result<std::optional<Response>>> {
    public:
     explicit Read(std::shared_ptr<ReadSide> stream) : stream_(std::move(stream)) {}
     std::coroutine_handle<> start() noexcept override {
-      if (stream_->begin_read(this)) return std::noop_coroutine();
-      return this->waiter.next();
+      return stream_->refuses(this) ? this->waiter.next() : this->later();
     }
     void drop() noexcept override {
       stream_->forget(this);
@@ -117,21 +115,35 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
     void finish() noexcept { this->tell(); }
 
    private:
+    void go() noexcept override {
+      // The stream goes on by itself, whatever becomes of this.
+      if (const auto stream = stream_; !stream->begin_read(this)) this->waiter.next().resume();
+    }
+
     std::shared_ptr<ReadSide> stream_;
   };
+
+  // True when the read has ended before it began.
+  bool refuses(Read* read) {
+    const std::lock_guard lock(mutex_);
+    return refuses_now(read);
+  }
+  bool refuses_now(Read* read) {
+    if (stage_ == Stage::done || stage_ == Stage::refused) {
+      read->put(outcome());
+    } else if (reading_ != nullptr) {
+      read->put(fail(Code::failed_precondition, "a read of this stream is under way"));
+    } else {
+      return false;
+    }
+    return true;
+  }
 
   // True when the operation will be told later.
   bool begin_read(Read* read) {
     std::unique_lock lock(mutex_);
-    const bool runs = ensure_started(lock, read->context);
-    if (stage_ == Stage::done || !runs) {
-      read->put(outcome());
-      return false;
-    }
-    if (reading_ != nullptr) {
-      read->put(fail(Code::failed_precondition, "a read of this stream is under way"));
-      return false;
-    }
+    ensure_started(lock, read->context);
+    if (refuses_now(read)) return false;
     reading_ = read;
     if (holding_) this->StartRead(&message_);
     return true;
@@ -221,7 +233,7 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response
   Task<Result<void>> finish() { return detail::TaskAccess::make(new Write(self(), std::nullopt)); }
 
  private:
-  class Write final : public detail::ValueOperation<Result<void>> {
+  class Write final : public detail::Work<Result<void>> {
    public:
     Write(std::shared_ptr<Duplex> stream, std::optional<Request> what)
         : message(std::move(what)), stream_(std::move(stream)) {}
@@ -229,8 +241,7 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response
     std::optional<Request> message;
 
     std::coroutine_handle<> start() noexcept override {
-      if (stream_->begin_write(this)) return std::noop_coroutine();
-      return this->waiter.next();
+      return stream_->refuses(this) ? this->waiter.next() : this->later();
     }
     void drop() noexcept override {
       stream_->forget(this);
@@ -239,6 +250,10 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response
     void finish() noexcept { this->tell(); }
 
    private:
+    void go() noexcept override {
+      if (const auto stream = stream_; !stream->begin_write(this)) this->waiter.next().resume();
+    }
+
     std::shared_ptr<Duplex> stream_;
   };
 
@@ -246,25 +261,35 @@ class Duplex : public ReadSide<grpc::ClientBidiReactor<Request, Checked<Response
     return std::static_pointer_cast<Duplex>(this->shared_from_this());
   }
 
-  bool begin_write(Write* write) {
-    std::unique_lock lock(this->mutex_);
+  // True when the write has ended before it began.
+  bool refuses(Write* write) {
+    const std::lock_guard lock(this->mutex_);
     if (auto bad = write->message ? text_problem(*write->message) : std::nullopt) {
       if (this->stage_ == Side::Stage::idle) {
         this->stage_ = Side::Stage::refused;
         this->refusal_ = bad;
       }
       write->put(std::move(*bad));
+      return true;
+    }
+    return this->stage_ != Side::Stage::idle && refuses_now(write);
+  }
+  bool refuses_now(Write* write) {
+    if (writing_ != nullptr) {
+      write->put(fail(Code::failed_precondition, "a write of this stream is under way"));
+    } else if (!this->holding_) {
+      write->put(ended());
+    } else {
       return false;
     }
-    const bool runs = this->ensure_started(lock, write->context);
-    if (!runs || !this->holding_ || writing_ != nullptr) {
-      write->put(
-          writing_ != nullptr
-              ? fail(Code::failed_precondition, "a write of this stream is under way")
-              : ended()
-      );
-      return false;
-    }
+    return true;
+  }
+
+  // True when the operation will be told later.
+  bool begin_write(Write* write) {
+    std::unique_lock lock(this->mutex_);
+    this->ensure_started(lock, write->context);
+    if (refuses_now(write)) return false;
     const bool last = !write->message;
     writing_ = write;
     if (!last) message_ = std::move(*write->message);

@@ -8,7 +8,7 @@
 namespace mecha::wire {
 
 // The wait of one. `mutex_` of the limiter guards what happens to it, until it is told.
-class Limiter::Entering final : public detail::ValueOperation<Result<Turn>> {
+class Limiter::Entering final : public detail::Work<Result<Turn>> {
  public:
   Entering(std::shared_ptr<Limiter> limiter, bool is_patient)
       : patient(is_patient), limiter_(std::move(limiter)) {}
@@ -17,11 +17,8 @@ class Limiter::Entering final : public detail::ValueOperation<Result<Turn>> {
   bool gave_up = false;
 
   std::coroutine_handle<> start() noexcept override {
-    // Before it can be told, for then it may be gone.
-    if (context != nullptr && context->stop.stop_possible())
-      stop_.emplace(context->stop, GiveUp{this});
-    if (limiter_->begin(this)) return std::noop_coroutine();
-    return waiter.next();
+    gave_up = context != nullptr && context->stop.stop_requested();
+    return limiter_->settles(this) ? waiter.next() : later();
   }
   void drop() noexcept override {
     limiter_->forget(this);
@@ -30,6 +27,13 @@ class Limiter::Entering final : public detail::ValueOperation<Result<Turn>> {
   void finish() noexcept { tell(); }
 
  private:
+  void go() noexcept override {
+    // Before it can be told, for then it may be gone.
+    if (context != nullptr && context->stop.stop_possible())
+      stop_.emplace(context->stop, GiveUp{this});
+    if (const auto limiter = limiter_; !limiter->begin(this)) waiter.next().resume();
+  }
+
   struct GiveUp {
     Entering* self;
     void operator()() const noexcept {
@@ -47,9 +51,21 @@ Task<Result<Turn>> Limiter::enter(bool patient) {
   return detail::TaskAccess::make(new Entering(shared_from_this(), patient));
 }
 
+bool Limiter::settles(Entering* entering) {
+  const std::lock_guard lock(mutex_);
+  return settles_now(entering);
+}
+
 // True when it will be told later.
 bool Limiter::begin(Entering* entering) {
   const std::lock_guard lock(mutex_);
+  if (settles_now(entering)) return false;
+  waiting_.push_back(entering);
+  return true;
+}
+
+// True when there is nothing to wait for. Under the lock.
+bool Limiter::settles_now(Entering* entering) {
   if (closed_) {
     entering->put(fail(Code::unavailable, "the application is stopping"));
   } else if (entering->gave_up) {
@@ -62,10 +78,9 @@ bool Limiter::begin(Entering* entering) {
         fail(Code::resource_exhausted, "the application is busy and too many requests wait")
     );
   } else {
-    waiting_.push_back(entering);
-    return true;
+    return false;
   }
-  return false;
+  return true;
 }
 
 // True when it waited.

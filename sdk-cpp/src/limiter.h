@@ -51,7 +51,9 @@ class Limiter : public std::enable_shared_from_this<Limiter> {
   friend class Turn;
   class Entering;
 
+  bool settles(Entering* entering);
   bool begin(Entering* entering);
+  bool settles_now(Entering* entering);
   bool forget(Entering* entering) noexcept;
   void leave() noexcept;
 

@@ -13,24 +13,11 @@
 namespace mecha::wire {
 namespace {
 
-class Sleep final : public detail::ValueOperation<Result<void>> {
+class Sleep final : public detail::Work<Result<void>> {
  public:
   explicit Sleep(std::chrono::milliseconds pause) : pause_(pause) {}
 
-  std::coroutine_handle<> start() noexcept override {
-    state_ = std::make_shared<State>();
-    state_->owner = this;
-    if (context != nullptr && context->stop.stop_possible())
-      stop_.emplace(context->stop, Cancel{state_.get()});
-    state_->alarm.Set(
-        std::chrono::system_clock::now() + pause_,
-        [weak = std::weak_ptr<State>(state_)](bool) {
-          if (const auto state = weak.lock()) State::fire(*state);
-        }
-    );
-    if (context != nullptr && context->stop.stop_requested()) state_->alarm.Cancel();
-    return std::noop_coroutine();
-  }
+  std::coroutine_handle<> start() noexcept override { return later(); }
   void drop() noexcept override {
     if (state_) {
       const std::lock_guard lock(state_->mutex);
@@ -60,6 +47,21 @@ class Sleep final : public detail::ValueOperation<Result<void>> {
     State* state;
     void operator()() const noexcept { state->alarm.Cancel(); }
   };
+
+  void go() noexcept override {
+    const auto state = state_ = std::make_shared<State>();
+    state->owner = this;
+    const auto stop = context != nullptr ? context->stop : std::stop_token();
+    if (stop.stop_possible()) stop_.emplace(stop, Cancel{state.get()});
+    state->alarm.Set(
+        std::chrono::system_clock::now() + pause_,
+        [weak = std::weak_ptr<State>(state)](bool) {
+          if (const auto held = weak.lock()) State::fire(*held);
+        }
+    );
+    // From here on this may be gone.
+    if (stop.stop_requested()) state->alarm.Cancel();
+  }
 
   void end() noexcept {
     stop_.reset();

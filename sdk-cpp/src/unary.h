@@ -52,7 +52,7 @@ struct Method {
 /// Threads: started on one, finished on one of gRPC; `state_` decides who frees it when the owner
 /// lets go in between.
 template <class Request, class Response, class Value>
-class Unary final : public detail::ValueOperation<Result<Value>> {
+class Unary final : public detail::Work<Result<Value>> {
  public:
   using Convert = Result<Value> (*)(Response& answer, const grpc::ClientContext& call);
 
@@ -67,21 +67,7 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
   Request request;
 
   std::coroutine_handle<> start() noexcept override {
-    if (!begin()) return this->waiter.next();
-    state_.store(State::running, std::memory_order_relaxed);
-    grpc::internal::CallbackUnaryCall<
-        Request,
-        Checked<Response>,
-        google::protobuf::MessageLite,
-        Checked<Response>>(
-        core_->channel.get(),
-        core_->method(method_.rpc),
-        &call_,
-        &request,
-        &answer_,
-        [this](grpc::Status status) { end(status); }
-    );
-    return std::noop_coroutine();
+    return begin() ? this->later() : this->waiter.next();
   }
 
   bool run_here() noexcept override {
@@ -97,7 +83,7 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
   }
 
   void drop() noexcept override {
-    if (state_.load(std::memory_order_relaxed) != State::idle) {
+    if (state_.load(std::memory_order_acquire) == State::running) {
       call_.TryCancel();
       if (state_.exchange(State::dropped, std::memory_order_acq_rel) != State::done) return;
     }
@@ -117,6 +103,22 @@ class Unary final : public detail::ValueOperation<Result<Value>> {
     if (stop_.watch(call_, options_.stop, this->context)) return true;
     this->put(stopped());
     return false;
+  }
+
+  void go() noexcept override {
+    state_.store(State::running, std::memory_order_relaxed);
+    grpc::internal::CallbackUnaryCall<
+        Request,
+        Checked<Response>,
+        google::protobuf::MessageLite,
+        Checked<Response>>(
+        core_->channel.get(),
+        core_->method(method_.rpc),
+        &call_,
+        &request,
+        &answer_,
+        [this](grpc::Status status) { end(status); }
+    );
   }
 
   void settle(const grpc::Status& status) {

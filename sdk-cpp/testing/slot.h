@@ -40,7 +40,7 @@ class Slot : public std::enable_shared_from_this<Slot<T>> {
   }
 
  private:
-  class Wait final : public mecha::detail::ValueOperation<T> {
+  class Wait final : public mecha::detail::Work<T> {
    public:
     Wait(std::shared_ptr<Slot> slot, std::stop_token own, T stopped)
         : slot_(std::move(slot)), own_(std::move(own)), stopped_(std::move(stopped)) {}
@@ -55,15 +55,8 @@ class Slot : public std::enable_shared_from_this<Slot<T>> {
         if (own_.stop_possible()) by_own_.emplace(own_, Stop{slot, stopped_});
         if (task.stop_possible()) by_task_.emplace(task, Stop{slot, stopped_});
       }
-      {
-        const std::lock_guard lock(slot->mutex_);
-        if (!slot->value_) {
-          slot->waiting_ = this;
-          return std::noop_coroutine();
-        }
-        this->put(std::move(*slot->value_));
-      }
-      return this->waiter.next();
+      const std::lock_guard lock(slot->mutex_);
+      return settles() ? this->waiter.next() : this->later();
     }
 
     void drop() noexcept override {
@@ -78,6 +71,24 @@ class Slot : public std::enable_shared_from_this<Slot<T>> {
     void finish() noexcept { this->tell(); }
 
    private:
+    void go() noexcept override {
+      const auto slot = slot_;
+      {
+        const std::lock_guard lock(slot->mutex_);
+        if (!settles()) {
+          slot->waiting_ = this;
+          return;
+        }
+      }
+      this->waiter.next().resume();
+    }
+    // Under the lock. True when the value is there.
+    bool settles() {
+      if (!slot_->value_) return false;
+      this->put(std::move(*slot_->value_));
+      return true;
+    }
+
     struct Stop {
       std::shared_ptr<Slot> slot;
       T value;

@@ -32,15 +32,11 @@ struct Order {
   NLOHMANN_DEFINE_TYPE_INTRUSIVE(Order, item, quantity)
 };
 
-// One for all cases, as an application has; it goes with the process. Short-lived channels beside streams
-// crash within gRPC 1.51 now and then, see docs/compatibility.md.
+// Another one for each call: clients come and go while streams of others end.
 BlockingClient client() {
-  static const auto* const kept = [] {
-    auto made = BlockingClient::connect();
-    REQUIRE(made);
-    return new BlockingClient(*std::move(made));
-  }();
-  return *kept;
+  auto made = BlockingClient::connect();
+  REQUIRE(made);
+  return *made;
 }
 
 // Names that no other run has used: what lies behind is shared.

@@ -159,15 +159,9 @@ TEST_CASE("a task that is destroyed lets go of what it awaits", "[task]") {
 }
 
 // Ends with 2 on a thread of its own.
-class Elsewhere final : public detail::ValueOperation<int> {
+class Elsewhere final : public detail::Work<int> {
  public:
-  std::coroutine_handle<> start() noexcept override {
-    thread_ = std::thread([this] {
-      put(2);
-      tell();
-    });
-    return std::noop_coroutine();
-  }
+  std::coroutine_handle<> start() noexcept override { return later(); }
   void drop() noexcept override {
     if (thread_.get_id() == std::this_thread::get_id()) thread_.detach();
     if (thread_.joinable()) thread_.join();
@@ -175,6 +169,13 @@ class Elsewhere final : public detail::ValueOperation<int> {
   }
 
  private:
+  void go() noexcept override {
+    thread_ = std::thread([this] {
+      put(2);
+      tell();
+    });
+  }
+
   std::thread thread_;
 };
 

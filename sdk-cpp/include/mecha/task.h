@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -44,8 +45,8 @@ class Operation {
   Waiter waiter;
   const TaskContext* context = nullptr;  ///< Of the awaiting task, alive as long as it waits.
 
-  /// Begins. Gives what the calling thread goes on with; the operation may be gone when this
-  /// returns.
+  /// What the calling thread goes on with: the coroutine that this is, `later()` of Work, or the
+  /// waiter when this has ended already. Begins nothing that may end it, see Work.
   virtual std::coroutine_handle<> start() noexcept = 0;
   /// Runs to the end on the calling thread when it can; false when it must be started.
   virtual bool run_here() noexcept { return false; }
@@ -110,6 +111,37 @@ class ValueOperation<void> : public Operation {
 
  private:
   std::exception_ptr thrown_;
+};
+
+/// What begins work elsewhere begins it after the jump to the handle that `await_suspend` returned.
+/// Until then Clang before 18 may keep that handle in the frame of the coroutine that awaits, which
+/// the end of the work may free.
+class Launched {
+ protected:
+  Launched() = default;
+  Launched(const Launched&) = delete;
+  Launched& operator=(const Launched&) = delete;
+  ~Launched() {
+    if (coroutine_) coroutine_.destroy();
+  }
+
+  /// For `start`, once: the calling thread goes on in `go`.
+  std::coroutine_handle<> later() noexcept;
+  /// Begins the work; this may be gone when it returns.
+  virtual void go() noexcept = 0;
+
+ private:
+  struct Coroutine;
+
+  std::coroutine_handle<> coroutine_;
+  alignas(std::max_align_t) std::byte frame_[64];  ///< Of the coroutine, where it is enough.
+};
+
+/// An operation that is no coroutine.
+template <class T>
+class Work : public ValueOperation<T>, protected Launched {
+ protected:
+  ~Work() = default;
 };
 
 template <class T>

@@ -10,19 +10,19 @@ namespace mecha {
 namespace detail {
 
 template <class A, class B>
-class Both final : public ValueOperation<std::pair<A, B>> {
+class Both final : public Work<std::pair<A, B>> {
  public:
   Both(Task<A> a, Task<B> b) : a_(std::move(a)), b_(std::move(b)) {}
 
-  std::coroutine_handle<> start() noexcept override {
-    begin(*TaskAccess::operation(a_));
-    begin(*TaskAccess::operation(b_));
-    end();
-    return std::noop_coroutine();
-  }
+  std::coroutine_handle<> start() noexcept override { return this->later(); }
   void drop() noexcept override { delete this; }
 
  private:
+  void go() noexcept override {
+    begin(*TaskAccess::operation(a_));
+    begin(*TaskAccess::operation(b_));
+    end();
+  }
   void begin(Operation& part) noexcept {
     part.context = this->context;
     part.waiter = {[](void* self) noexcept { static_cast<Both*>(self)->end(); }, this};
