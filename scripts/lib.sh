@@ -9,7 +9,7 @@ STARTED_AT=$SECONDS
 # The one list of Debian packages; docs/dependencies.md says what each is for.
 BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build ccache pkg-config git
   libboost1.81-dev libnghttp2-dev libssl-dev libprotobuf-dev protobuf-compiler librdkafka-dev
-  libhiredis-dev libsqlite3-dev libmariadb-dev libpq-dev libmongoc-dev libyaml-cpp-dev libre2-dev zlib1g-dev libcli11-dev catch2"
+  libhiredis-dev libsqlite3-dev libmariadb-dev libpq-dev libmongoc-dev libyaml-cpp-dev libexpat1-dev libre2-dev zlib1g-dev libcli11-dev catch2"
 # For the C++ SDK and its tests only.
 SDK_PACKAGES="clang-16 libclang-rt-16-dev libgrpc++-dev protobuf-compiler-grpc nlohmann-json3-dev libasio-dev doxygen"
 RUN_PACKAGES="redis-server python3 python3-venv openssl curl sqlite3 procps"

@@ -19,7 +19,7 @@ struct Element {
   std::string_view text_of(std::string_view child) const;  // empty if there is none
 };
 
-// The root. At most 32 levels.
+// The root, of UTF-8. At most 32 levels; nothing in it is larger than what came.
 Result<Element> parse_xml(std::string_view text);
 
 }  // namespace mecha::aws

@@ -25,7 +25,7 @@ LAYERS = {
 COMPONENT_TYPES = {"state", "pubsub", "bindings", "secretstores", "secrets", "configuration", "lock", "crypto", "middleware", "nameresolution"}
 SEEN_BY_BACKENDS = ("runtime/base/", "runtime/async/", "runtime/net/", "runtime/resources/fields", "runtime/resources/yaml", "api/errors/")
 
-VENDOR = re.compile(r"^(boost/beast|boost/asio/ssl|nghttp2/|openssl/|google/|hiredis/|librdkafka/|mongoc/|bson/|sqlite3\.h|yaml-cpp/|re2/|zlib\.h|CLI/)|\.pb\.h$")
+VENDOR = re.compile(r"^(boost/beast|boost/asio/ssl|nghttp2/|openssl/|google/|hiredis/|librdkafka/|mongoc/|bson/|sqlite3\.h|expat\.h|yaml-cpp/|re2/|zlib\.h|CLI/)|\.pb\.h$")
 BANNED = [
     (re.compile(r"\busing namespace std;"), "`using namespace std`"),
     (re.compile(r"\bstd::(future|promise|async)\b"), "futures: work is a coroutine"),
