@@ -19,6 +19,17 @@ Result<std::string> read_body(const std::string& data, const std::string& file) 
   return read_all(in);
 }
 
+Result<void> check_sockets(const std::string& folder, const std::string& app_id) {
+  std::error_code error;
+  if (folder.empty()) return {};
+  if (!std::filesystem::is_directory(folder, error)) {
+    return fail(Code::not_found, "the folder " + folder + " of --unix-domain-socket does not exist\n  remedy: name the folder that the sidecar was started with, or leave the flag out");
+  }
+  const auto socket = folder + "/dapr-" + app_id + "-http.socket";
+  if (std::filesystem::exists(socket, error)) return {};
+  return fail(Code::not_found, "there is no socket " + socket + "\n  remedy: is the sidecar of " + app_id + " up, with --unix-domain-socket " + folder + "? `mecha list` shows those that run");
+}
+
 std::string type_of_body(const std::string& body) {
   return json::parse(body, true) ? "application/json" : "text/plain; charset=utf-8";
 }

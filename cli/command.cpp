@@ -59,11 +59,36 @@ std::string short_for_long(CLI::App& root, const std::vector<std::string>& argum
   return {};
 }
 
-int refuse(CLI::App& root, const std::string& message) {
-  const auto* command = chosen(root);
-  const auto name = command == &root ? std::string("mecha") : "mecha " + command->get_name();
-  std::fprintf(stderr, "error: %s\nSee: %s --help\n", message.c_str(), name.c_str());
+// `command`: whose help is named; else that of the command which was read.
+int refuse(CLI::App& root, const std::string& form, const std::string& message, std::string command = {}) {
+  if (command.empty() && chosen(root) != &root) command = chosen(root)->get_name();
+  const auto name = command.empty() ? std::string("mecha") : "mecha " + command;
+  if (form == "json" || form == "yaml") print_failure(form, {.code = Code::invalid_argument, .message = message + "\n  remedy: see " + name + " --help"});
+  else std::fprintf(stderr, "error: %s\nSee: %s --help\n", message.c_str(), name.c_str());
   return 2;
+}
+
+// The parser takes "--flag=" for a flag whose value is the next word; it is an empty value.
+void split_empty_values(std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    auto& word = arguments[i];
+    if (!word.starts_with("--") || word.size() < 4 || word.find('=') != word.size() - 1) continue;
+    word.pop_back();
+    arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(++i), "");
+  }
+}
+
+// `--output` may stand before the command, which then has it.
+void move_output(std::vector<std::string>& arguments) {
+  std::size_t size = 0;
+  while (size < arguments.size()) {
+    const std::string_view word = arguments[size];
+    if (word == "-o" || word == "--output") size += 2;
+    else if (word.starts_with("--output=") || (word.starts_with("-o") && word.size() > 2)) size += 1;
+    else break;
+  }
+  if (size == 0 || size >= arguments.size() || arguments[size].starts_with("-")) return;
+  std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(size), arguments.begin() + static_cast<std::ptrdiff_t>(size) + 1);
 }
 
 std::string unknown(CLI::App& root, const std::string& word) {
@@ -74,7 +99,9 @@ std::string unknown(CLI::App& root, const std::string& word) {
       for (const auto& name : option->get_lnames()) names.push_back("--" + name);
     }
   } else {
-    for (const auto* sub : root.get_subcommands({})) names.push_back(sub->get_name());
+    for (const auto* sub : root.get_subcommands({})) {
+      if (!sub->get_name().starts_with("_")) names.push_back(sub->get_name());
+    }
   }
   std::string message = word.starts_with("-") ? "unknown flag: " + word : command == &root ? "unknown command: " + word : "unexpected word: " + word;
   const auto similar = nearest(word.substr(0, word.find('=')), names);
@@ -136,10 +163,12 @@ int run_command_line(std::vector<std::string> arguments) {
   Choice choice;
   add_all(root, choice);
   choice.words = cut_words(arguments);
+  split_empty_values(arguments);
+  move_output(arguments);
+  const auto form = form_of(arguments);
   if (arguments.empty()) arguments = {"--help"};
   if (const auto word = short_for_long(root, arguments); !word.empty()) {
-    std::fprintf(stderr, "error: %s has one dash; did you mean -%s?\nSee: mecha %s --help\n", word.c_str(), word.c_str(), arguments[0].c_str());
-    return 2;
+    return refuse(root, form, word + " has one dash; did you mean -" + word + "?", arguments[0]);
   }
   std::ranges::reverse(arguments);
   try {
@@ -150,24 +179,24 @@ int run_command_line(std::vector<std::string> arguments) {
     return root.exit(success);
   } catch (const CLI::ExtrasError&) {
     const auto rest = root.remaining(true);
-    return refuse(root, unknown(root, rest.empty() ? "" : rest.front()));
+    return refuse(root, form, unknown(root, rest.empty() ? "" : rest.front()));
   } catch (const CLI::ConversionError& error) {  // all that is converted are numbers
     const std::string text = error.what(), name = text.substr(text.find("--") == std::string::npos ? 0 : text.find("--"));
     const auto equals = name.find(" = ");
-    return refuse(root, equals == std::string::npos ? text : name.substr(0, equals) + " must be a number, got " + text::quote(name.substr(equals + 3)));
+    return refuse(root, form, equals == std::string::npos ? text : name.substr(0, equals) + " must be a number, got " + text::quote(name.substr(equals + 3)));
   } catch (const CLI::ParseError& error) {
-    return refuse(root, error.what());
+    return refuse(root, form, error.what());
   }
   auto rest = root.remaining(true);
   if (!rest.empty()) {
-    if (!takes_words(chosen(root)->get_name()) || rest.front().starts_with("-")) return refuse(root, unknown(root, rest.front()));
+    if (!takes_words(chosen(root)->get_name()) || rest.front().starts_with("-")) return refuse(root, form, unknown(root, rest.front()));
     choice.words.insert(choice.words.begin(), rest.begin(), rest.end());
   }
-  if (!choice.run) return refuse(root, "say which command to run");
+  if (!choice.run) return refuse(root, form, "say which command to run");
   try {
     return choice.run();
   } catch (const std::exception& unforeseen) {  // of the file system, mostly: an unreadable folder, a full disk
-    return print_failure("table", {.code = Code::internal, .message = unforeseen.what()});
+    return print_failure(form, {.code = Code::internal, .message = unforeseen.what()});
   }
 }
 

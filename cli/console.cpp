@@ -41,7 +41,11 @@ void Console::put(std::string_view kind, std::string_view app_id, int colour, st
 
 void Console::say(std::string_view event, std::string_view app_id, const std::string& text) {
   if (!json_) return write(text);
-  write(json::write(json::Value(json::Object{{"event", event}, {"app", app_id}, {"text", text}}), json::Dialect::fast));
+  const auto [what, advice] = cut_remedy(text);
+  json::Object line{{"event", event}, {"app", app_id}, {"text", what}};
+  if (event == "failed") line["error"] = what;
+  if (!advice.empty()) line["remedy"] = advice;
+  write(json::write(json::Value(std::move(line)), json::Dialect::fast));
 }
 
 void Console::write(const std::string& line) {

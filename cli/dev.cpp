@@ -17,7 +17,7 @@ namespace {
 struct DevOptions {
   Plan plan;
   std::string file, data, write, restart = "no", form = "table";
-  bool no_app_port = false;
+  bool no_app_port = false, writes = false;
   std::int64_t stop_seconds = 10;
 };
 
@@ -38,13 +38,10 @@ int write(const DevOptions& options, const DevApp& app) {
   return print(options.form, json::Value(std::move(files)), app.components.empty() ? "Nothing is embedded: the folder has components of every kind.\n" : text);
 }
 
-void warn_of_twin(const Plan& plan, const std::vector<Instance>& running) {
+void warn_of_twin(const Plan& plan, const std::vector<Instance>& running, const std::string& form) {
   for (const auto& other : running) {
     if (other.app_id != plan.app_id) continue;
-    std::fprintf(
-        stderr, "warning: an application %s runs already (pid %lld): calls and messages go to either\n  remedy: if that is not meant, give this one another name with --app-id\n",
-        plan.app_id.c_str(), static_cast<long long>(other.pid)
-    );
+    print_warning(form, "an application " + plan.app_id + " runs already (pid " + std::to_string(other.pid) + "): calls and messages go to either\n  remedy: if that is not meant, give this one another name with --app-id");
     return;
   }
 }
@@ -60,7 +57,7 @@ Result<std::vector<DevApp>> find_apps(DevOptions& options, const std::vector<std
     return apps;
   }
   MECHA_TRY(auto made, read_template(options.file, Home::unseen));
-  for (const auto& note : made.notes) std::fprintf(stderr, "warning: %s\n", note.c_str());
+  for (const auto& note : made.notes) print_warning(options.form, note);
   how.template_path = made.path;
   how.template_name = made.name;
   how.prefixed = true;
@@ -78,11 +75,11 @@ Result<std::vector<Plan>> plan_all(const DevOptions& options, std::vector<DevApp
     plans.push_back(app.plan);
   }
   MECHA_TRY_VOID(complete(plans));
-  warn_of_notes(plans);
+  warn_of_notes(plans, options.form);
   const auto running = find_instances(false);
   for (std::size_t i = 0; i < apps.size(); ++i) {
     if (apps[i].finds_port) plans[i].environment.emplace("PORT", std::to_string(plans[i].app_port));
-    warn_of_twin(plans[i], running);
+    warn_of_twin(plans[i], running, options.form);
   }
   return plans;
 }
@@ -102,6 +99,9 @@ int dev(DevOptions& options, const std::vector<std::string>& words) {
   SupervisorOptions how{.as_json = options.form == "json", .stop_limit = std::chrono::seconds(options.stop_seconds), .greeting = kGreeting};
   auto apps = find_apps(options, words, how);
   if (!apps) return print_failure(options.form, apps.error());
+  if (options.writes && options.write.empty()) {
+    return print_failure(options.form, {.code = Code::invalid_argument, .message = "--write names no folder\n  remedy: name it, such as --write resources"});
+  }
   if (!options.write.empty()) return write(options, apps->front());
   auto daemon = find_daemon(apps->front().plan.runtime_path);
   if (!daemon) return print_failure(options.form, daemon.error());
@@ -140,6 +140,7 @@ void add_dev(CLI::App& root, Choice& choice) {
   command->add_option("--stop-timeout", options->stop_seconds, "Seconds that each application, and then the sidecars, may take to end")->capture_default_str()->check(CLI::Range(1, 3600));
   add_output(*command, options->form, true);
   command->callback([options, command, &choice] {
+    options->writes = command->count("--write") > 0;
     choice.run = [options, command, &choice] {
       auto alone = options->file.empty() ? Result<void>() : check_alone(*command, {"data", "no-app-port"}, choice.words);
       return alone ? dev(*options, choice.words) : (print_failure(options->form, alone.error()), 2);

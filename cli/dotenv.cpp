@@ -1,6 +1,7 @@
 #include "cli/dotenv.hpp"
 
 #include <cstdlib>
+#include <expected>
 #include <filesystem>
 #include <fstream>
 
@@ -14,6 +15,12 @@ std::unexpected<Error> wrong(const std::string& file, int line, std::string_view
   return fail(Code::invalid_argument, file + ":" + std::to_string(line) + ": " + std::string(what));
 }
 
+// In quotes, a long text cut.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  return text::quote(text.substr(0, kMost)) + (text.size() > kMost ? "..." : "");
+}
+
 bool is_name(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
   for (const char c : name) {
@@ -22,16 +29,20 @@ bool is_name(std::string_view name) {
   return true;
 }
 
-// The value behind the sign of equality; empty if a quote is not closed.
-std::optional<std::string> value_of(std::string_view rest) {
+// The value behind the sign of equality, or what is wrong with it.
+std::expected<std::string, std::string> value_of(std::string_view rest) {
   rest = text::trim(rest);
   if (rest.empty() || (rest[0] != '"' && rest[0] != '\'')) {
-    if (rest.starts_with("#")) return "";
+    if (rest.starts_with("#")) return std::string();
     return std::string(text::trim(rest.substr(0, rest.find(" #"))));
   }
   std::string value;
   for (std::size_t i = 1; i < rest.size(); ++i) {
-    if (rest[i] == rest[0]) return value;
+    if (rest[i] == rest[0]) {
+      const auto behind = text::trim(rest.substr(i + 1));
+      if (behind.empty() || behind[0] == '#') return value;
+      return std::unexpected(std::string("has text behind its closing quote"));
+    }
     if (rest[0] == '"' && rest[i] == '\\' && i + 1 < rest.size()) {
       const char next = rest[++i];
       value += next == 'n' ? '\n' : next == 't' ? '\t' : next;
@@ -39,12 +50,15 @@ std::optional<std::string> value_of(std::string_view rest) {
       value += rest[i];
     }
   }
-  return std::nullopt;
+  return std::unexpected(std::string("has a quote that is not closed on its line"));
 }
 
 }  // namespace
 
 Result<Variables> parse_dotenv(std::string_view text, const std::string& file) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (text.find('\0') != std::string_view::npos) return fail(Code::invalid_argument, file + " is no text file\n  remedy: name a file of NAME=value lines");
   Variables all;
   int number = 0;
   for (auto line : text::split(text, '\n')) {
@@ -53,11 +67,11 @@ Result<Variables> parse_dotenv(std::string_view text, const std::string& file) {
     if (line.empty() || line[0] == '#') continue;
     if (line.starts_with("export ")) line = text::trim(line.substr(7));
     const auto equals = line.find('=');
-    if (equals == std::string_view::npos) return wrong(file, number, "a line is NAME=value, got " + text::quote(line));
+    if (equals == std::string_view::npos) return wrong(file, number, "a line is NAME=value, got " + shown(line));
     const auto name = text::trim(line.substr(0, equals));
-    if (!is_name(name)) return wrong(file, number, text::quote(name) + " is no name of a variable: letters, digits and _ are");
+    if (!is_name(name)) return wrong(file, number, shown(name) + " is no name of a variable: letters, digits and _ are");
     auto value = value_of(line.substr(equals + 1));
-    if (!value) return wrong(file, number, "the quote of " + std::string(name) + " is not closed on its line");
+    if (!value) return wrong(file, number, "the value of " + std::string(name) + " " + value.error());
     all[std::string(name)] = *std::move(value);
   }
   return all;

@@ -1,5 +1,7 @@
 // mecha invoke: calls a method of an application through its sidecar.
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/body.hpp"
@@ -17,7 +19,17 @@ struct InvokeOptions {
   std::int64_t limit_seconds = 60;
 };
 
+Result<void> check_verb(const std::string& verb) {
+  static const std::vector<std::string> verbs = {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"};
+  const auto upper = text::upper(verb);
+  if (std::ranges::find(verbs, upper) != verbs.end()) return {};
+  const auto similar = nearest(upper, verbs);
+  return fail(Code::invalid_argument, "--verb " + text::quote(verb) + " is no verb of HTTP\n  remedy: " + (similar.empty() ? "one of " + text::join(verbs, ", ") : "did you mean " + similar + "?"));
+}
+
 int invoke(const InvokeOptions& options) {
+  if (const auto checked = check_verb(options.verb); !checked) return print_failure(options.form, checked.error());
+  if (const auto checked = check_sockets(options.socket_dir, options.app_id); !checked) return print_failure(options.form, checked.error());
   auto body = read_body(options.data, options.file);
   if (!body) return print_failure(options.form, body.error());
   net::Origin origin;

@@ -91,6 +91,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+bool shows_colours(int file) {
+  const char* refused = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  return ::isatty(file) == 1 && (refused == nullptr || *refused == '\0') && !dumb;
+}
+
 }  // namespace
 
 std::string format(const Table& table) {
@@ -132,19 +139,48 @@ int print(std::string_view form, const json::Value& value, const std::string& te
   return written && std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+std::pair<std::string, std::string> cut_remedy(const std::string& text) {
+  constexpr std::string_view kMark = "\n  remedy: ";
+  const auto mark = text.find(kMark);
+  if (mark == std::string::npos) return {text, ""};
+  return {text.substr(0, mark), text.substr(mark + kMark.size())};
+}
+
 int print_failure(std::string_view form, const Error& error) {
+  auto [text, advice] = cut_remedy(error.message);
   if (form == "json" || form == "yaml") {
-    const json::Value value(json::Object{{"error", error.message}, {"code", code_name(error.code)}});
+    const json::Value value(json::Object{{"error", text}, {"code", code_name(error.code)}, {"remedy", advice}});
     std::fputs((form == "json" ? to_pretty_json(value) : to_yaml(value)).c_str(), stderr);
   } else {
-    const bool red = ::isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    const bool red = shows_colours(STDERR_FILENO);
     std::fprintf(stderr, "%serror:%s %s\n", red ? "\x1b[31m" : "", red ? "\x1b[0m" : "", error.message.c_str());
   }
   return 1;
 }
 
+void print_warning(std::string_view form, const std::string& text) {
+  if (form != "json" && form != "yaml") {
+    std::fprintf(stderr, "warning: %s\n", text.c_str());
+    return;
+  }
+  auto [what, advice] = cut_remedy(text);
+  const json::Value value(json::Object{{"warning", what}, {"remedy", advice}});
+  std::fputs((form == "json" ? json::write(value, json::Dialect::fast) + "\n" : to_yaml(value)).c_str(), stderr);
+}
+
+std::string form_of(const std::vector<std::string>& arguments) {
+  std::string form = "table";
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string_view word = arguments[i];
+    if ((word == "-o" || word == "--output") && i + 1 < arguments.size()) form = arguments[i + 1];
+    else if (word.starts_with("--output=")) form = word.substr(9);
+    else if (word.starts_with("-o") && word.size() > 2) form = word.substr(word[2] == '=' ? 3 : 2);
+  }
+  return form;
+}
+
 bool colours() {
-  static const bool on = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  static const bool on = shows_colours(STDOUT_FILENO);
   return on;
 }
 
@@ -155,7 +191,7 @@ std::string paint(int colour, std::string_view text) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& names) {
   std::string best;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  std::size_t least = std::max<std::size_t>(word.size() < 4 ? 1 : 2, word.size() / 3) + 1;
   for (const auto& name : names) {
     const auto differ = distance(text::lower(word), text::lower(name));
     if (differ < least) {

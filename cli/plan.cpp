@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -15,8 +14,9 @@
 
 #include "cli/instances.hpp"
 #include "cli/listeners.hpp"
+#include "cli/output.hpp"
+#include "cli/plan_check.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/resources/loader.hpp"
 
 namespace mecha::cli {
 namespace {
@@ -80,7 +80,7 @@ std::string owner_of(std::int64_t port, const std::vector<Instance>& running) {
 // `given`: only those that were asked for, else only the others.
 Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holder, const std::vector<Instance>& running, bool given) {
   if ((port > 0) != given) return {};
-  if (port > 65535) return fail(Code::invalid_argument, "--" + std::string(flag) + " must be a port from 1 to 65535, got " + std::to_string(port));
+  if (port > 65535) return fail(Code::invalid_argument, "--" + std::string(flag) + " must be a port from 1 to 65535, got " + std::to_string(port) + "\n  remedy: leave the flag out and a free one is chosen");
   const auto taken = holder.take(port > 0 ? static_cast<std::uint16_t>(port) : std::uint16_t{0});
   if (!taken) {
     return fail(
@@ -90,46 +90,6 @@ Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holde
     );
   }
   port = *taken;
-  return {};
-}
-
-// A folder that brings nothing is no failure, and rarely meant.
-std::string note_of(const Plan& plan, const LoadedResources& loaded) {
-  if (!loaded.components.empty() || !loaded.subscriptions.empty() || !loaded.endpoints.empty() || !loaded.resiliencies.empty()) return {};
-  return "the resources folder " + text::join(plan.resources, ", ") + " has nothing for " + plan.app_id + "\n  remedy: `mecha check " + plan.resources[0] +
-         "` says what is in it; do the scopes name another application?";
-}
-
-Result<void> check(Plan& plan) {
-  MECHA_TRY_VOID(check_id(plan.app_id));
-  if (plan.app_port > 65535) return fail(Code::invalid_argument, "--app-port must be a port from 1 to 65535, got " + std::to_string(plan.app_port));
-  for (const auto& folder : plan.resources) {
-    if (fs::is_regular_file(folder)) {
-      const auto parent = fs::path(folder).parent_path();
-      return fail(Code::invalid_argument, "--resources-path " + folder + " is a file\n  remedy: name its folder: --resources-path " + (parent.empty() ? "." : parent.string()));
-    }
-    if (!fs::is_directory(folder)) {
-      return fail(Code::not_found, "the resources folder " + folder + " does not exist\n  remedy: create it, or name another with --resources-path");
-    }
-  }
-  if (!plan.resources.empty()) {
-    const auto loaded = load_resources({.directories = plan.resources, .app_id = plan.app_id, .name_space = variable("NAMESPACE")});
-    if (!loaded) return fail(Code::invalid_argument, loaded.error().message + "\n  remedy: `mecha check " + plan.resources[0] + "` says what is wrong");
-    if (auto note = note_of(plan, *loaded); !note.empty()) plan.notes.push_back(std::move(note));
-    if (!loaded->unreadable.empty()) {
-      std::string why = "the resource file " + loaded->unreadable[0] + " cannot be read";
-      for (const auto& notice : loaded->notices) {
-        if (notice.text.find(loaded->unreadable[0]) != std::string::npos) why = notice.text;
-      }
-      return fail(Code::invalid_argument, why + "\n  remedy: `mecha check " + plan.resources[0] + "` says what is wrong, with the line");
-    }
-  }
-  if (fs::is_directory(plan.config)) {
-    return fail(Code::invalid_argument, "--config " + plan.config + " is a folder\n  remedy: name the file of the Configuration; folders of components are named with --resources-path");
-  }
-  if (!plan.config.empty() && !fs::is_regular_file(plan.config)) {
-    return fail(Code::not_found, "the configuration file " + plan.config + " does not exist\n  remedy: name another with --config, or leave it out");
-  }
   return {};
 }
 
@@ -183,23 +143,16 @@ std::string with_port(const std::string& host, std::string_view port) {
 
 Restart restart_of(std::string_view word) { return word == "always" ? Restart::always : word == "on-failure" ? Restart::on_failure : Restart::no; }
 
-Result<void> check_id(const std::string& app_id) {
-  for (const auto& [sign, name] : {std::pair{".", "dots"}, std::pair{"/", "slashes"}}) {
-    if (app_id.find(sign) == std::string::npos) continue;
-    return fail(Code::invalid_argument, "the id " + text::quote(app_id) + " of an application cannot contain " + name + "\n  remedy: write " + text::replace_all(app_id, sign, "-"));
-  }
-  return {};
-}
-
 Result<void> complete(std::vector<Plan>& plans) {
   const auto running = find_instances(false);
   const auto stamp = now_stamp();
   PortHolder holder;
   for (auto& plan : plans) {
     if (plan.app_id.empty()) plan.app_id = random_name();
-    MECHA_TRY_VOID(check(plan));
+    MECHA_TRY_VOID(check_plan(plan));
     choose_logs(plan, stamp);
   }
+  MECHA_TRY_VOID(check_ports_differ(plans));
   // Ports that were asked for are taken before free ones are given away.
   for (const bool given : {true, false}) {
     for (auto& plan : plans) {
@@ -210,9 +163,9 @@ Result<void> complete(std::vector<Plan>& plans) {
   return {};
 }
 
-void warn_of_notes(const std::vector<Plan>& plans) {
+void warn_of_notes(const std::vector<Plan>& plans, const std::string& form) {
   for (const auto& plan : plans) {
-    for (const auto& note : plan.notes) std::fprintf(stderr, "warning: %s\n", note.c_str());
+    for (const auto& note : plan.notes) print_warning(form, note);
   }
 }
 

@@ -61,7 +61,7 @@ Result<void> check_id(const std::string& app_id);
 // asked for is taken, and says by whom.
 Result<void> complete(std::vector<Plan>& plans);
 // Prints the notes of all.
-void warn_of_notes(const std::vector<Plan>& plans);
+void warn_of_notes(const std::vector<Plan>& plans, const std::string& form);
 
 // The flags of the sidecar (contract 06, 1.7).
 std::vector<std::string> daemon_arguments(const Plan& plan);

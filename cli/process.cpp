@@ -58,23 +58,23 @@ struct Failure {
   int error = 0;
 };
 
-// In the child. Standard input is empty where it is a terminal: a group in the background may not read from it.
-[[noreturn]] void become(char* const* words, char* const* environment, const char* directory, const Pipes& pipes, pid_t parent) {
+// In the child. Standard input is empty where it is a terminal that nobody would lend.
+[[noreturn]] void become(char* const* words, char* const* environment, const Command& command, const Pipes& pipes, pid_t parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_DFL);
-  if (::isatty(STDIN_FILENO) == 1) {
+  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTTOU}) ::signal(number, SIG_DFL);
+  if (!command.terminal && ::isatty(STDIN_FILENO) == 1) {
     const int null = ::open("/dev/null", O_RDONLY);
     if (null >= 0) ::dup2(null, STDIN_FILENO);
   }
   if (pipes.out[1] >= 0) ::dup2(pipes.out[1], STDOUT_FILENO);
   if (pipes.err[1] >= 0) ::dup2(pipes.err[1], STDERR_FILENO);
   Failure failure{.step = 1};
-  if (*directory == '\0' || ::chdir(directory) == 0) {
+  if (command.directory.empty() || ::chdir(command.directory.c_str()) == 0) {
     failure.step = 2;
     ::execvpe(words[0], words, environment);
   }
@@ -133,7 +133,7 @@ Result<std::unique_ptr<Process>> Process::start(Executor executor, const Command
   const auto parent = ::getpid();
   const auto pid = ::fork();
   if (pid < 0) return fail(Code::resource_exhausted, std::string("no child process: ") + std::strerror(errno));
-  if (pid == 0) become(arguments.data(), variables.data(), command.directory.c_str(), pipes, parent);
+  if (pid == 0) become(arguments.data(), variables.data(), command, pipes, parent);
   ::setpgid(pid, pid);
   ::close(take(pipes.said[1]));
   Failure failure;

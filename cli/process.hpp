@@ -23,6 +23,7 @@ struct Command {
   std::vector<std::string> words;  // the program, found in PATH, and its arguments
   std::string directory;           // where it starts; empty: here
   Variables environment;           // on top of ours
+  bool terminal = false;           // it may read from a terminal that is our standard input; else that is empty
   bool piped = false;              // its output comes to us instead of going where ours goes
 };
 

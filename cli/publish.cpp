@@ -42,6 +42,10 @@ Result<std::string> query_of(const std::string& metadata) {
 }
 
 int publish(const PublishOptions& options) {
+  for (const auto& [flag, value] : {std::pair("--topic", &options.topic), std::pair("--pubsub", &options.pubsub)}) {
+    if (value->empty()) return print_failure(options.form, {.code = Code::invalid_argument, .message = std::string(flag) + " is empty\n  remedy: name it; `mecha status` lists the brokers of a sidecar"});
+  }
+  if (const auto checked = check_sockets(options.socket_dir, options.app_id); !checked) return print_failure(options.form, checked.error());
   auto body = read_body(options.data, options.file);
   if (!body) return print_failure(options.form, body.error());
   const auto query = query_of(options.metadata);

@@ -50,7 +50,9 @@ struct Question {
 // Who speaks first is only listened to. An empty `begins` takes any answer.
 constexpr std::string_view kAmqp("AMQP\0\0\x09\x01", 8);
 constexpr std::string_view kTlsOfPostgres("\0\0\0\x08\x04\xd2\x16\x2f", 8);
-constexpr std::array<Question, 7> kQuestions{
+constexpr std::string_view kHttp2("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 33);
+constexpr std::array<Question, 8> kQuestions{
+    Question{"application.grpc", kHttp2, std::string_view("\0\0", 2), "a gRPC server"},
     Question{".redis", "TIME\r\n", "", "Redis"},
     Question{".jetstream", "", "INFO ", "NATS"},
     Question{".memcached", "version\r\n", "VERSION ", "memcached"},

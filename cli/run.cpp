@@ -22,6 +22,7 @@ struct RunOptions {
   std::vector<std::string> env_files;
   std::string file, components_path, restart = "no", form = "table";
   std::int64_t stop_seconds = 10;
+  bool kubernetes = false;
 };
 
 constexpr auto kGreeting = "You're up and running! Logs of sidecars and applications appear here. Ctrl-C stops them.";
@@ -42,15 +43,24 @@ Result<std::vector<Plan>> plan_of_flags(RunOptions& options, const std::vector<s
 }
 
 // Who holds the port of an application before it starts is not that application.
-void warn_of_taken_ports(const std::vector<Plan>& plans) {
+void warn_of_taken_ports(const std::vector<Plan>& plans, const std::string& form) {
   for (const auto& plan : plans) {
     const auto who = plan.app_port > 0 && !plan.command.empty() ? who_listens(plan.app_port) : std::string();
     if (who.empty()) continue;
-    std::fprintf(
-        stderr, "warning: port %lld of --app-port of %s is in use by %s before the application starts\n  remedy: stop that program, or let the application listen on another port\n",
-        static_cast<long long>(plan.app_port), plan.app_id.c_str(), who.c_str()
-    );
+    print_warning(form, "port " + std::to_string(plan.app_port) + " of --app-port of " + plan.app_id + " is in use by " + who +
+                            " before the application starts\n  remedy: stop that program, or let the application listen on another port");
   }
+}
+
+// What only the flags themselves show.
+Result<void> check_given(const CLI::App& command, const RunOptions& options) {
+  if (options.kubernetes) {
+    return fail(Code::unimplemented, "--kubernetes is not in this build: applications are run on this host\n  remedy: leave it out, or deploy sidecars with a manifest of your own");
+  }
+  if (command.get_option("--app-id")->count() > 0 && options.plan.app_id.empty()) {
+    return fail(Code::invalid_argument, "--app-id is empty\n  remedy: name the application, or leave the flag out and it gets a random name");
+  }
+  return {};
 }
 
 int run(RunOptions& options, const std::vector<std::string>& words) {
@@ -61,7 +71,7 @@ int run(RunOptions& options, const std::vector<std::string>& words) {
   } else {
     auto made = read_template(options.file);
     if (!made) return print_failure(options.form, made.error());
-    for (const auto& note : made->notes) std::fprintf(stderr, "warning: %s\n", note.c_str());
+    for (const auto& note : made->notes) print_warning(options.form, note);
     how.template_path = made->path;
     how.template_name = made->name;
     how.prefixed = true;
@@ -73,8 +83,8 @@ int run(RunOptions& options, const std::vector<std::string>& words) {
   if (!daemon) return print_failure(options.form, daemon.error());
   how.daemon = *std::move(daemon);
   if (auto completed = complete(*plans); !completed) return print_failure(options.form, completed.error());
-  warn_of_notes(*plans);
-  warn_of_taken_ports(*plans);
+  warn_of_notes(*plans, options.form);
+  warn_of_taken_ports(*plans, options.form);
   return Supervisor(std::move(how), *std::move(plans)).run();
 }
 
@@ -127,12 +137,14 @@ void add_run(CLI::App& root, Choice& choice) {
   add_app_options(*command, options->plan);
   add_sidecar_options(*command, *options);
   command->add_option("--env-file", options->env_files, "File of NAME=value lines for the application, may be repeated")->type_name("FILE")->allow_extra_args(false);
+  command->add_flag("-k,--kubernetes", options->kubernetes, "Not in this build; refused");
   add_restart(*command, options->restart, options->plan);
   command->add_option("--stop-timeout", options->stop_seconds, "Seconds that each application, and then the sidecars, may take to end")->capture_default_str()->check(CLI::Range(1, 3600));
   add_output(*command, options->form, true);
   command->callback([options, command, &choice] {
     choice.run = [options, command, &choice] {
-      auto alone = options->file.empty() ? Result<void>() : check_alone(*command, {}, choice.words);
+      auto alone = options->file.empty() ? Result<void>() : check_alone(*command, {"kubernetes"}, choice.words);
+      if (alone) alone = check_given(*command, *options);
       return alone ? run(*options, choice.words) : (print_failure(options->form, alone.error()), 2);
     };
   });

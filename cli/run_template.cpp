@@ -196,7 +196,8 @@ Result<RunTemplate> parse_template(std::string_view text, const std::string& fil
   RunTemplate made;
   made.name = document.text("name");
   if (made.name.empty()) made.name = fs::path(folder).filename().string();
-  if (document.integer("version").value_or(0) == 0) document.problem_at("version", "is required and must not be 0: write version: 1");
+  const auto version = document.integer("version").value_or(0);
+  if (version == 0) document.problem_at("version", "is required and must not be 0: write version: 1");
   auto common_view = document.object("common");
   const auto common = read_shared(common_view);
   common_view.done();
@@ -207,6 +208,7 @@ Result<RunTemplate> parse_template(std::string_view text, const std::string& fil
     made.plans.push_back(std::move(plan));
   }
   document.done();
+  if (version != 0 && version != 1) made.notes.push_back(file + ": version " + std::to_string(version) + " is not known and is read as version 1\n  remedy: write version: 1");
   for (const auto& [field, line] : findings.unknown) {
     const auto similar = nearest(field.substr(field.rfind('.') + 1), known_keys());
     made.notes.push_back(file + ":" + std::to_string(line) + ": unknown key " + field + (similar.empty() ? "" : "; did you mean " + similar + "?"));

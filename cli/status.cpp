@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command.hpp"
+#include "cli/endpoints.hpp"
 #include "cli/instances.hpp"
 #include "cli/output.hpp"
 #include "cli/request.hpp"
@@ -21,11 +22,25 @@ struct Health {
   std::string reason;  // and what to do
 };
 
+// An application that takes connections but speaks something else than its sidecar has been told; only gRPC is looked at, as
+// asking costs the application nothing but a refused connection.
+std::string other_protocol(const Instance& instance) {
+  const auto* told = instance.metadata.find("appConnectionProperties");
+  if (told == nullptr || !told->is_object() || told->text("protocol") != "grpc" || instance.app_port <= 0) return {};
+  const std::string host(told->text("channelAddress"));
+  const auto reached = reach({.host = host.empty() ? "127.0.0.1" : host, .port = static_cast<std::uint16_t>(instance.app_port)}, "application.grpc", 1000);
+  if (!reached.connected || reached.trouble.empty()) return {};
+  return "the application on port " + std::to_string(instance.app_port) + " does not speak gRPC, as --app-protocol says; start it with the protocol that it speaks, such as http";
+}
+
 Health health_of(const Instance& instance) {
   const auto ask = [&](std::string path) { return send_and_wait({.origin = instance.origin(), .target = std::move(path), .limit = 1s}); };
   const auto ready = ask("/v1.0/healthz");
   if (!ready) return {"unreachable", ready.error().message};
-  if (ready->head.status == 204) return {"ready", ""};
+  if (ready->head.status == 204) {
+    auto other = other_protocol(instance);
+    return {other.empty() ? "ready" : "waiting", std::move(other)};
+  }
   const auto outbound = ask("/v1.0/healthz/outbound");
   if (outbound && outbound->head.status == 204) {
     return {"waiting", "the sidecar serves, but the application does not accept connections on port " + std::to_string(instance.app_port)};

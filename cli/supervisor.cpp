@@ -21,6 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kSteady = 30s;  // who ran for so long has not failed in a row
+constexpr auto kPair = 200ms;    // signals so near to each other are one
 constexpr std::size_t kRemembered = 20;  // last lines of a sidecar, told when it does not start
 
 std::string words_of(const Plan& plan) { return text::join(plan.command, " "); }
@@ -100,6 +101,7 @@ Command Supervisor::command_of(const Pair& pair, bool sidecar) const {
     command.directory = pair.plan.directory;
     command.environment = app_environment(pair.plan);
     command.words = pair.plan.command;
+    command.terminal = !command.piped;
     return command;
   }
   command.words = daemon_arguments(pair.plan);
@@ -154,6 +156,7 @@ Result<void> Supervisor::start_app(Pair& pair) {
   const auto say = [this, id = pair.plan.app_id](std::string text) { console_.say("application", id, text); };
   const auto told = static_cast<std::uint16_t>(std::max<std::int64_t>(pair.plan.app_port, 0));
   pair.beside = std::make_unique<Gate>(shards_.executor(0));
+  if (terminal_.there() && !piped(false)) spawn(*pair.beside, shards_.executor(0), terminal_.look_after(pair.app->pid()));
   const bool finds = pair.plan.pick_app_port && options_.find_app_port;
   if (told > 0) spawn(*pair.beside, shards_.executor(0), finds ? options_.find_app_port(pair.app->pid(), told, say) : check_app_port(pair.app->pid(), told, say));
   return {};
@@ -177,8 +180,9 @@ Async<void> Supervisor::until_ready(Pair& pair, std::chrono::seconds limit) {
         if (fatal) all += line;
       }
       if (!pair.plan.daemon_log_path.empty()) why += "\n  its log: " + pair.plan.daemon_log_path;
-      const auto advice = remedy(all);
-      if (!advice.empty()) why += "\n  remedy: " + std::string(advice);
+      const auto advice = all.empty() ? "is " + options_.daemon + " a mechad? It has said nothing of what is wrong; name another: export MECHA_DAEMON=/path/to/mechad" : std::string(remedy(all));
+      if (all.empty() && !pair.last_lines.empty()) why += "\n  its last line: " + text::sanitize_utf8(pair.last_lines.back().substr(0, 200));
+      if (!advice.empty()) why += "\n  remedy: " + advice;
       co_return fail(Code::failed_precondition, std::move(why));
     }
     const auto answer = co_await send(shards_, request);
@@ -213,6 +217,10 @@ asio::awaitable<void> Supervisor::watch_signals() {
   for (;;) {
     const auto [error, number] = co_await signals_.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
+    // `timeout` and others signal a process and then its group: the second of a pair means nothing more than the first.
+    const auto now = std::chrono::steady_clock::now();
+    if (stopping_ && now - asked_ < kPair) continue;
+    if (!stopping_) asked_ = now;
     if (stopping_) {
       if (!forced_) console_.say("killing", "", "Killing what still runs.");
       forced_ = true;
@@ -229,11 +237,13 @@ asio::awaitable<void> Supervisor::watch(Pair& pair, bool sidecar) {
   const auto began = std::chrono::steady_clock::now();
   const int code = co_await process->wait();
   if (!process->ended()) co_return;  // cancelled
+  // Ctrl-C in a terminal that the application has is meant for all.
+  const bool had_terminal = !sidecar && terminal_.take_back();
   if (stopping_ || over_.is_set()) co_return;
   console_.say("ended", pair.plan.app_id, pair.plan.app_id + ": the " + (sidecar ? "sidecar" : "application") + " " + ending(code));
   if (std::chrono::steady_clock::now() - began > kSteady) pair.restarts = 0;
   if (co_await again(pair, sidecar, code)) co_return;
-  failed_ = failed_ || code != 0;
+  failed_ = failed_ || (code != 0 && !(had_terminal && code == 128 + SIGINT));
   over_.set();
 }
 
@@ -306,6 +316,7 @@ asio::awaitable<void> Supervisor::end_all() {
   if (!sidecars.empty()) co_await end(std::move(sidecars), "a sidecar");
   if (!pairs_.empty()) console_.say("stopped", "", failed_ ? "Stopped; something had failed." : "Stopped.");
   signals_.cancel();
+  terminal_.take_back();
 }
 
 // SIGTERM, and SIGKILL after the limit. What a process left behind in its group counts as the process.

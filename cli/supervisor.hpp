@@ -17,6 +17,7 @@
 #include "cli/guard.hpp"
 #include "cli/plan.hpp"
 #include "cli/process.hpp"
+#include "cli/terminal.hpp"
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/shards.hpp"
@@ -73,7 +74,9 @@ class Supervisor {
   std::vector<std::unique_ptr<Pair>> pairs_;
   Event over_;
   asio::signal_set signals_;
+  Terminal terminal_;
   bool stopping_ = false, forced_ = false, failed_ = false;
+  std::chrono::steady_clock::time_point asked_;  // to stop, first
 };
 
 }  // namespace mecha::cli

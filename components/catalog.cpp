@@ -104,6 +104,7 @@ std::vector<std::string> Catalog::offer(const pluggable::Remote& remote) {
         },
         .fields = [] { return describe_fields<pluggable::Limits>(); },
         .check = [](const ComponentSpec& spec) { return check_settings<pluggable::Limits>(spec); },
+        .refusal = [](const ComponentSpec&) { return Result<void>{}; },
         .unknown = [](const ComponentSpec&) { return std::vector<NameValue>(); },
     });
   }

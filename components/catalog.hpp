@@ -9,6 +9,9 @@
 //   };
 //   void register_redis(Catalog& catalog) { catalog.add<RedisStore>(); }
 //
+// What start() would refuse of the settings alone, without a server, may be said by
+// `static Result<...> check(const Settings&)` of the class; start() uses the same code, and `mecha check` asks it.
+//
 // Settings may name the words before their problems: `static constexpr std::string_view failure_context = "...";`.
 // A vendor whose library is costly is a module beside the daemon, loaded when its type is first asked for.
 // Threads: filled at start, then asked from one thread at a time.
@@ -59,6 +62,8 @@ class Catalog {
     std::function<std::vector<FieldInfo>()> fields;
     // What create() would find wrong with the settings, before any secret is read.
     std::function<std::vector<SettingProblem>(const ComponentSpec&)> check;
+    // What starting would refuse although create() does not, as far as the settings alone tell. Needs every value; may read files.
+    std::function<Result<void>(const ComponentSpec&)> refusal;
     // Metadata that no setting names; the runtime's own items are among them.
     std::function<std::vector<NameValue>(const ComponentSpec&)> unknown;
   };
@@ -84,6 +89,14 @@ class Catalog {
         },
         .fields = [] { return describe_fields<S>(); },
         .check = [](const ComponentSpec& spec) { return check_settings<S>(spec); },
+        .refusal = [](const ComponentSpec& spec) -> Result<void> {
+          if constexpr (requires(const S& s) { C::check(s); }) {
+            const auto settings = bind<S>(spec);
+            if (!settings) return {};  // the problems of check()
+            if (auto checked = C::check(*settings); !checked) return fail(std::move(checked).error());
+          }
+          return {};
+        },
         .unknown = [](const ComponentSpec& spec) { return unknown_items<S>(spec); },
     });
   }

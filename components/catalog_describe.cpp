@@ -17,7 +17,7 @@ json::Value field_json(const FieldInfo& field) {
   object.emplace("default", field.default_value.empty() ? json::Value() : json::Value(field.default_value));
   if (!field.bounds.empty()) object.emplace("bounds", field.bounds);
   if (!field.aliases.empty()) object.emplace("aliases", texts(field.aliases));
-  if (!field.choices.empty()) object.emplace("choices", texts(field.choices));
+  if (!field.choices.empty() && !field.free) object.emplace("choices", texts(field.choices));
   if (field.secret) object.emplace("secret", true);
   return json::Value(std::move(object));
 }
@@ -40,7 +40,7 @@ std::string codes(const std::vector<std::string>& list) {
 
 std::string field_row(const FieldInfo& field) {
   std::string meaning = field.help;
-  if (!field.choices.empty()) meaning += " One of " + codes(field.choices) + ".";
+  if (!field.choices.empty() && !field.free) meaning += " One of " + codes(field.choices) + ".";
   if (!field.bounds.empty()) meaning += " From " + field.bounds + ".";
   if (!field.aliases.empty()) meaning += " Also " + codes(field.aliases) + ".";
   const std::string standard = field.required ? "required" : code(field.default_value);

@@ -27,6 +27,16 @@ struct Store : Component {
   Settings settings;
 };
 
+// Refuses one of its modes when it is started.
+struct Picky : Component {
+  using Settings = ::Settings;
+  static constexpr ComponentInfo info{"state.picky", "v1", "Starts in mode a."};
+  static Result<void> check(const Settings& settings) {
+    return settings.mode == "b" ? fail(Code::invalid_argument, "mode b is not for starting") : Result<void>{};
+  }
+  Picky(Settings, const ComponentContext&) {}
+};
+
 template <>
 constexpr ComponentInfo Store<0>::info{"state.in-memory", "v1", "Kept in memory."};
 template <>
@@ -106,6 +116,21 @@ TEST_CASE("a component is made from its settings, or says what is wrong with the
   const auto bad = c.make(s, context);
   REQUIRE(!bad);
   CHECK(bad.error().message == "pool must be between 1 and 9, got 10");
+}
+
+TEST_CASE("what starting would refuse of the settings is known before", "[components][catalog]") {
+  Catalog c;
+  c.add<Picky>();
+  c.add<Store<0>>();
+  auto manifest = spec("state.picky");
+  manifest.metadata = {{.name = "mode", .value = "b"}};
+  CHECK((*c.find(manifest))->refusal(manifest).error().message == "mode b is not for starting");
+  manifest.metadata[0].value = "A";
+  CHECK((*c.find(manifest))->refusal(manifest));
+  manifest.metadata[0].value = "none of them";  // a problem of the settings already
+  CHECK((*c.find(manifest))->refusal(manifest));
+  const auto plain = spec("state.in-memory");
+  CHECK((*c.find(plain))->refusal(plain));
 }
 
 TEST_CASE("a module that is not there is told, with the usual text before it", "[components][catalog]") {

@@ -75,14 +75,16 @@ class CronBinding final : public Binding, public InputBinding {
 
   InputBinding* input() override { return this; }
 
+  static Result<cron::Schedule> check(const Settings& settings) {
+    auto parsed = cron::Schedule::parse(settings.schedule);
+    if (parsed) return parsed;
+    return fail(
+        std::move(parsed).error().context("invalid schedule format '" + settings.schedule + "'")
+    );
+  }
+
   Async<void> start() override {
-    auto parsed = cron::Schedule::parse(settings_.schedule);
-    if (!parsed) {
-      co_return fail(
-          std::move(parsed).error().context("invalid schedule format '" + settings_.schedule + "'")
-      );
-    }
-    schedule_.emplace(*std::move(parsed));
+    MECHA_CO_TRY(schedule_, check(settings_));
     co_return Result<void>{};
   }
 

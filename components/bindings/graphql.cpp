@@ -52,8 +52,10 @@ class GraphqlBinding final : public Binding, public OutputBinding {
   OutputBinding* output() override { return this; }
   std::vector<std::string> operations() const override { return {"query", "mutation"}; }
 
+  static Result<net::Url> check(const Settings& settings) { return net::parse_url(settings.endpoint); }
+
   Async<void> start() override {
-    MECHA_CO_TRY_VOID(net::parse_url(settings_.endpoint));
+    MECHA_CO_TRY_VOID(check(settings_));
     MECHA_CO_TRY(auto tls, net::make_tls(net::TlsClientOptions{}));
     client_ = std::make_unique<http::HttpClient>(shards_, std::move(tls));
     co_return Result<void>{};

@@ -117,15 +117,19 @@ class HttpBinding final : public Binding, public OutputBinding {
     return {"create", "get", "head", "post", "put", "patch", "delete", "options", "trace"};
   }
 
-  Async<void> start() override {
-    const auto most = text::quantity(settings_.body_max);
-    if (!most && !settings_.body_max.empty()) {
-      co_return fail(
+  static Result<std::uint64_t> check(const Settings& settings) {
+    const auto most = text::quantity(settings.body_max);
+    if (!most && !settings.body_max.empty()) {
+      return fail(
           Code::invalid_argument,
-          "maxResponseBodySize is no quantity: " + text::quote(settings_.body_max)
+          "maxResponseBodySize is no quantity: " + text::quote(settings.body_max)
       );
     }
-    body_max_ = static_cast<std::uint64_t>(std::max<std::int64_t>(most.value_or(kBodyMax), 0));
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(most.value_or(kBodyMax), 0));
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(body_max_, check(settings_));
     Bridge bridge("bindings-http");
     std::function<Result<net::TlsClientOptions>()> load = [this] { return tls_options(settings_); };
     MECHA_CO_TRY(auto tls, co_await bridge.call<net::TlsClientOptions>(std::move(load)));

@@ -56,6 +56,12 @@ class KafkaBinding final : public Binding, public OutputBinding, public InputBin
   InputBinding* input() override { return this; }
   std::vector<std::string> operations() const override { return {"create"}; }
 
+  static Result<kafka::Config> check(const Settings& settings) {
+    MECHA_TRY_VOID(kafka::make_retry(settings, false));
+    MECHA_TRY_VOID(kafka::Records::make(settings));
+    return kafka::make_config(settings);
+  }
+
   Async<void> start() override {
     MECHA_CO_TRY(config_, kafka::make_config(settings_));
     MECHA_CO_TRY(records_, kafka::Records::make(settings_));

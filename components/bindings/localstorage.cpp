@@ -180,6 +180,8 @@ class LocalStorage final : public Binding, public OutputBinding {
     return {"create", "get", "list", "delete"};
   }
 
+  static Result<fs::path> check(const Settings& settings) { return checked_root(settings.root); }
+
   Async<void> start() override {
     bridge_ = std::make_unique<Bridge>("localstorage");
     std::function<Result<fs::path>()> prepare = [text = settings_.root]() -> Result<fs::path> {

@@ -67,9 +67,15 @@ class MqttBinding final : public Binding, public OutputBinding, public InputBind
   std::vector<std::string> operations() const override { return {"create"}; }
 
   // The session that publishes; the other one begins with read().
+  static Result<mqtt::Options> check(const Settings& settings) {
+    auto options = mqtt::make_options(settings.url, {settings.ca, settings.certificate, settings.key});
+    if (options) return options;
+    return fail(std::move(options).error().context("mqtt binding error"));
+  }
+
   Async<void> start() override {
-    auto options = mqtt::make_options(settings_.url, {settings_.ca, settings_.certificate, settings_.key});
-    if (!options) co_return fail(std::move(options).error().context("mqtt binding error"));
+    auto options = check(settings_);
+    if (!options) co_return fail(std::move(options).error());
     options_ = *std::move(options);
     producer_ = client("-producer");
     auto connected = co_await producer_->connect();

@@ -94,8 +94,20 @@ class MysqlBinding final : public Binding, public OutputBinding {
   OutputBinding* output() override { return this; }
   std::vector<std::string> operations() const override { return {"exec", "query", "close"}; }
 
+  static Result<mysql::Options> check(const Settings& settings) {
+    mysql::Options options{.dsn = {}, .ca_file = settings.pem_path};
+    MECHA_TRY(options.dsn, mysql::parse_dsn(settings.url.reveal()));
+    const bool custom = options.dsn.tls == mysql::Tls::custom;
+    if (custom == settings.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
+    if (settings.idle_count > 0) options.idle_count_max = static_cast<std::size_t>(settings.idle_count);
+    if (settings.connections > 0) options.connections_max = static_cast<std::size_t>(settings.connections);
+    options.idle_max = std::max<milliseconds>(settings.idle, 0ms);
+    options.lifetime_max = std::max<milliseconds>(settings.lifetime, 0ms);
+    return options;
+  }
+
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, make_options());
+    MECHA_CO_TRY(auto options, check(settings_));
     const auto period = options.idle_max > 0ms && options.lifetime_max > 0ms ? std::min(options.idle_max, options.lifetime_max)
                                                                              : std::max(options.idle_max, options.lifetime_max);
     pool_ = std::make_unique<mysql::Pool>(std::move(options));
@@ -131,18 +143,6 @@ class MysqlBinding final : public Binding, public OutputBinding {
   }
 
  private:
-  Result<mysql::Options> make_options() const {
-    mysql::Options options{.dsn = {}, .ca_file = settings_.pem_path};
-    MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.url.reveal()));
-    const bool custom = options.dsn.tls == mysql::Tls::custom;
-    if (custom == settings_.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
-    if (settings_.idle_count > 0) options.idle_count_max = static_cast<std::size_t>(settings_.idle_count);
-    if (settings_.connections > 0) options.connections_max = static_cast<std::size_t>(settings_.connections);
-    options.idle_max = std::max<milliseconds>(settings_.idle, 0ms);
-    options.lifetime_max = std::max<milliseconds>(settings_.lifetime, 0ms);
-    return options;
-  }
-
   asio::awaitable<void> sweep(milliseconds period) {
     while (co_await sleep_for(period)) pool_->close_idle(false);
   }

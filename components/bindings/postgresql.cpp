@@ -43,8 +43,10 @@ class PostgresBinding final : public Binding, public OutputBinding {
   OutputBinding* output() override { return this; }
   std::vector<std::string> operations() const override { return {"exec", "query", "close"}; }
 
+  static Result<postgresql::Options> check(const Settings& settings) { return postgresql::resolve(settings); }
+
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, postgresql::resolve(settings_));
+    MECHA_CO_TRY(auto options, check(settings_));
     pool_ = std::make_unique<postgresql::Pool>(shards_, std::move(options));
     MECHA_CO_TRY_VOID(co_await pool_->run({.sql = "SELECT 1", .params = {}}));
     co_return Result<void>{};

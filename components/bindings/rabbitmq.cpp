@@ -87,11 +87,17 @@ class RabbitBinding final : public Binding, public OutputBinding, public InputBi
   InputBinding* input() override { return this; }
   std::vector<std::string> operations() const override { return {"create"}; }
 
+  static Result<rabbitmq::Options> check(const Settings& settings) {
+    auto address = rabbitmq::parse_address(settings.host);
+    if (!address) return fail(std::move(address).error().context("rabbitMQ binding error"));
+    auto options = rabbitmq::make_options(*std::move(address), {settings.ca, settings.certificate, settings.key}, settings.external);
+    if (!options) return fail(std::move(options).error().context("rabbitMQ binding error"));
+    return options;
+  }
+
   Async<void> start() override {
-    auto address = rabbitmq::parse_address(settings_.host);
-    if (!address) co_return fail(std::move(address).error().context("rabbitMQ binding error"));
-    auto options = rabbitmq::make_options(*std::move(address), {settings_.ca, settings_.certificate, settings_.key}, settings_.external);
-    if (!options) co_return fail(std::move(options).error().context("rabbitMQ binding error"));
+    auto options = check(settings_);
+    if (!options) co_return fail(std::move(options).error());
     options_ = std::make_shared<const rabbitmq::Options>(*std::move(options));
     publisher_ = std::make_unique<rabbitmq::Publisher>(
         home_, options_, rabbitmq::PublisherOptions{.confirm = true, .prepare = [s = settings_](std::shared_ptr<rabbitmq::Channel> channel) {

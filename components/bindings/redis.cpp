@@ -39,11 +39,14 @@ class RedisBinding final : public Binding, public OutputBinding {
   using Settings = redis::Settings;
   static constexpr ComponentInfo info{"bindings.redis", "v1", "Keys of a Redis server, of a cluster, or of the master that sentinels name."};
 
-  RedisBinding(Settings settings, const ComponentContext& context) {
-    auto options = redis::resolve(settings);
-    if (settings.host.empty())
-      error_ = Error{.code = Code::invalid_argument, .message = "redisHost is required"};
-    else if (!options)
+  static Result<redis::Options> check(const Settings& settings) {
+    if (settings.host.empty()) return fail(Code::invalid_argument, "redisHost is required");
+    return redis::resolve(settings);
+  }
+
+  RedisBinding(const Settings& settings, const ComponentContext& context) {
+    auto options = check(settings);
+    if (!options)
       error_ = std::move(options).error();
     else
       client_.emplace(context.shards, *std::move(options));

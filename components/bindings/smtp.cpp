@@ -71,10 +71,13 @@ class SmtpBinding final : public Binding, public OutputBinding {
   OutputBinding* output() override { return this; }
   std::vector<std::string> operations() const override { return {"create"}; }
 
+  static Result<void> check(const Settings& settings) {
+    if (settings.user.empty() == settings.password.empty()) return {};
+    return fail(Code::invalid_argument, "smtp binding error: user and password need each other");
+  }
+
   Async<void> start() override {
-    if (settings_.user.empty() != settings_.password.empty()) {
-      co_return fail(Code::invalid_argument, "smtp binding error: user and password need each other");
-    }
+    MECHA_CO_TRY_VOID(check(settings_));
     net::TlsClientOptions tls;
     tls.verify = !settings_.skip_verify;
     tls.alpn.clear();

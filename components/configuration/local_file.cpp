@@ -165,6 +165,8 @@ class LocalFileStore final : public ConfigurationStore {
   LocalFileStore(const Settings& settings, const ComponentContext& context)
       : file_(settings.file), home_(context.shards.executor(0)), log_(context.log), gate_(home_) {}
 
+  static Result<Items> check(const Settings& settings) { return read_items(settings.file); }
+
   Async<void> start() override {
     reader_.emplace("config-file");
     MECHA_CO_TRY([[maybe_unused]] const auto first, co_await read());

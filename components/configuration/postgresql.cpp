@@ -40,7 +40,7 @@ bool has_only(std::string_view text, bool capitals) {
   });
 }
 
-Result<void> check(const PostgresSettings& settings) {
+Result<void> check_names(const PostgresSettings& settings) {
   if (settings.table.size() > kNameMax) {
     return fail(
         Code::invalid_argument, "table name is too long - tableName : '" + settings.table + "'. max allowed field length is " + std::to_string(kNameMax)
@@ -76,9 +76,13 @@ class PostgresConfiguration final : public ConfigurationStore {
   PostgresConfiguration(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), shards_(context.shards), log_(context.log) {}
 
+  static Result<postgresql::Options> check(const Settings& settings) {
+    MECHA_TRY_VOID(check_names(settings));
+    return postgresql::resolve(settings);
+  }
+
   Async<void> start() override {
-    MECHA_CO_TRY_VOID(check(settings_));
-    MECHA_CO_TRY(auto options, postgresql::resolve(settings_));
+    MECHA_CO_TRY(auto options, check(settings_));
     pool_ = std::make_unique<postgresql::Pool>(shards_, std::move(options));
     auto found = co_await pool_->run({.sql = "SELECT 1 FROM pg_tables WHERE tablename = $1", .params = {settings_.table}});
     if (!found) co_return fail(std::move(found).error().context("error connecting to configuration store"));

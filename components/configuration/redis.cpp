@@ -24,8 +24,10 @@ class RedisConfiguration final : public ConfigurationStore {
   RedisConfiguration(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), shards_(context.shards), log_(context.log) {}
 
+  static Result<redis::Options> check(const Settings& settings) { return redis::resolve(settings); }
+
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, redis::resolve(settings_));
+    MECHA_CO_TRY(auto options, check(settings_));
     const auto address = options.address();
     client_.emplace(shards_, std::move(options));
     if (auto connected = co_await client_->connect(); !connected) {

@@ -54,10 +54,15 @@ class LocalStorage final : public LocalProvider {
 
   LocalStorage(Settings settings, const ComponentContext&) : settings_(std::move(settings)), bridge_("crypto-keys") {}
 
+  static Result<bool> check(const Settings& settings) {
+    auto checked = check_folder(settings.path);
+    if (checked) return checked;
+    return fail(std::move(checked).error().context("failed to load metadata"));
+  }
+
   Async<void> start() override {
-    std::function<Result<bool>()> check = [path = settings_.path] { return check_folder(path); };
-    const auto checked = co_await bridge_.call<bool>(std::move(check));
-    if (!checked) co_return fail(Error(checked.error()).context("failed to load metadata"));
+    std::function<Result<bool>()> job = [settings = settings_] { return check(settings); };
+    MECHA_CO_TRY_VOID(co_await bridge_.call<bool>(std::move(job)));
     co_return Result<void>{};
   }
 

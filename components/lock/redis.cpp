@@ -27,12 +27,16 @@ class RedisLock final : public LockStore {
 
   RedisLock(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), shards_(context.shards) {}
 
-  Async<void> start() override {
-    if (settings_.host.empty()) co_return fail(Code::invalid_argument, "metadata property redisHost is empty");
-    if (text::equals_nocase(settings_.type, "cluster")) {
-      co_return fail(Code::invalid_argument, "this component does not support connecting to Redis Cluster");
+  static Result<redis::Options> check(const Settings& settings) {
+    if (settings.host.empty()) return fail(Code::invalid_argument, "metadata property redisHost is empty");
+    if (text::equals_nocase(settings.type, "cluster")) {
+      return fail(Code::invalid_argument, "this component does not support connecting to Redis Cluster");
     }
-    MECHA_CO_TRY(auto options, redis::resolve(settings_));
+    return redis::resolve(settings);
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto options, check(settings_));
     const auto address = options.address();
     client_.emplace(shards_, std::move(options));
     if (auto connected = co_await client_->connect(); !connected) {

@@ -95,11 +95,15 @@ class Login final : public Middleware {
             {.url = settings_.token_url, .client_id = settings_.client_id, .client_secret = settings_.client_secret}
         ) {}
 
+  static Result<void> check(const Settings& settings) {
+    const RE2 filter(settings.path_filter, RE2::Quiet);
+    if (!filter.ok()) return fail(Code::invalid_argument, "pathFilter is no regular expression: " + filter.error());
+    if (text::is_token(settings.header_name)) return {};
+    return fail(Code::invalid_argument, "authHeaderName is no name of a header: " + text::quote(settings.header_name));
+  }
+
   Async<void> start() override {
-    if (!filter_.ok()) co_return fail(Code::invalid_argument, "pathFilter is no regular expression: " + filter_.error());
-    if (!text::is_token(settings_.header_name)) {
-      co_return fail(Code::invalid_argument, "authHeaderName is no name of a header: " + text::quote(settings_.header_name));
-    }
+    MECHA_CO_TRY_VOID(check(settings_));
     co_return endpoint_.open();
   }
 

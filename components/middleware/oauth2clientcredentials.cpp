@@ -58,19 +58,25 @@ class ClientCredentials final : public Middleware {
              .style = static_cast<AuthStyle>(settings_.auth_style)}
         ) {}
 
-  Async<void> start() override {
+  static Result<void> check(const Settings& settings) {
     std::string missing;
     for (const auto& [name, absent] :
-         {std::pair("clientID", settings_.client_id.empty()), std::pair("clientSecret", settings_.client_secret.empty()),
-          std::pair("scopes", settings_.scopes.empty()), std::pair("tokenURL", settings_.token_url.empty()),
-          std::pair("headerName", settings_.header_name.empty())}) {
+         {std::pair("clientID", settings.client_id.empty()), std::pair("clientSecret", settings.client_secret.empty()),
+          std::pair("scopes", settings.scopes.empty()), std::pair("tokenURL", settings.token_url.empty()),
+          std::pair("headerName", settings.header_name.empty())}) {
       if (absent) missing.append("Parameter '").append(name).append("' needs to be set. ");
     }
-    if (!missing.empty()) co_return fail(Code::invalid_argument, "metadata errors: " + missing);
-    if (!text::is_token(settings_.header_name)) {
-      co_return fail(Code::invalid_argument, "headerName is no name of a header: " + text::quote(settings_.header_name));
+    if (!missing.empty()) return fail(Code::invalid_argument, "metadata errors: " + missing);
+    if (!text::is_token(settings.header_name)) {
+      return fail(Code::invalid_argument, "headerName is no name of a header: " + text::quote(settings.header_name));
     }
-    if (!filter_.ok()) co_return fail(Code::invalid_argument, "pathFilter is no regular expression: " + filter_.error());
+    const RE2 filter(settings.path_filter, RE2::Quiet);
+    if (!filter.ok()) return fail(Code::invalid_argument, "pathFilter is no regular expression: " + filter.error());
+    return {};
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY_VOID(check(settings_));
     co_return endpoint_.open();
   }
 

@@ -11,10 +11,6 @@ namespace {
 
 std::string_view version_of(const std::string& version) { return version.empty() ? "v1" : std::string_view(version); }
 
-bool means(const HandlerSpec& handler, const ComponentSpec& spec) {
-  return handler.name == spec.name && handler.type == spec.type && version_of(handler.version) == version_of(spec.version);
-}
-
 // Stands where a middleware will be once it is loaded.
 class Closed final : public Middleware {
  public:
@@ -28,6 +24,10 @@ class Closed final : public Middleware {
 };
 
 }  // namespace
+
+bool means(const HandlerSpec& handler, const ComponentSpec& spec) {
+  return handler.name == spec.name && handler.type == spec.type && version_of(handler.version) == version_of(spec.version);
+}
 
 Reply plain_reply(unsigned status, std::string_view body) {
   return {

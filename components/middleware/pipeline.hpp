@@ -28,6 +28,9 @@ struct Candidate {
   std::shared_ptr<Middleware> instance;
 };
 
+// Whether a handler is that component: by name, type and version.
+bool means(const HandlerSpec& handler, const ComponentSpec& spec);
+
 // Handlers without a component of their name, type and version are passed over. Null if none is left.
 std::shared_ptr<const Pipeline> make_pipeline(
     const std::vector<HandlerSpec>& handlers, const std::vector<Candidate>& candidates

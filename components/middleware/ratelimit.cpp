@@ -73,14 +73,12 @@ class RateLimit final : public Middleware {
   RateLimit(Settings settings, const ComponentContext&)
       : most_(settings.requests_per_second), buckets_(most_, std::max(1.0, std::floor(most_))) {}
 
-  Async<void> start() override {
-    if (!(most_ > 0) || !std::isfinite(most_)) {
-      co_return fail(
-          Code::invalid_argument, "metadata property maxRequestsPerSecond must be a positive value"
-      );
-    }
-    co_return Result<void>{};
+  static Result<void> check(const Settings& settings) {
+    if (settings.requests_per_second > 0 && std::isfinite(settings.requests_per_second)) return {};
+    return fail(Code::invalid_argument, "metadata property maxRequestsPerSecond must be a positive value");
   }
+
+  Async<void> start() override { co_return check({.requests_per_second = most_}); }
 
   asio::awaitable<std::optional<Reply>> enter(net::RequestHead& request, std::string remote, Step& step) override {
     const auto client = client_of(request, remote);

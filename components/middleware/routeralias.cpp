@@ -51,20 +51,25 @@ class RouterAlias final : public Middleware {
 
   RouterAlias(Settings settings, const ComponentContext&) : settings_(std::move(settings)) {}
 
-  Async<void> start() override {
-    aliases_.clear();
-    if (settings_.routes.empty()) {
-      for (const auto& [pattern, target] : settings_.items) MECHA_CO_TRY_VOID(add(pattern, target));
-      co_return Result<void>{};
+  static Result<std::vector<Alias>> check(const Settings& settings) {
+    std::vector<Alias> aliases;
+    if (settings.routes.empty()) {
+      for (const auto& [pattern, target] : settings.items) MECHA_TRY_VOID(add(aliases, pattern, target));
+      return aliases;
     }
-    MECHA_CO_TRY(const auto map, yaml::parse(settings_.routes));
-    if (!map.is(yaml::Node::Kind::map)) co_return fail(Code::invalid_argument, "routes is no map of patterns to paths");
+    MECHA_TRY(const auto map, yaml::parse(settings.routes));
+    if (!map.is(yaml::Node::Kind::map)) return fail(Code::invalid_argument, "routes is no map of patterns to paths");
     for (const auto& [pattern, target] : map.members) {
       if (!target.is_scalar()) {
-        co_return fail(Code::invalid_argument, "routes: the path of " + text::quote(pattern) + " is no text");
+        return fail(Code::invalid_argument, "routes: the path of " + text::quote(pattern) + " is no text");
       }
-      MECHA_CO_TRY_VOID(add(pattern, target.value));
+      MECHA_TRY_VOID(add(aliases, pattern, target.value));
     }
+    return aliases;
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(aliases_, check(settings_));
     co_return Result<void>{};
   }
 
@@ -81,13 +86,13 @@ class RouterAlias final : public Middleware {
   }
 
  private:
-  Result<void> add(const std::string& pattern, const std::string& target) {
+  static Result<void> add(std::vector<Alias>& aliases, const std::string& pattern, const std::string& target) {
     if (pattern.empty() || target.empty()) {
       return fail(Code::invalid_argument, "invalid key/value pair in metadata: must not be empty");
     }
     MECHA_TRY(auto compiled, RoutePattern::compile(pattern));
     const auto path = target.starts_with('/') ? target : "/" + target;
-    aliases_.push_back({.pattern = std::move(compiled), .target = text::escape(path, kPathMarks)});
+    aliases.push_back({.pattern = std::move(compiled), .target = text::escape(path, kPathMarks)});
     return {};
   }
 

@@ -28,14 +28,13 @@ class RouterChecker final : public Middleware {
 
   RouterChecker(Settings settings, const ComponentContext&) : rule_(settings.rule, RE2::Quiet) {}
 
-  Async<void> start() override {
-    if (!rule_.ok()) {
-      co_return fail(
-          Code::invalid_argument, "rule is no regular expression: " + text::quote(rule_.pattern()) + ": " + rule_.error()
-      );
-    }
-    co_return Result<void>{};
+  static Result<void> check(const Settings& settings) {
+    const RE2 rule(settings.rule, RE2::Quiet);
+    if (rule.ok()) return {};
+    return fail(Code::invalid_argument, "rule is no regular expression: " + text::quote(rule.pattern()) + ": " + rule.error());
   }
+
+  Async<void> start() override { co_return check({.rule = rule_.pattern()}); }
 
   asio::awaitable<std::optional<Reply>> enter(net::RequestHead& request, std::string, Step&) override {
     if (RE2::PartialMatch(request.target, rule_)) co_return std::nullopt;

@@ -38,19 +38,23 @@ class Sentinel final : public Middleware {
 
   Sentinel(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), log_(context.log) {}
 
-  Async<void> start() override {
+  static auto check(const Settings& settings) -> decltype(SentinelRules::parse({}, {})) {
     for (const auto& [name, rules] :
-         {std::pair("circuitBreakerRules", &settings_.breaker_rules),
-          std::pair("hotSpotParamRules", &settings_.parameter_rules),
-          std::pair("systemRules", &settings_.system_rules)}) {
+         {std::pair("circuitBreakerRules", &settings.breaker_rules),
+          std::pair("hotSpotParamRules", &settings.parameter_rules),
+          std::pair("systemRules", &settings.system_rules)}) {
       const auto given = text::trim(*rules);
       if (given.empty() || given == "[]") continue;
-      co_return fail(
+      return fail(
           Code::unimplemented, std::string(name) + " are not in this build; flowRules and isolationRules are"
       );
     }
+    return SentinelRules::parse(settings.flow_rules, settings.isolation_rules);
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto rules, check(settings_));
     if (!settings_.log_dir.empty()) log_.warn("logDir has no effect: blocked requests are told in the log of the daemon");
-    MECHA_CO_TRY(auto rules, SentinelRules::parse(settings_.flow_rules, settings_.isolation_rules));
     rules_ = std::move(rules);
     co_return Result<void>{};
   }

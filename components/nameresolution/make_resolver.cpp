@@ -5,6 +5,24 @@
 #include "components/nameresolution/resolver.hpp"
 
 namespace mecha::nameresolution {
+namespace {
+
+struct Entry {
+  std::string_view type;
+  Factory make;
+};
+constexpr std::array<Entry, 8> kEntries{
+    Entry{"", make_unconfigured},
+    Entry{"registry", make_registry},
+    Entry{"mdns", make_mdns},
+    Entry{"kubernetes", make_kubernetes},
+    Entry{"hashicorp.consul", make_consul},
+    Entry{"consul", make_consul},
+    Entry{"nameformat", make_name_format},
+    Entry{"sqlite", make_sqlite},
+};
+
+}  // namespace
 
 Result<std::unique_ptr<Resolver>> make_resolver(
     std::string_view type,
@@ -13,22 +31,8 @@ Result<std::unique_ptr<Resolver>> make_resolver(
     const Self& self,
     const ComponentContext& context
 ) {
-  struct Entry {
-    std::string_view type;
-    Factory make;
-  };
-  static constexpr std::array<Entry, 8> entries{
-      Entry{"", make_unconfigured},
-      Entry{"registry", make_registry},
-      Entry{"mdns", make_mdns},
-      Entry{"kubernetes", make_kubernetes},
-      Entry{"hashicorp.consul", make_consul},
-      Entry{"consul", make_consul},
-      Entry{"nameformat", make_name_format},
-      Entry{"sqlite", make_sqlite},
-  };
   const bool first_version = version.empty() || version == "v1" || version == "v0";
-  for (const auto& entry : entries) {
+  for (const auto& entry : kEntries) {
     if (first_version && text::equals_nocase(entry.type, type)) {
       return entry.make(configuration, self, context);
     }
@@ -37,6 +41,14 @@ Result<std::unique_ptr<Resolver>> make_resolver(
       Code::not_found,
       "couldn't find name resolver " + std::string(type) + "/" + (version.empty() ? "v1" : std::string(version))
   );
+}
+
+std::vector<std::string> resolver_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : kEntries) {
+    if (!entry.type.empty()) names.emplace_back(entry.type);
+  }
+  return names;
 }
 
 }  // namespace mecha::nameresolution

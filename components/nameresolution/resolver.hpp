@@ -50,6 +50,8 @@ Result<std::unique_ptr<Resolver>> make_resolver(
     const Self& self,
     const ComponentContext& context
 );
+// The types that it knows.
+std::vector<std::string> resolver_names();
 
 Result<std::unique_ptr<Resolver>> make_registry(const json::Value&, const Self&, const ComponentContext&);
 Result<std::unique_ptr<Resolver>> make_name_format(const json::Value&, const Self&, const ComponentContext&);

@@ -122,11 +122,18 @@ class JetStreamBroker final : public PubSub {
   JetStreamBroker(const Settings& settings, const ComponentContext& context)
       : settings_(settings), context_(context), home_(context.shards.executor(0)), gate_(home_), opened_(home_) {}
 
+  static Result<nats::Options> check(const Settings& settings) {
+    if (!settings.jwt.empty() || !settings.seed.empty()) return wrong("jwt and seedKey are not supported by this version: use token, or user and password in natsURL");
+    if (!settings.certificate_path.empty() || !settings.key_path.empty()) return wrong("tls_client_cert and tls_client_key are not supported by this version: use token, or user and password in natsURL");
+    MECHA_TRY_VOID(consumer_config(settings));
+    auto server = nats::parse_servers(settings.url);
+    if (!server) return wrong(server.error().message);
+    return server;
+  }
+
   Async<void> start() override {
-    if (!settings_.jwt.empty() || !settings_.seed.empty()) co_return wrong("jwt and seedKey are not supported by this version: use token, or user and password in natsURL");
-    if (!settings_.certificate_path.empty() || !settings_.key_path.empty()) co_return wrong("tls_client_cert and tls_client_key are not supported by this version: use token, or user and password in natsURL");
-    auto server = nats::parse_servers(settings_.url);
-    if (!server) co_return wrong(server.error().message);
+    auto server = check(settings_);
+    if (!server) co_return fail(std::move(server).error());
     server->token = settings_.token.reveal();
     server->name = settings_.name;
     MECHA_CO_TRY(options_.config, consumer_config(settings_));

@@ -60,6 +60,12 @@ class KafkaBroker final : public PubSub {
 
   std::vector<std::string> features() const override { return {std::string(kBulkPublish)}; }
 
+  static Result<kafka::Config> check(const Settings& settings) {
+    MECHA_TRY_VOID(kafka::make_retry(settings, true));
+    MECHA_TRY_VOID(kafka::Records::make(settings));
+    return kafka::make_config(settings);
+  }
+
   Async<void> start() override {
     MECHA_CO_TRY(config_, kafka::make_config(settings_));
     MECHA_CO_TRY(retry_, kafka::make_retry(settings_, true));

@@ -61,9 +61,15 @@ class MqttBroker final : public PubSub {
 
   std::vector<std::string> features() const override { return {std::string(kWildcards)}; }
 
+  static Result<mqtt::Options> check(const Settings& settings) {
+    auto options = mqtt::make_options(settings.url, {settings.ca, settings.certificate, settings.key});
+    if (options) return options;
+    return fail(std::move(options).error().context("mqtt pub sub error"));
+  }
+
   Async<void> start() override {
-    auto options = mqtt::make_options(settings_.url, {settings_.ca, settings_.certificate, settings_.key});
-    if (!options) co_return fail(std::move(options).error().context("mqtt pub sub error"));
+    auto options = check(settings_);
+    if (!options) co_return fail(std::move(options).error());
     options->client_id = settings_.consumer;
     options->clean_session = settings_.clean_session;
     client_ = std::make_shared<mqtt::Client>(home_, *std::move(options), context_.log);

@@ -118,11 +118,17 @@ class RabbitBroker final : public PubSub {
   std::vector<std::string> features() const override { return {std::string(kMessageTtl)}; }
 
   // A server that cannot be reached now may be there when it is needed.
+  static Result<rabbitmq::Options> check(const Settings& settings) {
+    auto address = address_of(settings);
+    if (!address) return wrong(address.error().message);
+    auto options = rabbitmq::make_options(*std::move(address), {settings.ca, settings.certificate, settings.key}, settings.external);
+    if (!options) return wrong(options.error().message);
+    return options;
+  }
+
   Async<void> start() override {
-    auto address = address_of(settings_);
-    if (!address) co_return wrong(address.error().message);
-    auto options = rabbitmq::make_options(*std::move(address), {settings_.ca, settings_.certificate, settings_.key}, settings_.external);
-    if (!options) co_return wrong(options.error().message);
+    auto options = check(settings_);
+    if (!options) co_return fail(std::move(options).error());
     options->heartbeat = settings_.heartbeat;
     options->client_name = settings_.client_name;
     options_ = std::make_shared<const rabbitmq::Options>(*std::move(options));

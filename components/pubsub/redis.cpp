@@ -70,11 +70,15 @@ class RedisBroker final : public PubSub {
         options_(stream_options(settings, context)),
         slots_(options_.concurrency) {}
 
-  Async<void> start() override {
-    if (settings_.length_max > 0 && settings_.stream_ttl > 0ms) {
-      co_return fail(Code::invalid_argument, "redis streams error: maxLenApprox and streamTTL exclude each other");
+  static Result<redis::Options> check(const Settings& settings) {
+    if (settings.length_max > 0 && settings.stream_ttl > 0ms) {
+      return fail(Code::invalid_argument, "redis streams error: maxLenApprox and streamTTL exclude each other");
     }
-    MECHA_CO_TRY(auto options, redis::resolve(settings_));
+    return redis::resolve(settings);
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto options, check(settings_));
     const auto address = options.address();
     client_.emplace(context_.shards, std::move(options));
     auto connected = co_await client_->connect();

@@ -76,8 +76,10 @@ class SqliteBroker final : public PubSub {
     options_.poll = settings_.poll;
   }
 
+  static Result<sqlite::DatabaseOptions> check(const Settings& settings) { return sqlite::parse_connection_string(settings.connection); }
+
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, sqlite::parse_connection_string(settings_.connection));
+    MECHA_CO_TRY(auto options, check(settings_));
     options.connection.busy_timeout = settings_.busy_timeout;
     auto opened = co_await SqliteLog::open(std::move(options));
     if (!opened) co_return fail(std::move(opened).error().context("sqlite pubsub: opening " + settings_.connection));

@@ -56,7 +56,7 @@ struct Settings {
         field("redisUsername", &S::username, "User of the access control list."),
         field("redisPassword", &S::password, "Password sent with AUTH."),
         field("redisDB", &S::database, "Number of the database; a cluster has only 0."),
-        field("redisType", &S::type, "node or cluster; redisHost then names some of its servers."),
+        field("redisType", &S::type, "node or cluster; redisHost then names some of its servers.").known("node", "cluster"),
         field("failover", &S::failover, "Sentinel: redisHost names the sentinels, which know the server."),
         field("sentinelMasterName", &S::sentinel_master, "Name of the master at the sentinels; needed with failover."),
         field("sentinelUsername", &S::sentinel_username, "User at the sentinels."),

@@ -63,9 +63,11 @@ class LocalFileStore final : public SecretStore {
     if (settings_.separator.empty()) settings_.separator = ":";
   }
 
+  static Result<json::Value> check(const Settings& settings) { return read_json(settings.file); }
+
   Async<void> start() override {
     Bridge bridge("secrets-file");
-    std::function<Result<json::Value>()> read = [file = settings_.file] { return read_json(file); };
+    std::function<Result<json::Value>()> read = [settings = settings_] { return check(settings); };
     auto value = co_await bridge.call<json::Value>(std::move(read));
     if (!value) co_return fail(std::move(value).error());
     settings_.multi_valued ? keep_objects(*value) : keep_leaves(*value);

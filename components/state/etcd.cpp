@@ -61,19 +61,24 @@ class EtcdStore : public StateStore {
   EtcdStore(EtcdSettings settings, const ComponentContext& context, bool with_times)
       : settings_(std::move(settings)), shards_(context.shards), with_times_(with_times) {}
 
-  Async<void> start() override {
-    etcd::Options options{.endpoints = settings_.endpoints};
+  static Result<etcd::Options> check(const EtcdSettings& settings) {
+    etcd::Options options{.endpoints = settings.endpoints};
     for (const auto& endpoint : options.endpoints) {
-      MECHA_CO_TRY([[maybe_unused]] const auto origin, etcd::parse_endpoint(endpoint));
+      MECHA_TRY([[maybe_unused]] const auto origin, etcd::parse_endpoint(endpoint));
     }
-    if (settings_.tls) {
-      if (settings_.ca.empty() || settings_.certificate.empty() || settings_.key.empty()) {
-        co_return fail(Code::invalid_argument, "tlsEnable needs ca, cert and key");
+    if (settings.tls) {
+      if (settings.ca.empty() || settings.certificate.empty() || settings.key.empty()) {
+        return fail(Code::invalid_argument, "tlsEnable needs ca, cert and key");
       }
       net::TlsClientOptions tls{
-          .ca_pem = settings_.ca, .certificate_pem = settings_.certificate, .private_key_pem = settings_.key, .alpn = {"h2"}};
-      MECHA_CO_TRY(options.tls, net::make_tls(tls));
+          .ca_pem = settings.ca, .certificate_pem = settings.certificate, .private_key_pem = settings.key, .alpn = {"h2"}};
+      MECHA_TRY(options.tls, net::make_tls(tls));
     }
+    return options;
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto options, check(settings_));
     client_ = std::make_unique<etcd::Client>(shards_, std::move(options));
     co_return Result<void>{};
   }

@@ -57,15 +57,20 @@ class MemcachedStore final : public StateStore {
 
   MemcachedStore(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), shards_(context.shards) {}
 
-  Async<void> start() override {
+  static Result<memcached::Options> check(const Settings& settings) {
     memcached::Options options{
         .servers = {},
-        .timeout = std::chrono::milliseconds(settings_.timeout_ms > 0 ? settings_.timeout_ms : kTimeoutMs),
-        .idle_max = static_cast<std::size_t>(settings_.idle_max > 0 ? settings_.idle_max : kIdleMax)};
-    for (const auto& host : settings_.hosts) {
-      MECHA_CO_TRY(auto server, memcached::parse_server(host));
+        .timeout = std::chrono::milliseconds(settings.timeout_ms > 0 ? settings.timeout_ms : kTimeoutMs),
+        .idle_max = static_cast<std::size_t>(settings.idle_max > 0 ? settings.idle_max : kIdleMax)};
+    for (const auto& host : settings.hosts) {
+      MECHA_TRY(auto server, memcached::parse_server(host));
       options.servers.push_back(std::move(server));
     }
+    return options;
+  }
+
+  Async<void> start() override {
+    MECHA_CO_TRY(auto options, check(settings_));
     client_ = std::make_unique<memcached::Client>(shards_, std::move(options));
     co_return co_await client_->ping();
   }

@@ -102,6 +102,8 @@ class MongoStore final : public StateStore {
   using Settings = MongoSettings;
   static constexpr ComponentInfo info{"state.mongodb", "v1", "MongoDB 4.0 or later, or a server of its protocol."};
 
+  static Result<mongodb::Options> check(const Settings& settings) { return options_of(settings); }
+
   MongoStore(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), executor_(context.shards.executor(0)), log_(context.log), gate_(executor_) {}
 

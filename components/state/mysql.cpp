@@ -104,10 +104,27 @@ BulkItem to_item(Row& row) {
   return item;
 }
 
+Result<mysql::Options> options_of(const MysqlSettings& settings) {
+  MECHA_TRY_VOID(mysql::check_identifier("schema name", settings.schema));
+  MECHA_TRY_VOID(mysql::check_identifier("table name", settings.table));
+  MECHA_TRY_VOID(mysql::check_identifier("metadata table name", settings.metadata_table));
+  mysql::Options options{.dsn = {}, .ca_file = settings.pem_path, .timeout = std::chrono::seconds(settings.timeout_s)};
+  MECHA_TRY(options.dsn, mysql::parse_dsn(settings.connection.reveal()));
+  if (!options.dsn.database.empty()) return fail(Code::invalid_argument, "invalid connectionString: schemaName names the database");
+  const bool custom = options.dsn.tls == mysql::Tls::custom;
+  if (custom == settings.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
+  return options;
+}
+
 class MysqlStore final : public StateStore {
  public:
   using Settings = MysqlSettings;
   static constexpr ComponentInfo info{"state.mysql", "v1", "MySQL 8 or MariaDB 10.5 or later."};
+
+  static Result<mysql::Options> check(const Settings& settings) {
+    MECHA_TRY_VOID(cleanup_interval(settings.cleanup_interval));
+    return options_of(settings);
+  }
 
   MysqlStore(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), executor_(context.shards.executor(0)), log_(context.log), gate_(executor_) {}
@@ -134,7 +151,6 @@ class MysqlStore final : public StateStore {
   Async<KeyPage> keys_like(std::string pattern, std::size_t page_size, std::string token) override;
 
  private:
-  Result<mysql::Options> options() const;
   Result<Write> prepare(SetRequest request) const;
   Result<Write> prepare(DeleteRequest request) const;
   Async<void> write_one(Result<Write> write);
@@ -150,21 +166,9 @@ class MysqlStore final : public StateStore {
   Gate gate_;
 };
 
-Result<mysql::Options> MysqlStore::options() const {
-  MECHA_TRY_VOID(mysql::check_identifier("schema name", settings_.schema));
-  MECHA_TRY_VOID(mysql::check_identifier("table name", settings_.table));
-  MECHA_TRY_VOID(mysql::check_identifier("metadata table name", settings_.metadata_table));
-  mysql::Options options{.dsn = {}, .ca_file = settings_.pem_path, .timeout = std::chrono::seconds(settings_.timeout_s)};
-  MECHA_TRY(options.dsn, mysql::parse_dsn(settings_.connection.reveal()));
-  if (!options.dsn.database.empty()) return fail(Code::invalid_argument, "invalid connectionString: schemaName names the database");
-  const bool custom = options.dsn.tls == mysql::Tls::custom;
-  if (custom == settings_.pem_path.empty()) return fail(Code::invalid_argument, "tls=custom and pemPath need each other");
-  return options;
-}
-
 Async<void> MysqlStore::start() {
   MECHA_CO_TRY(const auto interval, cleanup_interval(settings_.cleanup_interval));
-  MECHA_CO_TRY(auto with_schema, options());
+  MECHA_CO_TRY(auto with_schema, options_of(settings_));
   sql_ = mysql_statements({settings_.schema, settings_.table, settings_.metadata_table});
   const MysqlNames names{settings_.schema, settings_.table, settings_.metadata_table};
   const auto first = std::make_unique<mysql::Pool>(with_schema);

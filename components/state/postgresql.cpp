@@ -151,6 +151,11 @@ std::string array_literal(const std::vector<GetRequest>& requests) {
 // What both versions do; they differ in the layout of a row and in what an etag is.
 class PostgresStore : public StateStore {
  public:
+  static Result<postgresql::Options> check(const StoreSettings& settings) {
+    MECHA_TRY_VOID(cleanup_interval(settings.cleanup_interval));
+    return postgresql::resolve(settings);
+  }
+
   PostgresStore(StoreSettings settings, PostgresNames names, bool second_layout, const ComponentContext& context)
       : settings_(std::move(settings)),
         names_(std::move(names)),

@@ -75,19 +75,34 @@ Result<std::optional<Item>> item_of_document(const Reply& reply) {
   return Item{.data = json::write(*data, json::Dialect::number_text), .etag = version->number_text()};
 }
 
+Result<std::vector<QueryIndex>> read_indexes(const std::string& text) {
+  auto indexes = parse_query_indexes(text);
+  if (indexes) return indexes;
+  return fail(std::move(indexes).error().context("redis store: error parsing query index schema"));
+}
+
 class RedisStore final : public StateStore {
  public:
   using Settings = RedisStateSettings;
   static constexpr ComponentInfo info{"state.redis", "v1", "Redis 6 or later: one server, a cluster, or the master that sentinels name."};
 
-  RedisStore(Settings settings, const ComponentContext& context)
-      : host_(settings.host), ttl_(settings.ttl), index_text_(settings.query_indexes) {
+  static Result<redis::Options> resolve(Settings settings) {
     if (settings.old_retries_max) settings.retries_max = *settings.old_retries_max;
     if (settings.old_backoff_ns) {
       settings.retry_min =
           std::chrono::duration_cast<redis::milliseconds>(std::chrono::nanoseconds(*settings.old_backoff_ns));
     }
-    auto options = redis::resolve(settings, 2s);
+    return redis::resolve(settings, 2s);
+  }
+
+  static Result<std::vector<QueryIndex>> check(const Settings& settings) {
+    MECHA_TRY_VOID(resolve(settings));
+    return read_indexes(settings.query_indexes);
+  }
+
+  RedisStore(Settings settings, const ComponentContext& context)
+      : host_(settings.host), ttl_(settings.ttl), index_text_(settings.query_indexes) {
+    auto options = resolve(std::move(settings));
     if (options) client_.emplace(context.shards, *std::move(options));
     else error_ = std::move(options).error();
   }
@@ -153,11 +168,7 @@ Error set_failure(const Error& cause, const std::string& key, const std::string&
 
 Async<void> RedisStore::start() {
   if (error_) co_return fail(*error_);
-  auto indexes = parse_query_indexes(index_text_);
-  if (!indexes) {
-    co_return fail(std::move(indexes).error().context("redis store: error parsing query index schema"));
-  }
-  indexes_ = *std::move(indexes);
+  MECHA_CO_TRY(indexes_, read_indexes(index_text_));
   auto connected = co_await client_->connect();
   if (!connected) {
     co_return fail(

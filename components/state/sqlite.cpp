@@ -137,6 +137,13 @@ class SqliteStore final : public StateStore {
   static constexpr ComponentInfo info{
       "state.sqlite", "v1", "A file on this host; durable, no server.", {"state.sqlite3"}};
 
+  static Result<sqlite::DatabaseOptions> check(const Settings& settings) {
+    if (settings.timeout < 1s) return fail(Code::invalid_argument, "invalid value for 'timeout': must be greater than 1s");
+    MECHA_TRY_VOID(sqlite::check_identifier(settings.table));
+    MECHA_TRY_VOID(sqlite::check_identifier(settings.metadata_table));
+    return sqlite::parse_connection_string(settings.connection, settings.disable_wal);
+  }
+
   SqliteStore(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)),
         executor_(context.shards.executor(0)),
@@ -185,12 +192,7 @@ class SqliteStore final : public StateStore {
 };
 
 Async<void> SqliteStore::start() {
-  if (settings_.timeout < 1s) {
-    co_return fail(Code::invalid_argument, "invalid value for 'timeout': must be greater than 1s");
-  }
-  MECHA_CO_TRY_VOID(sqlite::check_identifier(settings_.table));
-  MECHA_CO_TRY_VOID(sqlite::check_identifier(settings_.metadata_table));
-  MECHA_CO_TRY(auto options, sqlite::parse_connection_string(settings_.connection, settings_.disable_wal));
+  MECHA_CO_TRY(auto options, check(settings_));
   options.timeout = settings_.timeout;
   options.connection.busy_timeout = std::max(settings_.busy_timeout, milliseconds(0));
   sql_ = statements(settings_);

@@ -177,7 +177,7 @@ Policy Policies::built_in_service_retry(std::string_view app_id) const {
 
 Policy Policies::built_in(BuiltIn which) const {
   Policy policy = make({.retry = state_->built_in[static_cast<std::size_t>(which)]});
-  policy.name = built_in_name(which);
+  policy.name = built_in_policy(which);
   return policy;
 }
 

@@ -86,6 +86,9 @@ enum class BuiltIn : std::uint8_t {
   initialization
 };
 
+// Its name in Resiliency resources, "DaprBuiltInServiceRetries".
+std::string_view built_in_policy(BuiltIn which);
+
 class Policies {
  public:
   Policies();  // none but the built-in ones

@@ -145,7 +145,7 @@ PolicyNames defaults(const Merged& merged, const std::vector<std::string>& seque
 
 }  // namespace
 
-std::string_view built_in_name(BuiltIn which) { return kBuiltIn[static_cast<std::size_t>(which)]; }
+std::string_view built_in_policy(BuiltIn which) { return kBuiltIn[static_cast<std::size_t>(which)]; }
 std::string_view kind_name(ComponentKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 void Policies::State::load(std::span<const ResiliencySpec> specs) {

@@ -53,7 +53,6 @@ struct Policies::State {
   std::shared_ptr<Breaker> component_breaker(const Parts& parts, std::string_view name);
 };
 
-std::string_view built_in_name(BuiltIn which);
 std::string_view kind_name(ComponentKind kind);
 
 }  // namespace mecha::resilience

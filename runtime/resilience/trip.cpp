@@ -12,7 +12,9 @@ Result<Trip> Trip::compile(std::string_view expression) {
   return trip;
 }
 
-bool Trip::operator()(const Counts& counts) const {
+bool Trip::operator()(const Counts& counts) const { return evaluate(counts).value_or(false); }
+
+Result<bool> Trip::evaluate(const Counts& counts) const {
   if (!expression_) return counts.consecutive_failures > 5;
   cel::Bindings bindings;
   bindings.set("requests", counts.requests)
@@ -20,7 +22,7 @@ bool Trip::operator()(const Counts& counts) const {
       .set("totalFailures", counts.total_failures)
       .set("consecutiveSuccesses", counts.consecutive_successes)
       .set("consecutiveFailures", counts.consecutive_failures);
-  return expression_->evaluate_bool(bindings).value_or(false);
+  return expression_->evaluate_bool(bindings);
 }
 
 }  // namespace mecha::resilience

@@ -26,6 +26,8 @@ class Trip {
   static Result<Trip> compile(std::string_view expression);
   // A result that is no boolean, and a failing expression, do not trip.
   bool operator()(const Counts& counts) const;
+  // The same, with what is wrong.
+  Result<bool> evaluate(const Counts& counts) const;
 
  private:
   std::shared_ptr<const cel::Expression> expression_;

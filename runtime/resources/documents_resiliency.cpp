@@ -11,7 +11,11 @@ namespace {
 using std::chrono::nanoseconds;
 
 // Values are decoded after the types of the whole document have been seen, and only until the first that is wrong.
-using Steps = std::vector<std::function<Result<void>()>>;
+struct Step {
+  int line;
+  std::function<Result<void>()> run;
+};
+using Steps = std::vector<Step>;
 
 Result<nanoseconds> duration(std::string_view text) {
   const auto value = text::duration_or(text, std::chrono::milliseconds(1));
@@ -61,9 +65,15 @@ Result<RetrySpec> decode_retry(const RawRetry& raw) {
   return spec;
 }
 
+int line_of(const yaml::Node* node, std::string_view name) {
+  const auto* member = node == nullptr ? nullptr : node->find(name);
+  return member == nullptr ? 0 : member->line;
+}
+
 void read_timeouts(View& policies, ResiliencySpec& spec, Steps& steps) {
+  const auto* node = policies.raw("timeouts");
   for (auto& [name, text] : policies.text_map("timeouts")) {
-    steps.emplace_back([&spec, name, text]() -> Result<void> {
+    steps.emplace_back(line_of(node, name), [&spec, name, text]() -> Result<void> {
       const auto value = duration(text);
       if (!value) return fail(Error(value.error()).context("invalid duration " + text::quote(name) + ", " + text));
       spec.timeouts.insert_or_assign(name, *value);
@@ -82,7 +92,7 @@ void read_retries(View& policies, ResiliencySpec& spec, Steps& steps) {
     raw.grpc_codes = matching.text("gRPCStatusCodes");
     matching.done();
     view.done();
-    steps.emplace_back([&spec, raw]() -> Result<void> {
+    steps.emplace_back(view.line(), [&spec, raw]() -> Result<void> {
       auto retry = decode_retry(raw);
       if (!retry) return fail(std::move(retry).error().context("invalid retry configuration " + text::quote(raw.name)));
       spec.retries.insert_or_assign(raw.name, *std::move(retry));
@@ -101,7 +111,7 @@ void read_breakers(View& policies, ResiliencySpec& spec, Steps& steps) {
     const auto timeout = view.text("timeout");
     breaker.trip = view.text("trip");
     view.done();
-    steps.emplace_back([&spec, name, breaker, interval, timeout]() mutable -> Result<void> {
+    steps.emplace_back(view.line(), [&spec, name, breaker, interval, timeout]() mutable -> Result<void> {
       for (auto& [text, field] : {std::pair(&interval, &breaker.interval), std::pair(&timeout, &breaker.timeout)}) {
         if (text->empty()) continue;
         const auto value = duration(*text);
@@ -134,7 +144,7 @@ void read_actors(View& targets, ResiliencySpec& spec, Steps& steps) {
     target.breaker_cache = static_cast<int>(view.integer("circuitBreakerCacheSize").value_or(0));
     const auto scope = view.text("circuitBreakerScope");
     view.done();
-    steps.emplace_back([&spec, name, target, scope]() mutable -> Result<void> {
+    steps.emplace_back(view.line(), [&spec, name, target, scope]() mutable -> Result<void> {
       if (!target.names.breaker.empty()) {
         MECHA_TRY(target.scope, actor_scope(scope));
       }
@@ -149,7 +159,7 @@ void read_targets(View& targets, ResiliencySpec& spec, Steps& steps) {
     AppTargetSpec target{.names = read_names(view)};
     target.breaker_cache = static_cast<int>(view.integer("circuitBreakerCacheSize").value_or(0));
     view.done();
-    steps.emplace_back([&spec, name, target]() -> Result<void> {
+    steps.emplace_back(view.line(), [&spec, name, target]() -> Result<void> {
       spec.apps.insert_or_assign(name, target);
       return {};
     });
@@ -164,11 +174,31 @@ void read_targets(View& targets, ResiliencySpec& spec, Steps& steps) {
     target.inbound = read_names(inbound);
     inbound.done();
     view.done();
-    steps.emplace_back([&spec, name, target]() -> Result<void> {
+    steps.emplace_back(view.line(), [&spec, name, target]() -> Result<void> {
       spec.components.insert_or_assign(name, target);
       return {};
     });
   }
+}
+
+}  // namespace
+
+namespace {
+
+// What stands behind the first problem is looked at, but not kept.
+void decode(ResiliencySpec& spec, const Steps& steps) {
+  std::optional<ResiliencySpec> kept;
+  std::vector<ResiliencySpec::Fault> faults;
+  for (const auto& [line, run] : steps) {
+    auto result = run();
+    if (result) continue;
+    faults.push_back({.line = line, .text = result.error().message});
+    if (kept) continue;
+    spec.problem = std::move(result).error();
+    kept = spec;
+  }
+  if (kept) spec = *std::move(kept);
+  spec.faults = std::move(faults);
 }
 
 }  // namespace
@@ -193,12 +223,7 @@ ResiliencySpec read_resiliency(View& doc, Location where) {
   doc.raw("apiVersion");
   spec.scopes = doc.texts("scopes");
   doc.done();
-  for (const auto& step : steps) {
-    if (auto result = step(); !result) {
-      spec.problem = std::move(result).error();
-      break;
-    }
-  }
+  decode(spec, steps);
   return spec;
 }
 

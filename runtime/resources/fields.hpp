@@ -69,6 +69,7 @@ struct Field {
   std::string_view missing{};  // the exact text when it is absent, if the contract gives one
   std::array<std::string_view, 4> other_names{};
   std::array<std::string_view, 12> choices{};
+  bool is_free = false;  // `choices` are what is known, others are taken too
   bool is_bounded = false;
   Bound low{}, high{};
 
@@ -96,6 +97,13 @@ struct Field {
     f.choices = {std::string_view(texts)...};
     return f;
   }
+  // Texts that mean something, where the contract takes every other as the first of them: `mecha check` warns.
+  template <class... T>
+  constexpr Field known(T... texts) const {
+    Field f = one_of(texts...);
+    f.is_free = true;
+    return f;
+  }
   // Other names of the same item, looked for in this order when `name` is absent.
   template <class... T>
   constexpr Field aliases(T... names) const {
@@ -116,6 +124,7 @@ struct FieldInfo {
   std::string name, type, default_value, help, bounds;
   bool required = false;
   bool secret = false;
+  bool free = false;  // others than `choices` are taken, and mean the first of them
   std::vector<std::string> aliases, choices;
 };
 
@@ -194,7 +203,7 @@ constexpr std::string_view type_name() {
 template <class T, class F>
 std::optional<T> parse(Reader& reader, const F& field, const NameValue& item) {
   if constexpr (std::same_as<T, std::string>) {
-    return reader.choice(field.name, item, field.choices);
+    return field.is_free ? item.value : reader.choice(field.name, item, field.choices);
   } else if constexpr (std::same_as<T, Secret>) {
     return Secret(item.value);
   } else if constexpr (std::same_as<T, bool>) {
@@ -257,6 +266,7 @@ FieldInfo describe_one(const S& defaults, const Field<O, M>& field) {
   info.help = field.help;
   info.required = field.is_required;
   info.secret = std::same_as<T, Secret>;
+  info.free = field.is_free;
   if constexpr (std::same_as<M, T>) {
     if (!field.is_required) info.default_value = show_value(defaults.*field.member);
   }

@@ -24,16 +24,6 @@ void warn(Batch& batch, const std::string& file, std::string_view what) {
   batch.unreadable.push_back(file);
 }
 
-// Why the text cannot be a segment of a path; empty if it can.
-std::string name_fault(std::string_view name) {
-  if (name == "." || name == "..") return "may not be '" + std::string(name) + "'";
-  std::vector<std::string> faults;
-  for (const auto* part : {"/", "%"}) {
-    if (name.find(part) != std::string_view::npos) faults.push_back("may not contain '" + std::string(part) + "'");
-  }
-  return text::join(faults, ", ");
-}
-
 // Whether the document may be used; says why not.
 bool accept(Batch& batch, const Findings& findings, const std::string& kind, const std::string& name, const Location& at) {
   if (!findings.problems.empty()) {
@@ -160,6 +150,15 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
 }
 
 }  // namespace
+
+std::string name_fault(std::string_view name) {
+  if (name == "." || name == "..") return "may not be '" + std::string(name) + "'";
+  std::vector<std::string> faults;
+  for (const auto* part : {"/", "%"}) {
+    if (name.find(part) != std::string_view::npos) faults.push_back("may not contain '" + std::string(part) + "'");
+  }
+  return text::join(faults, ", ");
+}
 
 void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out) {
   for (const auto& [field, line] : findings.unknown) {

@@ -63,6 +63,8 @@ struct Batch {
   std::vector<std::string> unreadable;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
+// Why the text cannot be the name of a resource, a segment of a path; empty if it can.
+std::string name_fault(std::string_view name);
 // A warning for each field that nobody asked for. `what` names the resource.
 void note_unknown(const Findings& findings, const std::string& file, std::string_view what, std::vector<Notice>& out);
 // Filters, duplicates and scopes over what was read.

@@ -80,6 +80,12 @@ struct ResiliencySpec {
   Location location;
   // Why decoding stopped, as it is logged behind "Could not read resiliency policy <name>: ".
   std::optional<Error> problem;
+  // Everything that cannot be decoded, the first of which is `problem`: for who tells all of it.
+  struct Fault {
+    int line = 0;
+    std::string text;
+  };
+  std::vector<Fault> faults;  // not compared
   bool operator==(const ResiliencySpec& other) const;  // location is not compared
 };
 

@@ -104,3 +104,15 @@ TEST_CASE("only the first document of a file counts, in scope, and with right ty
       "number, got a text"
   );
 }
+
+TEST_CASE("every value that cannot be decoded is a fault with its line; what stands behind the first is not kept", "[resources][resiliency]") {
+  const auto list = read(
+      "kind: Resiliency\nmetadata: {name: r}\nspec:\n  policies:\n    timeouts:\n      a: 1s\n      b: 5x\n    retries:\n      bad: {policy: wild}\n      good: {duration: 1s}\n"
+  );
+  REQUIRE(list.size() == 1);
+  const auto& r = list[0];
+  REQUIRE(r.faults.size() == 2);
+  CHECK((r.faults[0].line == 7 && r.faults[0].text == r.problem->message));
+  CHECK((r.faults[1].line == 9 && r.faults[1].text.find("wild") != std::string::npos));
+  CHECK((r.timeouts.contains("a") && r.retries.empty()));
+}

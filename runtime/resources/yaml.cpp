@@ -18,7 +18,7 @@ constexpr int kDepthMax = 500;
 // Turns the parser's tree into ours. Aliases are copied, so growth is bounded.
 class Converter {
  public:
-  Converter(int first_line, Keys keys) : first_line_(first_line), keys_(keys) {}
+  Converter(int first_line, Keys keys, std::vector<Repeat>* repeats) : first_line_(first_line), keys_(keys), repeats_(repeats) {}
 
   Result<Node> convert(const YAML::Node& in, int depth = 0) {
     Node node;
@@ -91,17 +91,19 @@ class Converter {
     return {};
   }
 
-  static void put(Node& node, std::string name, Node value, bool replace) {
+  void put(Node& node, std::string name, Node value, bool replace) {
     const auto same = std::ranges::find(node.members, name, &Member::name);
     if (same == node.members.end()) {
       node.members.push_back({std::move(name), std::move(value)});
     } else if (replace) {
+      if (repeats_ != nullptr) repeats_->push_back({.name = same->name, .line = value.line, .earlier_line = same->node.line});
       same->node = std::move(value);
     }
   }
 
   int first_line_;
   Keys keys_;
+  std::vector<Repeat>* repeats_;
   std::size_t count_ = 0;
 };
 
@@ -151,7 +153,7 @@ std::string to_text(const Node& node) {
   return json::write(to_json(node), json::Dialect::number_text);
 }
 
-Result<Node> parse(std::string_view text, int first_line, Keys keys) {
+Result<Node> parse(std::string_view text, int first_line, Keys keys, std::vector<Repeat>* repeats) {
   YAML::Node root;
   try {
     root = YAML::Load(std::string(text));
@@ -161,7 +163,7 @@ Result<Node> parse(std::string_view text, int first_line, Keys keys) {
     return fail(Code::invalid_argument, e.what());
   }
   try {
-    return Converter(first_line, keys).convert(root);
+    return Converter(first_line, keys, repeats).convert(root);
   } catch (const std::exception& e) {
     return fail(Code::invalid_argument, e.what());
   }

@@ -44,7 +44,13 @@ std::string to_text(const Node& node);
 // documents that grow beyond a million values by aliases.
 // Keys are scalars of YAML 1.1 as well, `Y` is "true"; or they are taken as they are written.
 enum class Keys : std::uint8_t { resolved, written };
-Result<Node> parse(std::string_view text, int first_line = 1, Keys keys = Keys::resolved);
+// A key that its map has already: the value that stands at `line` has taken the place of the earlier one.
+struct Repeat {
+  std::string name;
+  int line = 0, earlier_line = 0;
+};
+// `repeats`, if given, gets every one.
+Result<Node> parse(std::string_view text, int first_line = 1, Keys keys = Keys::resolved, std::vector<Repeat>* repeats = nullptr);
 
 struct Document {
   std::string text;

@@ -114,3 +114,13 @@ TEST_CASE("a file is split at lines that begin with three dashes", "[resources][
   CHECK(list[3].first_line == 7);
   CHECK(yaml::split_documents("").size() == 1);
 }
+
+TEST_CASE("every key that stands twice in a map is told with both lines", "[resources][yaml]") {
+  std::vector<yaml::Repeat> repeats;
+  const auto root = yaml::parse("a: 1\nb: {c: 1, c: 2}\na: 3\nd: {<<: {e: 1}, e: 2}\n", 10, yaml::Keys::resolved, &repeats);
+  REQUIRE(root);
+  CHECK(root->find("a")->value == "3");
+  REQUIRE(repeats.size() == 2);
+  CHECK((repeats[0].name == "c" && repeats[0].line == 11 && repeats[0].earlier_line == 11));
+  CHECK((repeats[1].name == "a" && repeats[1].line == 12 && repeats[1].earlier_line == 10));
+}

@@ -93,8 +93,8 @@ def test_slips_of_new_users(tool, text, what, fix):
 
 def test_a_folder_without_resource_files(tool):
     tool.write("resources/a.txt", "kind: Component\n")
-    finding, = tool.json("check", "resources")
-    assert finding["level"] == "warning" and "no resource files" in finding["text"] and ".yaml" in finding["fix"]
+    found = findings(tool)
+    assert [f["level"] for f in found] == ["error", "warning"] and "no resource file (*.yaml, *.yml)" in found[0]["text"] and "a.txt" in found[1]["file"]
 
 
 def test_a_path_that_is_not_there(tool):

@@ -1,5 +1,5 @@
 """`mecha run` with one application, and the commands that look at it and talk to it."""
-import json, os, signal, tempfile
+import json, os, signal, tempfile, time
 from pathlib import Path
 
 import pytest
@@ -206,6 +206,7 @@ def test_a_second_ctrl_c_kills(tool, tmp_path):
     child.expect("stubborn")
     child.sendintr()
     child.expect("Stopping. A second signal kills.")
+    time.sleep(0.4)  # what comes at once counts as the same
     child.sendintr()
     child.expect("Killing what still runs.")
     child.expect("Stopped.")
