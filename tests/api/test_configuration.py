@@ -1,5 +1,5 @@
 """Configuration over HTTP (contract 02, section 4), on a real Redis: what is pushed to the application, and when it ends."""
-import uuid
+import os, uuid
 from concurrent import futures
 
 import pytest
@@ -8,12 +8,14 @@ import redis as redis_client
 from application import reply
 from sidecar import component, wait_until
 
-DATABASE = 12
+# Its subscribers are counted: each process of a parallel run has one of its own.
+DATABASE = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 11
 
 
 @pytest.fixture
 def server(redis_address):
     client = redis_client.Redis(*redis_address.split(":"), db=DATABASE)
+    wait_until(lambda: subscribers(client) == 0, "the end of the connections of the test before")
     yield client
     client.close()
 
@@ -65,12 +67,11 @@ def test_a_change_right_after_the_answer_is_pushed(one, server):
 
 
 def test_a_subscription_keeps_one_connection_and_gives_it_back(one, server):
-    before = subscribers(server)
     ids = [subscribe(one, f"k{n}", f"l{n}") for n in range(10)]
-    assert subscribers(server) == before + 10
+    assert subscribers(server) == 10
     for subscription in ids:
         assert unsubscribe(one, subscription).status == 200
-    wait_until(lambda: subscribers(server) == before, "the end of the connections")
+    wait_until(lambda: subscribers(server) == 0, "the end of the connections")
     again = unsubscribe(one, ids[0])
     assert (again.status, again.json) == (500, {"message": f"failed to unsubscribe to configuration request {ids[0]}: subscription with id {ids[0]} does not exist"})
 
@@ -108,11 +109,10 @@ def test_an_application_may_unsubscribe_while_it_hears(one, server):
 
 
 def test_the_end_of_the_sidecar_ends_its_subscriptions(one, server):
-    before = subscribers(server)
     subscribe(one, "k")
-    assert subscribers(server) == before + 1
+    assert subscribers(server) == 1
     assert one.stop() == 0
-    wait_until(lambda: subscribers(server) == before, "the end of the connection")
+    wait_until(lambda: subscribers(server) == 0, "the end of the connection")
 
 
 def test_an_error_of_the_store_is_told(one, server):
@@ -154,12 +154,12 @@ def test_a_grpc_application_hears_by_on_invoke(launch, server, redis_address):
 
 
 def test_a_store_that_leaves_ends_its_subscriptions(launch, server, redis_address):
-    app, before = launch.app(), subscribers(server)
+    app = launch.app()
     one = launch.sidecar(app=app, resources={"config.yaml": resources(redis_address)[0]})
     gone = subscribe(one, "k")
     other = component("config", "configuration.redis", redisHost=redis_address, redisDB=str(DATABASE), maxRetries="2")
     (one.folder / "resources" / "config.yaml").write_text(other)
-    wait_until(lambda: subscribers(server) == before, "the end of the connection")
+    wait_until(lambda: subscribers(server) == 0, "the end of the connection")
     assert unsubscribe(one, gone).status == 500
     subscription = subscribe(one, "k")
     server.set("k", "v||1")
@@ -180,23 +180,22 @@ def open_stream(channel, *keys):
 def test_the_end_of_a_stream_ends_its_subscription(launch, server, redis_address):
     """Whoever ends it: the client, hot reload, or the sidecar."""
     grpc = pytest.importorskip("grpc")
-    before = subscribers(server)
     one = launch.sidecar(resources={"config.yaml": resources(redis_address)[0]})
     with grpc.insecure_channel(f"127.0.0.1:{one.grpc}") as channel:
         streams = [open_stream(channel, "k", f"k{n}") for n in range(8)]
-        assert subscribers(server) == before + 8
+        assert subscribers(server) == 8
         server.set("k", "v||1")
         for stream, subscription in streams:
             assert subscription in next(stream)
         for stream, _ in streams[1:]:
             stream.cancel()
-        wait_until(lambda: subscribers(server) == before + 1, "the end of the connections of those that went")
+        wait_until(lambda: subscribers(server) == 1, "the end of the connections of those that went")
         other = component("config", "configuration.redis", redisHost=redis_address, redisDB=str(DATABASE), maxRetries="2")
         (one.folder / "resources" / "config.yaml").write_text(other)
         assert next(streams[0][0], None) is None and streams[0][0].code() == grpc.StatusCode.OK
-        assert subscribers(server) == before
+        assert subscribers(server) == 0
         last, _ = open_stream(channel)
         assert one.stop() == 0
         assert next(last, None) is None and last.code() == grpc.StatusCode.OK
-    wait_until(lambda: subscribers(server) == before, "the end of the last connection")
+    wait_until(lambda: subscribers(server) == 0, "the end of the last connection")
     server.delete("k")
