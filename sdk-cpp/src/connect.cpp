@@ -121,6 +121,16 @@ Result<wire::Dialled> wire::dial(ClientOptions options) {
   if (options.tls && options.tls->certificate.empty() != options.tls->key.empty()) {
     return fail(Code::invalid_argument, "TLS needs both a certificate and its key, or neither");
   }
+  if (options.tls) {
+    for (const auto& [name, text] :
+         {std::pair("TlsOptions::roots", &options.tls->roots),
+          std::pair("TlsOptions::certificate", &options.tls->certificate),
+          std::pair("TlsOptions::key", &options.tls->key)}) {
+      if (auto pem = check_pem(name, *text); !pem) return std::move(pem).error();
+    }
+    if (!is_header_value(options.tls->server_name))
+      return fail(Code::invalid_argument, "TlsOptions::server_name is printable ASCII");
+  }
   auto token = options.api_token
                    ? token_of(std::move(*options.api_token), "ClientOptions::api_token", false)
                    : token_of(variable("DAPR_API_TOKEN"), "DAPR_API_TOKEN", true);
@@ -162,7 +172,8 @@ std::optional<Error> Core::prepare(
   auto headers = headers_of(options.metadata);
   if (!headers) return std::move(headers).error();
   const auto limit = options.timeout.value_or(timeout);
-  if (limit != CallOptions::no_timeout) call.set_deadline(std::chrono::system_clock::now() + limit);
+  if (limit != CallOptions::no_timeout)
+    call.set_deadline(detail::after<std::chrono::system_clock>(limit));
   if (!token.empty()) call.AddMetadata("dapr-api-token", token);
   const TraceContext* trace = options.trace     ? options.trace.get()
                               : task != nullptr ? task->trace.get()

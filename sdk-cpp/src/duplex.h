@@ -75,7 +75,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
     if (!stop_.watch(call_, options_.stop, task)) cancel();
     if (!limits_stream() && consent != CallOptions::no_timeout) {
       alarm_.Set(
-          std::chrono::system_clock::now() + consent,
+          detail::after<std::chrono::system_clock>(consent),
           [weak = this->weak_from_this()](bool expired) {
             const auto self = weak.lock();
             if (expired && self) self->expire();

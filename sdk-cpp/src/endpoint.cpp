@@ -85,7 +85,7 @@ Result<Endpoint> parse_dns(std::string_view whole, std::string_view rest, bool t
 Result<Endpoint> parse_endpoint(std::string_view text) {
   const std::string_view whole = text;
   auto tls = take_query(whole, text);
-  if (!tls) return std::move(tls).error();
+  if (!tls.has_value()) return std::move(tls).error();
   for (const std::string_view scheme : {"unix:", "unix-abstract:"}) {
     if (!text.starts_with(scheme)) continue;
     if (text.size() == scheme.size()) return bad(whole, "names no socket");

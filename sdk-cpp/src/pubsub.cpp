@@ -2,6 +2,7 @@
 
 #include "mecha/pubsub.h"
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -12,13 +13,18 @@
 
 namespace mecha {
 
-void detail::add_publish_options(Metadata& metadata, const PublishOptions& options) {
+std::optional<Error> detail::add_publish_options(
+    Metadata& metadata, const PublishOptions& options
+) {
+  if (options.ttl && options.ttl->count() <= 0)
+    return fail(Code::invalid_argument, "the time to live of a message is not positive");
   for (const auto& [key, value] : options.metadata) metadata.emplace(key, value);
   if (options.ttl) {
     metadata["ttlInSeconds"] =
         std::to_string(std::chrono::ceil<std::chrono::seconds>(*options.ttl).count());
   }
   if (options.raw) metadata["rawPayload"] = "true";
+  return std::nullopt;
 }
 
 namespace wire {
@@ -60,7 +66,7 @@ Task<Result<std::vector<FailedEntry>>> bulk(
   );
   fill_bulk(call->request, request);
   auto failed = co_await detail::TaskAccess::make(call);
-  if (failed || failed.error().code != Code::unimplemented) co_return failed;
+  if (failed.has_value() || failed.error().code != Code::unimplemented) co_return failed;
   auto* older = make_unary<std::vector<FailedEntry>>(
       core,
       MECHA_METHOD(BulkPublishEventAlpha1, v1::BulkPublishRequest, v1::BulkPublishResponse),
@@ -92,7 +98,10 @@ class RemoteTopic final : public TopicStream {
 
   Task<Result<std::optional<TopicEvent>>> next() override {
     if (!open_) {
+      if (opening_.exchange(true))
+        co_return fail(Code::failed_precondition, "a read of this stream is under way");
       auto opened = co_await open();
+      opening_ = false;
       if (!opened) co_return std::move(opened).error();
       open_ = true;
     }
@@ -141,7 +150,7 @@ class RemoteTopic final : public TopicStream {
 
   std::shared_ptr<TopicCall> call_;
   SubscribeRequest request_;
-  bool open_ = false;
+  std::atomic<bool> opening_{false}, open_{false};
 };
 
 }  // namespace

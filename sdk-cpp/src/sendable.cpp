@@ -148,6 +148,15 @@ std::optional<Error> text_problem(const Message& message) {
   return not_utf8();
 }
 
+Result<void> check_pem(const char* name, const std::string& text) {
+  if (text.empty() || text.find("-----BEGIN ") != std::string::npos) return {};
+  std::string why = std::string(name) + " is no PEM text";
+  const bool is_path = text.size() < 1024 && text.find('/') != std::string::npos &&
+                       is_header_value(text) && text.find(' ') == std::string::npos;
+  if (is_path) why += ": it takes what stands in the file, not the path " + text;
+  return fail(Code::invalid_argument, std::move(why));
+}
+
 Result<std::string> token_of(std::string token, const char* from, bool is_variable) {
   if (is_variable && token.ends_with('\n')) token.pop_back();
   if (is_variable && token.ends_with('\r')) token.pop_back();

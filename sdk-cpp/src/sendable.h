@@ -35,6 +35,9 @@ inline Error not_utf8() {
 /// The text that a message cannot carry, if any; bytes are not looked at.
 std::optional<Error> text_problem(const google::protobuf::Message& message);
 
+/// Empty, or PEM; a failure names a path that was given instead, but nothing else of the text.
+Result<void> check_pem(const char* name, const std::string& text);
+
 /// A token as a header; `from` says where it stands. A variable may end with one line break, as a
 /// file from which it was read does.
 Result<std::string> token_of(std::string token, const char* from, bool is_variable);

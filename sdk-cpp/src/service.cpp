@@ -8,6 +8,7 @@
 
 #include "src/dispatcher.h"
 #include "src/host.h"
+#include "src/sendable.h"
 #include "src/signals.h"
 #include "src/streams.h"
 
@@ -70,6 +71,10 @@ Result<void> Service::Host::open_port() {
   }
   if (options.tls && (options.tls->certificate.empty() || options.tls->key.empty()))
     return fail(Code::invalid_argument, "TLS needs both a certificate and its key");
+  if (options.tls) {
+    if (auto pem = wire::check_pem("ServerTls::certificate", options.tls->certificate); !pem) return pem;
+    if (auto pem = wire::check_pem("ServerTls::key", options.tls->key); !pem) return pem;
+  }
   auto server = wire::CallbackHost::open(
       dispatcher,
       {options.address,
@@ -109,7 +114,7 @@ Result<void> Service::Host::start() {
 
 Result<void> Service::Host::stop() {
   const std::lock_guard lock(mutex_);
-  const auto limit = std::chrono::steady_clock::now() + options.stop_limit;
+  const auto limit = detail::after<std::chrono::steady_clock>(options.stop_limit);
   dispatcher->close();
   if (std::exchange(stage_, Stage::stopped) == Stage::stopped) return {};
   auto left = server_ ? server_->stop(limit) : 0;

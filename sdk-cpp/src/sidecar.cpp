@@ -73,7 +73,7 @@ Task<Result<void>> wait(
 ) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds pause{50};
-  const auto end = Clock::now() + limit;
+  const auto end = detail::after<Clock>(limit);
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     auto once = options;

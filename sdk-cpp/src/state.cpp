@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "src/changes.h"
 #include "src/remote.h"
 #include "src/unary.h"
 
@@ -14,12 +15,12 @@ namespace {
 using google::protobuf::Empty;
 
 void fill_options(common::StateOptions& to, const WriteOptions& from) {
-  to.set_concurrency(static_cast<common::StateOptions_StateConcurrency>(from.concurrency));
+  to.set_concurrency(static_cast<common::StateOptions_StateConcurrency>(concurrency_of(from)));
   to.set_consistency(static_cast<common::StateOptions_StateConsistency>(from.consistency));
 }
 
 bool has_options(const WriteOptions& from) {
-  return from.concurrency != Concurrency::unspecified ||
+  return concurrency_of(from) != Concurrency::unspecified ||
          from.consistency != Consistency::unspecified;
 }
 
@@ -27,8 +28,9 @@ bool has_options(const WriteOptions& from) {
 template <class Message>
 void fill_change(Message& to, StateChange&& from) {
   to.set_key(std::move(from.key));
-  if (from.options.etag) to.mutable_etag()->set_value(std::move(*from.options.etag));
   if (has_options(from.options)) fill_options(*to.mutable_options(), from.options);
+  if (from.options.etag && !from.options.etag->empty())
+    to.mutable_etag()->set_value(std::move(*from.options.etag));
   fill(*to.mutable_metadata(), std::move(from.options.metadata));
   if (from.options.ttl) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*from.options.ttl);
@@ -112,6 +114,8 @@ Task<Result<StateItems>> Remote::get_bulk_state(GetBulkStateRequest request, Cal
 }
 
 Task<Result<void>> Remote::save_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = changes_problem(request.changes, StateChange::Kind::upsert))
+    return ready(Result<void>(std::move(*bad)));
   auto* call = make_unary<void>(
       core_,
       MECHA_METHOD(SaveState, v1::SaveStateRequest, Empty),
@@ -120,13 +124,15 @@ Task<Result<void>> Remote::save_state(ChangeStateRequest request, CallOptions op
   );
   call->request.set_store_name(std::move(request.store));
   for (auto& change : request.changes) fill_item(*call->request.add_states(), std::move(change));
-  return detail::TaskAccess::make(call);
+  return detail::TaskAccess::map<Conflict>(detail::TaskAccess::make<Result<void>>(call));
 }
 
 Task<Result<void>> Remote::delete_state(ChangeStateRequest request, CallOptions options) {
   if (request.changes.size() != 1) {
     return ready(Result<void>(fail(Code::invalid_argument, "delete_state takes one change")));
   }
+  if (auto bad = changes_problem(request.changes, StateChange::Kind::erase))
+    return ready(Result<void>(std::move(*bad)));
   auto* call = make_unary<void>(
       core_,
       MECHA_METHOD(DeleteState, v1::DeleteStateRequest, Empty),
@@ -139,6 +145,8 @@ Task<Result<void>> Remote::delete_state(ChangeStateRequest request, CallOptions 
 }
 
 Task<Result<void>> Remote::delete_bulk_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = changes_problem(request.changes, StateChange::Kind::erase))
+    return ready(Result<void>(std::move(*bad)));
   auto* call = make_unary<void>(
       core_,
       MECHA_METHOD(DeleteBulkState, v1::DeleteBulkStateRequest, Empty),
@@ -151,6 +159,7 @@ Task<Result<void>> Remote::delete_bulk_state(ChangeStateRequest request, CallOpt
 }
 
 Task<Result<void>> Remote::transact_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = changes_problem(request.changes)) return ready(Result<void>(std::move(*bad)));
   auto* call = make_unary<void>(
       core_,
       MECHA_METHOD(ExecuteStateTransaction, v1::ExecuteStateTransactionRequest, Empty),
@@ -164,7 +173,7 @@ Task<Result<void>> Remote::transact_state(ChangeStateRequest request, CallOption
     fill_item(*operation.mutable_request(), std::move(change));
   }
   fill(*call->request.mutable_metadata(), std::move(request.metadata));
-  return detail::TaskAccess::make(call);
+  return detail::TaskAccess::map<Conflict>(detail::TaskAccess::make<Result<void>>(call));
 }
 
 Task<Result<StateItems>> Remote::query_state(QueryStateRequest request, CallOptions options) {

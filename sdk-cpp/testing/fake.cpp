@@ -135,7 +135,7 @@ void Fake::break_streams(Error error) { detail::break_topics(*hub_, error); }
 
 bool Fake::settle(std::chrono::milliseconds limit) const {
   std::unique_lock lock(hub_->mutex);
-  return hub_->changed.wait_for(lock, limit, [this] {
+  return hub_->changed.wait_until(lock, mecha::detail::after<std::chrono::steady_clock>(limit), [this] {
     return std::all_of(hub_->topics.begin(), hub_->topics.end(), [](const auto& topic) {
       return topic->pending.empty() && topic->unanswered.empty();
     });

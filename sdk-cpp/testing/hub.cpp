@@ -54,7 +54,11 @@ Hold::~Hold() { release(); }
 bool Hold::reached(std::chrono::milliseconds limit) const {
   if (!state_) return false;
   std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, limit, [this] { return state_->held > 0; });
+  return state_->changed.wait_until(
+      lock,
+      mecha::detail::after<std::chrono::steady_clock>(limit),
+      [this] { return state_->held > 0; }
+  );
 }
 
 void Hold::release() {

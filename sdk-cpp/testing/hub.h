@@ -170,7 +170,7 @@ Task<Result<T>> run(std::shared_ptr<Hub> hub, Site site, CallOptions options, F 
     }
   }
   if (admission.lost) result = *admission.lost;
-  hub->ended(admission.record, result ? Code::ok : result.error().code);
+  hub->ended(admission.record, result.has_value() ? Code::ok : result.error().code);
   co_return result;
 }
 

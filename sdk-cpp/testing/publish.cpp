@@ -185,7 +185,7 @@ Result<void> publish_one(Hub& hub, PublishRequest request, const TraceContext* t
   {
     const std::lock_guard lock(hub.mutex);
     auto raw = check(hub, request.pubsub, request.topic, request.metadata);
-    if (!raw) return std::move(raw).error();
+    if (!raw.has_value()) return std::move(raw).error();
     auto made = envelope(hub, request, trace);
     if (!made) return std::move(made).error();
     event = std::move(*made);
@@ -216,7 +216,7 @@ Result<std::vector<FailedEntry>> publish_all(Hub& hub, BulkPublishRequest reques
   {
     const std::lock_guard lock(hub.mutex);
     auto raw = check(hub, request.pubsub, request.topic, request.metadata);
-    if (!raw) return std::move(raw).error();
+    if (!raw.has_value()) return std::move(raw).error();
     std::set<std::string_view> seen;
     for (const auto& entry : request.entries) {
       if (!entry.id.empty() && seen.insert(entry.id).second) continue;

@@ -74,7 +74,7 @@ Result<std::string> Unscramble::add(std::string_view piece) {
   rest_ += piece;
   if (!in_body_) {
     auto there = read_header();
-    if (!there) return std::move(there).error();
+    if (!there.has_value()) return std::move(there).error();
     if (!*there) return std::string();
   }
   if (rest_.size() <= sum_size) return std::string();

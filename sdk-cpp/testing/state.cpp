@@ -4,6 +4,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "src/changes.h"
 #include "testing/fake_api.h"
 
 namespace mecha::testing::detail {
@@ -98,7 +99,7 @@ Result<void> check_etag(const Hub& hub, const std::string& store, const StateCha
   const auto etag = change.options.etag.value_or("");
   const auto full = hub.options.app_id + "||" + change.key;
   if (etag.empty()) {
-    if (entry != nullptr && change.options.concurrency == Concurrency::first_write) {
+    if (entry != nullptr && wire::concurrency_of(change.options) == Concurrency::first_write) {
       return mismatch("item already exists and no etag was passed");
     }
     return {};
@@ -202,6 +203,8 @@ Task<Result<StateItems>> FakeApi::get_bulk_state(GetBulkStateRequest request, Ca
 }
 
 Task<Result<void>> FakeApi::save_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = wire::changes_problem(request.changes, StateChange::Kind::upsert))
+    return ready(Result<void>(std::move(*bad)));
   Site site{Call::save_state, request.store, keys_of(request.changes)};
   return run<void>(
       hub_,
@@ -228,14 +231,16 @@ Task<Result<void>> FakeApi::save_state(ChangeStateRequest request, CallOptions o
 }
 
 Task<Result<void>> FakeApi::delete_state(ChangeStateRequest request, CallOptions options) {
+  if (request.changes.size() != 1)
+    return ready(Result<void>(mecha::fail(Code::invalid_argument, "delete_state takes one change")));
+  if (auto bad = wire::changes_problem(request.changes, StateChange::Kind::erase))
+    return ready(Result<void>(std::move(*bad)));
   Site site{Call::delete_state, request.store, keys_of(request.changes)};
   return run<void>(
       hub_,
       std::move(site),
       std::move(options),
       [request = std::move(request)](Hub& hub) mutable -> Result<void> {
-        if (request.changes.size() != 1)
-          return mecha::fail(Code::invalid_argument, "delete_state takes one change");
         const std::lock_guard lock(hub.mutex);
         if (auto there = check_store(hub, request.store); !there) return there;
         if (auto legal = check_keys(request.store, request.changes, key_of); !legal) return legal;
@@ -250,6 +255,8 @@ Task<Result<void>> FakeApi::delete_state(ChangeStateRequest request, CallOptions
 }
 
 Task<Result<void>> FakeApi::delete_bulk_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = wire::changes_problem(request.changes, StateChange::Kind::erase))
+    return ready(Result<void>(std::move(*bad)));
   Site site{Call::delete_bulk_state, request.store, keys_of(request.changes)};
   return run<void>(
       hub_,
@@ -270,6 +277,7 @@ Task<Result<void>> FakeApi::delete_bulk_state(ChangeStateRequest request, CallOp
 
 // All etags are checked against the state before the transaction.
 Task<Result<void>> FakeApi::transact_state(ChangeStateRequest request, CallOptions options) {
+  if (auto bad = wire::changes_problem(request.changes)) return ready(Result<void>(std::move(*bad)));
   Site site{Call::transact_state, request.store, keys_of(request.changes)};
   return run<void>(
       hub_,
@@ -282,11 +290,11 @@ Task<Result<void>> FakeApi::transact_state(ChangeStateRequest request, CallOptio
         for (const auto& change : request.changes) {
           auto checked = check(hub, request.store, change);
           if (checked) continue;
-          return detailed(
+          return wire::Conflict{}(detailed(
               Code::internal,
               "error while executing state transaction: " + checked.error().message,
               {"ERR_STATE_TRANSACTION"}
-          );
+          ));
         }
         for (auto& change : request.changes) apply(hub, request.store, std::move(change));
         return {};

@@ -75,7 +75,7 @@ inline void say(const std::string& name, const Error& error) {
 }
 template <class T>
 void say(const std::string& name, const Result<T>& result) {
-  if (!result) return say(name, result.error());
+  if (!result.has_value()) return say(name, result.error());
   if constexpr (std::is_void_v<T>) {
     line(name, "ok");
   } else {

@@ -45,8 +45,56 @@ void unsendable(const Side& side) {
       side.client.blocking().crypto(broken).encrypt("x", {"k1", "A256KW"}));
 }
 
+void contradictions(const Side& side) {
+  auto& api = side.api();
+  const auto store = side.client.blocking().state("store");
+  say("kept", store.save("kept", "1"));
+  say("save an erasure", sync_wait(api.save_state({"store", {erase("kept")}}, {})));
+  say("delete an upsert", sync_wait(api.delete_state({"store", {upsert("kept", "2")}}, {})));
+  say("delete two at once", sync_wait(api.delete_state({"store", {erase("kept"), erase("a")}}, {})));
+  say("delete many upserts", sync_wait(api.delete_bulk_state({"store", {upsert("kept", "2")}}, {})));
+  WriteOptions options;
+  for (const auto ttl : {std::chrono::milliseconds(0), std::chrono::milliseconds(-1000)}) {
+    options.ttl = ttl;
+    say("a ttl that is not positive", store.save("kept", "2", options));
+    say("transact a ttl that is not positive", store.transact({upsert("kept", "2", options)}));
+    say("publish a ttl that is not positive",
+        side.client.blocking().pubsub("bus").publish("nobody", "x", {.ttl = ttl}));
+  }
+  say("kept still", store.get<std::string>("kept"));
+}
+
+// Who read that a key is absent writes only if it still is.
+void absent(const Side& side) {
+  const auto store = side.client.blocking().state("store");
+  WriteOptions unchanged;
+  const auto nothing = store.get_versioned<std::string>("first");
+  unchanged.etag = nothing->etag;
+  say("the first write", store.save("first", "1", unchanged));
+  say("a write that was faster elsewhere", store.save("first", "2", unchanged));
+  say("many such writes", store.save_bulk({upsert("first", "2", unchanged), upsert("other", "2", unchanged)}));
+  say("a transaction with it", store.transact({upsert("more", "2"), upsert("first", "2", unchanged)}));
+  say("more", store.get<std::string>("more"));
+  say("remove what is absent", store.remove("first", unchanged));
+  say("first", store.get<std::string>("first"));
+  unchanged.concurrency = Concurrency::last_write;
+  say("whatever is there", store.save("first", "3", unchanged));
+  say("first again", store.get<std::string>("first"));
+}
+
 }  // namespace
 
-void edges(const Side& side) { unsendable(side); }
+void edges(const Side& side) {
+  unsendable(side);
+  contradictions(side);
+  absent(side);
+  using std::chrono::milliseconds;
+  say("wait for ever", side.client.blocking().wait_until_ready(milliseconds::max()));
+  CallOptions longest;
+  for (const auto limit : {milliseconds::max(), milliseconds(milliseconds::max().count() - 1)}) {
+    longest.timeout = limit;
+    say("a long limit", side.client.blocking().state("store").get<std::string>("absent", {}, longest));
+  }
+}
 
 }  // namespace mecha::testing

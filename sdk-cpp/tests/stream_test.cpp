@@ -286,7 +286,7 @@ TEST_CASE(
   const auto got = broker.publish_bulk(
       "t", {bulk_entry("a", std::string("1")), bulk_entry("b", std::string("2"))}
   );
-  REQUIRE(got);
+  REQUIRE(got.has_value());
   REQUIRE(got->size() == 1);
   CHECK(got->front().id == "b");
   CHECK(server.calls("BulkPublishEvent") == 1);

@@ -13,11 +13,11 @@ int main() {
   const auto locks = client->lock("locks");
   for (const char* worker : {"first", "second"}) {
     const auto mine = locks.try_lock("nightly-report", worker, 60s);
-    if (!mine) return std::fprintf(stderr, "%s\n", mine.error().to_string().c_str()), 1;
+    if (!mine.has_value()) return std::fprintf(stderr, "%s\n", mine.error().to_string().c_str()), 1;
     std::printf("the %s worker %s\n", worker, *mine ? "has the lock" : "is refused");
   }
   const auto back = locks.unlock("nightly-report", "first");
-  if (!back) return std::fprintf(stderr, "%s\n", back.error().to_string().c_str()), 1;
+  if (!back.has_value()) return std::fprintf(stderr, "%s\n", back.error().to_string().c_str()), 1;
   std::printf("%s\n", *back == mecha::UnlockStatus::success ? "given back" : "it was not ours");
   return 0;
 }

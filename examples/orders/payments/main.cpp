@@ -40,8 +40,7 @@ mecha::Task<mecha::Result<Payment>> charge_once(mecha::StateStore store, Order o
   account.payments += 1;
   account.total += payment.amount;
   mecha::WriteOptions unchanged;
-  if (before->value) unchanged.etag = before->etag;
-  unchanged.concurrency = mecha::Concurrency::first_write;
+  unchanged.etag = before->etag;  // an empty one: the account must still be absent
   std::vector<mecha::StateChange> changes;
   changes.push_back(mecha::upsert("payment-" + order.id, payment));
   changes.push_back(mecha::upsert("account-" + order.customer, account, unchanged));

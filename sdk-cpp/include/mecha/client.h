@@ -54,8 +54,10 @@ using BlockingClient = BasicClient<Blocking>;
 template <class Mode>
 class BasicClient {
  public:
-  /// Over any implementation: a connection or a fake. Not null.
-  explicit BasicClient(std::shared_ptr<Api> api) : api_(std::move(api)) {}
+  /// Over any implementation: a connection or a fake. Null ends the program.
+  explicit BasicClient(std::shared_ptr<Api> api) : api_(std::move(api)) {
+    if (!api_) detail::misuse("a client was made over a null Api");
+  }
 
   /// Makes a client for the sidecar that the options or the environment name. Does not wait for it:
   /// the connection is made by the first call. Fails with `invalid_argument` for an address or TLS

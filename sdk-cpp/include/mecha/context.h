@@ -68,7 +68,8 @@ inline TaskContext ambient_context() {
 
 /// Per-call settings; every one has a default. A plain value.
 struct CallOptions {
-  /// The limit of this call; empty: the default of the client; `no_timeout`: none at all.
+  /// The limit of this call; empty: the default of the client; `no_timeout`: none at all; what is
+  /// not positive has passed already.
   std::optional<std::chrono::milliseconds> timeout;
   /// Cancels this call; besides the one of the task around it.
   std::stop_token stop;
@@ -82,5 +83,16 @@ struct CallOptions {
 
   static constexpr std::chrono::milliseconds no_timeout = std::chrono::milliseconds::max();
 };
+
+namespace detail {
+
+/// A limit counted from now. What no clock can tell is a hundred years.
+template <class Clock>
+typename Clock::time_point after(std::chrono::milliseconds limit) {
+  constexpr std::chrono::hours far(24 * 365 * 100);
+  return Clock::now() + (limit < far ? limit : std::chrono::milliseconds(far));
+}
+
+}  // namespace detail
 
 }  // namespace mecha

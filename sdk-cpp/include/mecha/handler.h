@@ -178,7 +178,7 @@ template <class Kind, class R>
 Result<typename Kind::Out> settle(R&& given) {
   using Plain = std::remove_cvref_t<R>;
   if constexpr (IsResult<Plain>::value) {
-    if (!given) return std::forward<R>(given).error();
+    if (!given.has_value()) return std::forward<R>(given).error();
     if constexpr (std::is_void_v<typename Plain::value_type>) {
       return Kind::outcome();
     } else {
@@ -229,7 +229,7 @@ Task<Answer<typename Kind::Out>> handle(std::shared_ptr<F> function, typename Ki
     answer.result = co_await perform<Kind>(std::move(function), std::move(in), NoValue{});
   } else {
     auto value = decode<Value>(std::string_view(in.data));
-    if (value) {
+    if (value.has_value()) {
       answer.result = co_await perform<Kind>(std::move(function), std::move(in), std::move(*value));
     } else {
       answer.result = std::move(value).error();
@@ -263,8 +263,8 @@ Task<Answer<std::vector<Verdict>>> handle_bulk(std::shared_ptr<F> function, Bulk
     for (std::size_t i = 0; i < in.entries.size(); ++i) {
       auto value = decode<T>(std::move(in.entries[i].event.data));
       readable[i] = value.has_value();
-      if (value) messages.push_back({std::move(*value), in.entries[i].event});
-      if (!value) ++answer.unreadable;
+      if (value.has_value()) messages.push_back({std::move(*value), in.entries[i].event});
+      if (!value.has_value()) ++answer.unreadable;
     }
   }
   Result<Verdicts> given = Verdicts{};

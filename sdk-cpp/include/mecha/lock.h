@@ -17,6 +17,11 @@ enum class UnlockStatus : int {
   internal_error = 3
 };
 
+namespace detail {
+template <>
+struct MayRefuse<UnlockStatus> : std::true_type {};
+}  // namespace detail
+
 struct LockRequest {
   std::string store;
   std::string resource;
@@ -41,7 +46,8 @@ class BasicLockStore {
 
   const std::string& name() const noexcept { return name_; }
 
-  /// True when `owner` has the lock now, false when someone has it. It ends after `expiry`, held or
+  /// True when `owner` has the lock now, false when someone has it: `if (lock.try_lock(...)
+  /// .value_or(false))`; the result itself is no answer to an `if`. It ends after `expiry`, held or
   /// not.
   auto try_lock(
       std::string resource, std::string owner, std::chrono::seconds expiry, CallOptions options = {}
@@ -51,7 +57,8 @@ class BasicLockStore {
     );
   }
 
-  /// Gives a lock back. That it is gone or another's is told by the status, not as an error.
+  /// Gives a lock back. That it is gone or another's is told by the status, not as an error: ask for
+  /// both, the result itself is no answer to an `if`.
   auto unlock(std::string resource, std::string owner, CallOptions options = {}) const ->
       typename Mode::template Return<UnlockStatus> {
     return Mode::run(api_->unlock(

@@ -61,7 +61,7 @@ struct PublishOptions {
   std::string content_type = {
   };  ///< Empty: that of the codec. `application/cloudevents+json`: data is an envelope already.
   std::optional<std::chrono::milliseconds> ttl =
-      std::nullopt;  ///< Sent as `ttlInSeconds`, rounded up.
+      std::nullopt;  ///< Sent as `ttlInSeconds`, rounded up; `invalid_argument` unless positive.
   bool raw = false;  ///< Sent as `rawPayload`: no CloudEvents envelope.
   Metadata metadata = {};
 };
@@ -78,7 +78,10 @@ class PublishApi {
 };
 
 namespace detail {
-void add_publish_options(Metadata& metadata, const PublishOptions& options);
+template <>
+struct MayRefuse<std::vector<FailedEntry>> : std::true_type {};
+/// Or what of the options cannot be meant.
+std::optional<Error> add_publish_options(Metadata& metadata, const PublishOptions& options);
 }
 
 /// A broker by name. A cheap value; any thread. A message counts as published when the call
@@ -102,7 +105,8 @@ class BasicPubSub {
     };
     if (request.content_type.empty()) request.content_type = Codec<T>::content_type;
     request.metadata = std::move(publish.metadata);
-    detail::add_publish_options(request.metadata, publish);
+    if (auto bad = detail::add_publish_options(request.metadata, publish))
+      return Mode::run(ready(Result<void>(std::move(*bad))));
     return Mode::run(api_->publish(std::move(request), std::move(options)));
   }
   auto publish(
@@ -113,8 +117,9 @@ class BasicPubSub {
     );
   }
 
-  /// Many messages at once; the answer names those that failed. `options.raw` and `ttl` hold for
-  /// all.
+  /// Many messages at once; the answer names those that failed, so that the result is no answer to
+  /// an `if`: all was published when `has_value()` and the list is empty. `options.raw` and `ttl`
+  /// hold for all.
   auto publish_bulk(
       std::string topic,
       std::vector<BulkEntry> entries,
@@ -127,7 +132,8 @@ class BasicPubSub {
     BulkPublishRequest request{
         name_, std::move(topic), std::move(entries), std::move(publish.metadata)
     };
-    detail::add_publish_options(request.metadata, publish);
+    if (auto bad = detail::add_publish_options(request.metadata, publish))
+      return Mode::run(ready(Result<std::vector<FailedEntry>>(std::move(*bad))));
     return Mode::run(api_->publish_bulk(std::move(request), std::move(options)));
   }
 

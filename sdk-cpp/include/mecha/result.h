@@ -2,6 +2,7 @@
 // lacks.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <type_traits>
@@ -22,16 +23,28 @@ struct IsResult : std::false_type {};
 template <class T>
 struct IsResult<Result<T>> : std::true_type {};
 
-/// Asking a result for what it does not hold is a defect of the caller; it ends the program, it
-/// does not throw.
-[[noreturn]] inline void wrong_alternative() noexcept { std::abort(); }
+/// True for values that may say "no": a result of them is good also where the work was not done.
+template <class T>
+struct MayRefuse : std::false_type {};
+template <>
+struct MayRefuse<bool> : std::true_type {};
+
+/// A defect of the caller ends the program and says why; it does not throw.
+[[noreturn]] inline void misuse(const char* what) noexcept {
+  std::fprintf(stderr, "mecha: %s\n", what);
+  std::abort();
+}
+[[noreturn]] inline void wrong_alternative() noexcept {
+  misuse("a Result was asked for the value or the error that it does not hold");
+}
 
 }  // namespace detail
 
 /// A value of type T or the Error that stood in its way.
 ///
 /// No member throws. `*r` and `r.value()` of a failed result, and `r.error()` of a good one, end
-/// the program. As safe to share between threads as T is.
+/// the program. As safe to share between threads as T is. A result whose value may say that the work
+/// was not done (`bool`, UnlockStatus, the list of messages that failed) cannot be asked by `if (r)`.
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -44,7 +57,14 @@ class [[nodiscard]] Result {
   Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }
-  explicit operator bool() const noexcept { return has_value(); }
+  explicit operator bool() const noexcept {
+    static_assert(
+        !detail::MayRefuse<T>::value,
+        "the value of this result may say that the work was not done: ask has_value() and look at "
+        "the value, or use value_or"
+    );
+    return has_value();
+  }
 
   T& value() & noexcept { return held<0>(state_); }
   const T& value() const& noexcept { return held<0>(state_); }

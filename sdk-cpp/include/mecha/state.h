@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,11 +22,16 @@ enum class Consistency : int { unspecified = 0, eventual = 1, strong = 2 };
 
 /// Settings of one write.
 struct WriteOptions {
-  /// Write only if the key still has this etag; a mismatch fails with `aborted`.
+  /// Write only if the key still has this etag, which a read gave; otherwise the call fails with
+  /// `aborted`. An empty one, which a read of an absent key gave, means: only if the key is still
+  /// absent. It is sent as a first write without etag; Redis holds to that only among writers who
+  /// all name an etag or `first_write`, and not in transactions. Not set: whatever is there.
   std::optional<std::string> etag = std::nullopt;
+  /// `last_write` beside an empty etag writes whatever is there.
   Concurrency concurrency = Concurrency::unspecified;
   Consistency consistency = Consistency::unspecified;
-  /// The key goes away after this; sent as `ttlInSeconds`, rounded up to whole seconds.
+  /// The key goes away after this; sent as `ttlInSeconds`, rounded up to whole seconds. Refused with
+  /// `invalid_argument` unless it is positive.
   std::optional<std::chrono::milliseconds> ttl = std::nullopt;
   Metadata metadata = {};
 };
@@ -48,11 +54,16 @@ struct StateChange {
   std::optional<Error> problem;
 };
 
+/// A change that writes. Made by `upsert`.
+struct Upsert : StateChange {};
+/// A change that removes. Made by `erase`.
+struct Erasure : StateChange {};
+
 /// A change that writes a value.
 template <Encodable T>
-StateChange upsert(std::string key, const T& value, WriteOptions options = {}) {
+Upsert upsert(std::string key, const T& value, WriteOptions options = {}) {
   auto bytes = detail::encode(value);
-  StateChange change{StateChange::Kind::upsert, std::move(key), {}, std::move(options), {}};
+  Upsert change{{StateChange::Kind::upsert, std::move(key), {}, std::move(options), {}}};
   if (bytes) {
     change.value = std::move(*bytes);
   } else {
@@ -60,13 +71,13 @@ StateChange upsert(std::string key, const T& value, WriteOptions options = {}) {
   }
   return change;
 }
-inline StateChange upsert(std::string key, const char* value, WriteOptions options = {}) {
+inline Upsert upsert(std::string key, const char* value, WriteOptions options = {}) {
   return upsert(std::move(key), std::string(value), std::move(options));
 }
 
 /// A change that removes a key.
-inline StateChange erase(std::string key, WriteOptions options = {}) {
-  return {StateChange::Kind::erase, std::move(key), {}, std::move(options), {}};
+inline Erasure erase(std::string key, WriteOptions options = {}) {
+  return {{StateChange::Kind::erase, std::move(key), {}, std::move(options), {}}};
 }
 
 /// What a store holds for a key, as bytes. An absent key has no etag and no data.
@@ -120,18 +131,19 @@ class StateApi {
   virtual ~StateApi() = default;
   virtual Task<Result<StateValue>> get_state(GetStateRequest request, CallOptions options);
   virtual Task<Result<StateItems>> get_bulk_state(GetBulkStateRequest request, CallOptions options);
-  /// All changes are upserts.
+  /// All changes are upserts; any other is `invalid_argument`.
   virtual Task<Result<void>> save_state(ChangeStateRequest request, CallOptions options);
-  /// One change, an erasure.
+  /// One change, an erasure; anything else is `invalid_argument`.
   virtual Task<Result<void>> delete_state(ChangeStateRequest request, CallOptions options);
-  /// All changes are erasures.
+  /// All changes are erasures; any other is `invalid_argument`.
   virtual Task<Result<void>> delete_bulk_state(ChangeStateRequest request, CallOptions options);
   /// All of the changes or none.
   virtual Task<Result<void>> transact_state(ChangeStateRequest request, CallOptions options);
   virtual Task<Result<StateItems>> query_state(QueryStateRequest request, CallOptions options);
 };
 
-/// A typed value with its etag; `value` is empty when the key is absent.
+/// A typed value with its etag, for `WriteOptions::etag` of a later write. When the key is absent,
+/// `value` and `etag` are empty, and a write with that etag fails if somebody wrote meanwhile.
 template <class T>
 struct Versioned {
   std::optional<T> value;
@@ -165,7 +177,7 @@ struct DecodeVersioned {
     Versioned<T> to;
     if (from->exists()) {
       auto value = decode<T>(std::move(from->data));
-      if (!value) return std::move(value).error();
+      if (!value.has_value()) return std::move(value).error();
       to.value = std::move(*value);
     }
     to.etag = std::move(from->etag);
@@ -180,7 +192,7 @@ struct DecodeValue {
     if (!from) return std::move(from).error();
     if (!from->exists()) return std::optional<T>();
     auto value = decode<T>(std::move(from->data));
-    if (!value) return std::move(value).error();
+    if (!value.has_value()) return std::move(value).error();
     return std::optional<T>(std::move(*value));
   }
 };
@@ -197,8 +209,8 @@ struct DecodePage {
         keyed.error = fail(Code::unknown, std::move(item.error));
       } else if (!keyed.etag.empty() || !item.value.data.empty()) {
         auto value = decode<T>(std::move(item.value.data));
-        if (value) keyed.value = std::move(*value);
-        if (!value) keyed.error = std::move(value).error();
+        if (value.has_value()) keyed.value = std::move(*value);
+        if (!value.has_value()) keyed.error = std::move(value).error();
       }
       page.items.push_back(std::move(keyed));
     }
@@ -269,11 +281,11 @@ class BasicStateStore {
     )));
   }
 
-  /// Writes one key. With `write.etag`, only over that version.
+  /// Writes one key. With `write.etag`, only over that version, or only where there is none.
   template <Encodable T>
   auto save(std::string key, const T& value, WriteOptions write = {}, CallOptions options = {})
       const -> typename Mode::template Return<void> {
-    std::vector<StateChange> changes;
+    std::vector<Upsert> changes;
     changes.push_back(upsert(std::move(key), value, std::move(write)));
     return save_bulk(std::move(changes), std::move(options));
   }
@@ -283,9 +295,9 @@ class BasicStateStore {
   }
 
   /// Writes many keys, not as a transaction. The changes are made by `upsert`.
-  auto save_bulk(std::vector<StateChange> changes, CallOptions options = {}) const ->
+  auto save_bulk(std::vector<Upsert> changes, CallOptions options = {}) const ->
       typename Mode::template Return<void> {
-    return change(&StateApi::save_state, std::move(changes), {}, std::move(options));
+    return change(&StateApi::save_state, all_of(std::move(changes)), {}, std::move(options));
   }
 
   /// Removes a key; that it is absent is no error.
@@ -297,12 +309,13 @@ class BasicStateStore {
   }
 
   /// Removes many keys. The changes are made by `erase`.
-  auto remove_bulk(std::vector<StateChange> changes, CallOptions options = {}) const ->
+  auto remove_bulk(std::vector<Erasure> changes, CallOptions options = {}) const ->
       typename Mode::template Return<void> {
-    return change(&StateApi::delete_bulk_state, std::move(changes), {}, std::move(options));
+    return change(&StateApi::delete_bulk_state, all_of(std::move(changes)), {}, std::move(options));
   }
 
-  /// All of the changes or none of them, in the order given.
+  /// All of the changes or none of them, in the order given. An etag that does not fit fails with
+  /// `aborted`.
   auto transact(std::vector<StateChange> changes, Metadata metadata = {}, CallOptions options = {})
       const -> typename Mode::template Return<void> {
     return change(
@@ -322,6 +335,11 @@ class BasicStateStore {
 
  private:
   using Call = Task<Result<void>> (StateApi::*)(ChangeStateRequest, CallOptions);
+
+  template <class Change>
+  static std::vector<StateChange> all_of(std::vector<Change> changes) {
+    return {std::make_move_iterator(changes.begin()), std::make_move_iterator(changes.end())};
+  }
 
   auto change(Call call, std::vector<StateChange> changes, Metadata metadata, CallOptions options)
       const -> typename Mode::template Return<void> {

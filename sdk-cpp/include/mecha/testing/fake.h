@@ -205,11 +205,11 @@ class Fake {
   template <Encodable Body, class F>
   static Result<InvokeResponse> answer_typed(const F& answer, InvokeRequest& request) {
     auto body = mecha::detail::decode<Body>(std::move(request.data));
-    if (!body) return std::move(body).error();
+    if (!body.has_value()) return std::move(body).error();
     auto given = answer(std::move(*body));
     using Given = decltype(given);
     if constexpr (mecha::detail::IsResult<Given>::value) {
-      if (!given) return std::move(given).error();
+      if (!given.has_value()) return std::move(given).error();
       return reply_of(*given);
     } else {
       return reply_of(given);
