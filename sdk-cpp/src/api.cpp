@@ -116,6 +116,28 @@ std::unique_ptr<ByteStream> CryptoApi::decrypt(std::string, DecryptOptions, Call
   return std::make_unique<NoBytes>();
 }
 
+Task<Result<std::string>> CryptoApi::subtle_get_key(std::string, std::string, KeyFormat, CallOptions) {
+  return missing<std::string>("subtle_get_key");
+}
+Task<Result<Sealed>> CryptoApi::subtle_encrypt(SubtleRequest, CallOptions) {
+  return missing<Sealed>("subtle_encrypt");
+}
+Task<Result<std::string>> CryptoApi::subtle_decrypt(SubtleRequest, CallOptions) {
+  return missing<std::string>("subtle_decrypt");
+}
+Task<Result<Sealed>> CryptoApi::subtle_wrap_key(SubtleRequest, CallOptions) {
+  return missing<Sealed>("subtle_wrap_key");
+}
+Task<Result<std::string>> CryptoApi::subtle_unwrap_key(SubtleRequest, CallOptions) {
+  return missing<std::string>("subtle_unwrap_key");
+}
+Task<Result<std::string>> CryptoApi::subtle_sign(SubtleRequest, CallOptions) {
+  return missing<std::string>("subtle_sign");
+}
+Task<Result<bool>> CryptoApi::subtle_verify(SubtleRequest, CallOptions) {
+  return missing<bool>("subtle_verify");
+}
+
 Task<Result<SidecarInfo>> SidecarApi::get_metadata(CallOptions) {
   return missing<SidecarInfo>("get_metadata");
 }

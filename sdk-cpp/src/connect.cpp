@@ -2,6 +2,7 @@
 
 #include "mecha/connect.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -172,8 +173,11 @@ std::optional<Error> Core::prepare(
   auto headers = headers_of(options.metadata);
   if (!headers) return std::move(headers).error();
   const auto limit = options.timeout.value_or(timeout);
-  if (limit != CallOptions::no_timeout)
-    call.set_deadline(detail::after<std::chrono::system_clock>(limit));
+  if (limit != CallOptions::no_timeout) {
+    auto deadline = detail::after<std::chrono::system_clock>(limit);
+    if (task != nullptr && task->deadline) deadline = std::min(deadline, *task->deadline);
+    call.set_deadline(deadline);
+  }
   if (!token.empty()) call.AddMetadata("dapr-api-token", token);
   const TraceContext* trace = options.trace     ? options.trace.get()
                               : task != nullptr ? task->trace.get()

@@ -32,7 +32,11 @@ namespace common = dapr::proto::common::v1;
               X(InvokeBinding, NORMAL_RPC) X(GetSecret, NORMAL_RPC) X(GetBulkSecret, NORMAL_RPC) \
                   X(GetConfiguration, NORMAL_RPC) X(SubscribeConfiguration, SERVER_STREAMING)    \
                       X(UnsubscribeConfiguration, NORMAL_RPC) X(TryLockAlpha1, NORMAL_RPC)       \
-                          X(UnlockAlpha1, NORMAL_RPC) X(EncryptAlpha1, BIDI_STREAMING)           \
+                          X(UnlockAlpha1, NORMAL_RPC) X(SubtleGetKeyAlpha1, NORMAL_RPC) \
+                              X(SubtleEncryptAlpha1, NORMAL_RPC) X(SubtleDecryptAlpha1, NORMAL_RPC) \
+                              X(SubtleWrapKeyAlpha1, NORMAL_RPC) X(SubtleUnwrapKeyAlpha1, NORMAL_RPC) \
+                              X(SubtleSignAlpha1, NORMAL_RPC) X(SubtleVerifyAlpha1, NORMAL_RPC) \
+                              X(EncryptAlpha1, BIDI_STREAMING)           \
                               X(DecryptAlpha1, BIDI_STREAMING) X(GetMetadata, NORMAL_RPC)        \
                                   X(SetMetadata, NORMAL_RPC) X(Shutdown, NORMAL_RPC)
 

@@ -38,6 +38,15 @@ Metadata metadata_of(const grpc::CallbackServerContext& context) {
   return to;
 }
 
+// None where the sidecar waits for ever.
+std::optional<std::chrono::system_clock::time_point> deadline_of(
+    const grpc::CallbackServerContext& context
+) {
+  const auto deadline = context.deadline();
+  if (deadline > std::chrono::system_clock::now() + std::chrono::hours(24 * 365)) return std::nullopt;
+  return deadline;
+}
+
 // Takes as long for a wrong token as for the right one.
 bool same(const std::string& expected, grpc::string_ref given) {
   unsigned differs = expected.size() == given.size() ? 0 : 1;
@@ -190,6 +199,7 @@ class Callbacks final : public grpc::Service {
     TaskContext context;
     context.trace = trace_of(asked.metadata);
     context.stop = asked.slot->stop.get_token();
+    context.deadline = deadline_of(asked.context);
     then_call(
         std::move(task),
         [slot = asked.slot, api = api_](Result<Value> got) {
@@ -240,6 +250,7 @@ void Callbacks::invoke(Asked<common::InvokeRequest, common::InvokeResponse> aske
   TaskContext context;
   context.trace = trace_of(asked.metadata);
   context.stop = asked.slot->stop.get_token();
+  context.deadline = deadline_of(asked.context);
   then_call(
       api_->on_invoke(std::move(call)),
       [slot = asked.slot, api = api_, to = &asked.context](Result<MethodReply> got) {

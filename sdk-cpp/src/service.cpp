@@ -43,6 +43,7 @@ class Service::Host {
 
   Result<void> start();
   Result<void> stop();
+  Result<Client> client();
 
   ServiceOptions options;
   std::shared_ptr<wire::Dispatcher> dispatcher;
@@ -58,7 +59,16 @@ class Service::Host {
   Stage stage_ = Stage::idle;
   std::unique_ptr<wire::CallbackHost> server_;
   std::unique_ptr<wire::Streams> streams_;
+  std::mutex client_mutex_;  // guards options.client
 };
+
+Result<Client> Service::Host::client() {
+  const std::lock_guard lock(client_mutex_);
+  if (options.client) return *options.client;
+  auto made = Client::connect();
+  if (made) options.client = *made;
+  return made;
+}
 
 Result<void> Service::Host::open_port() {
   const auto environment = app_environment();
@@ -100,9 +110,9 @@ Result<void> Service::Host::start() {
     return fail(Code::failed_precondition, "the service has no handler");
   std::shared_ptr<Api> api;  // before the port is open, for this may fail
   if (!registry.streams().empty()) {
-    auto client = options.client ? Result<Client>(*options.client) : Client::connect();
-    if (!client) return std::move(client).error();
-    api = client->api();
+    auto over = client();
+    if (!over) return std::move(over).error();
+    api = over->api();
   }
   if (needs_port) {
     if (auto opened = open_port(); !opened) return opened;
@@ -143,6 +153,8 @@ Result<void> Service::run() {
   auto stopped = stop();
   return waited ? stopped : waited;
 }
+
+Result<Client> Service::client() { return host_->client(); }
 
 void Service::request_stop() noexcept { host_->wake.signal(); }
 

@@ -28,6 +28,44 @@ SubscriptionInfo subscription_of(v1::PubsubSubscription& from) {
   return to;
 }
 
+template <class Named>
+std::vector<std::string> names_of(Named& from) {
+  std::vector<std::string> to;
+  for (auto& one : from) to.push_back(std::move(*one.mutable_name()));
+  return to;
+}
+
+ActorRuntimeInfo actors_of(const v1::ActorRuntime& from) {
+  ActorRuntimeInfo to;
+  const int status = from.runtime_status();
+  if (status >= 0 && status <= 2) to.status = static_cast<ActorRuntimeInfo::Status>(status);
+  to.host_ready = from.host_ready();
+  to.placement = from.placement();
+  for (const auto& active : from.active_actors()) to.active.push_back({active.type(), active.count()});
+  return to;
+}
+
+// The parts that a sidecar may not have.
+void take_parts(SidecarInfo& to, v1::GetMetadataResponse& from) {
+  if (from.has_actor_runtime()) to.actor_runtime = actors_of(from.actor_runtime());
+  if (from.has_scheduler()) {
+    const auto& addresses = from.scheduler().connected_addresses();
+    to.scheduler_addresses.emplace(addresses.begin(), addresses.end());
+  }
+  if (from.has_workflows()) to.workflow_workers = from.workflows().connected_workers();
+  to.mcp_servers = names_of(*from.mutable_mcp_servers());
+  to.workflow_access_policies = names_of(*from.mutable_workflow_access_policies());
+  to.resiliencies = names_of(*from.mutable_resiliencies());
+  if (!from.app_connection_properties().has_health()) return;
+  const auto& health = from.app_connection_properties().health();
+  to.app_health = AppHealthInfo{
+      health.health_check_path(),
+      health.health_probe_interval(),
+      health.health_probe_timeout(),
+      health.health_threshold()
+  };
+}
+
 Result<SidecarInfo> info_of(v1::GetMetadataResponse& from, const grpc::ClientContext&) {
   SidecarInfo to;
   to.app_id = std::move(*from.mutable_id());
@@ -54,6 +92,7 @@ Result<SidecarInfo> info_of(v1::GetMetadataResponse& from, const grpc::ClientCon
   to.app_protocol = std::move(*app.mutable_protocol());
   to.app_channel_address = std::move(*app.mutable_channel_address());
   to.app_max_concurrency = app.max_concurrency();
+  take_parts(to, from);
   return to;
 }
 

@@ -55,6 +55,16 @@ class FakeApi final : public Api {
       std::string provider, DecryptOptions decrypt, CallOptions options
   ) override;
 
+  Task<Result<std::string>> subtle_get_key(
+      std::string provider, std::string key, KeyFormat format, CallOptions options
+  ) override;
+  Task<Result<Sealed>> subtle_encrypt(SubtleRequest request, CallOptions options) override;
+  Task<Result<std::string>> subtle_decrypt(SubtleRequest request, CallOptions options) override;
+  Task<Result<Sealed>> subtle_wrap_key(SubtleRequest request, CallOptions options) override;
+  Task<Result<std::string>> subtle_unwrap_key(SubtleRequest request, CallOptions options) override;
+  Task<Result<std::string>> subtle_sign(SubtleRequest request, CallOptions options) override;
+  Task<Result<bool>> subtle_verify(SubtleRequest request, CallOptions options) override;
+
   Task<Result<SidecarInfo>> get_metadata(CallOptions options) override;
   Task<Result<void>> set_metadata(std::string key, std::string value, CallOptions options) override;
   Task<Result<void>> wait_until_ready(std::chrono::milliseconds limit, CallOptions options)

@@ -114,6 +114,15 @@ void add_common(Struct& extensions, const PublishRequest& request, Time now, con
   put_missing(extensions, "traceparent", parent);
 }
 
+// The trace of the envelope stands in the metadata of the event too, as over the wire.
+void take_trace(TopicEvent& to, const Struct& from) {
+  for (const char* name : {"traceparent", "tracestate", "baggage"}) {
+    const auto found = from.fields().find(name);
+    if (found != from.fields().end() && !found->second.string_value().empty())
+      to.metadata.emplace(name, found->second.string_value());
+  }
+}
+
 // The data of a JSON event as it comes out of its envelope.
 std::string json_data(const std::string& data) {
   google::protobuf::Value value;
@@ -148,6 +157,7 @@ Result<TopicEvent> complete(const Hub& hub, const PublishRequest& request, const
   if (to.type.empty()) to.type = "com.dapr.event.sent";
   if (to.spec_version.empty()) to.spec_version = "1.0";
   add_common(event, request, hub.now, trace);
+  take_trace(to, event);
   to.extensions = json_of(event);
   return to;
 }
@@ -172,6 +182,7 @@ Result<TopicEvent> envelope(Hub& hub, const PublishRequest& request, const Trace
     const auto subject = override_of(request, "cloudevent.subject", "");
     if (!subject.empty()) put(extensions, "subject", subject);
     add_common(extensions, request, hub.now, trace);
+    take_trace(to, extensions);
     to.extensions = json_of(extensions);
   }
   to.topic = request.topic;

@@ -64,6 +64,13 @@ void contradictions(const Side& side) {
   say("kept still", store.get<std::string>("kept"));
 }
 
+void subtle(const Side& side) {
+  const auto crypto = side.client.blocking().crypto("crypto");
+  say("subtle key", crypto.public_key("k1"));
+  say("subtle sign", crypto.sign("k1", "PS256", "digest"));
+  say("subtle verify", crypto.verify("k1", "PS256", "digest", "signature"));
+}
+
 // Who read that a key is absent writes only if it still is.
 void absent(const Side& side) {
   const auto store = side.client.blocking().state("store");
@@ -87,6 +94,7 @@ void absent(const Side& side) {
 void edges(const Side& side) {
   unsendable(side);
   contradictions(side);
+  subtle(side);
   absent(side);
   using std::chrono::milliseconds;
   say("wait for ever", side.client.blocking().wait_until_ready(milliseconds::max()));

@@ -303,7 +303,7 @@ TEST_CASE("settings of writes and publications are where the API has them", "[st
   REQUIRE(client.state("o").save(
       "k",
       "v",
-      {.etag = "",
+      {.etag = "7",
        .concurrency = Concurrency::first_write,
        .consistency = Consistency::strong,
        .ttl = 1500ms}

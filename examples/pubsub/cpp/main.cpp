@@ -1,5 +1,6 @@
 // Three orders are published and received again on a stream: no port is opened, and each is acknowledged when it has been handled.
 #include <cstdio>
+#include <stop_token>
 #include <string>
 
 #include "mecha/json.h"
@@ -24,29 +25,27 @@ mecha::Result<void> publish(const mecha::BlockingClient& client) {
 }
 
 // [handle]
-mecha::Verdict handle(const mecha::TopicEvent& event) {
-  const auto order = mecha::Codec<Order>::decode(event.data);
-  if (!order || order->quantity == 0) {
+mecha::Verdict handle(const Order& order, const mecha::TopicEvent& event) {
+  if (order.quantity == 0) {
     std::printf("dropped: %s\n", event.data.c_str());
     return mecha::Verdict::drop;
   }
-  std::printf("received: %d %s\n", order->quantity, order->item.c_str());
+  std::printf("received: %d %s\n", order.quantity, order.item.c_str());
   return mecha::Verdict::success;
 }
 // [/handle]
 
 mecha::Result<void> receive(const mecha::BlockingClient& client, int count) {
   // [subscribe]
-  const auto stream = client.api()->subscribe({"bus", "orders"}, {});
-  for (int i = 0; i < count; ++i) {
-    auto event = mecha::sync_wait(stream->next());
-    if (!event) return event.error();
-    if (!*event) return mecha::fail(mecha::Code::unavailable, "the sidecar ended the stream");
-    auto told = mecha::sync_wait(stream->answer((*event)->id, handle(**event)));
-    if (!told) return told.error();
-  }
+  std::stop_source enough;
+  mecha::CallOptions until;
+  until.stop = enough.get_token();
+  const auto one = [&](const Order& order, const mecha::TopicEvent& event) {
+    if (--count == 0) enough.request_stop();  // ends after this one has been answered
+    return handle(order, event);
+  };
+  return client.pubsub("bus").subscribe("orders", one, {}, until);
   // [/subscribe]
-  return {};
 }
 
 }  // namespace

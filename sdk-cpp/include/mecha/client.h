@@ -70,7 +70,7 @@ class BasicClient {
 
   BasicStateStore<Mode> state(std::string store) const { return {api_, std::move(store)}; }
   BasicApp<Mode> app(std::string id) const { return {api_, std::move(id)}; }
-  BasicPubSub<Mode> pubsub(std::string name) const { return {api_, std::move(name)}; }
+  BasicPubSub<Mode> pubsub(std::string name) const { return {api_, std::move(name), api_}; }
   BasicBinding<Mode> binding(std::string name) const { return {api_, std::move(name)}; }
   BasicSecretStore<Mode> secrets(std::string store) const { return {api_, std::move(store)}; }
   BasicConfiguration<Mode> configuration(std::string store) const {

@@ -25,15 +25,15 @@ struct ConfigurationRequest {
   Metadata metadata = {};
 };
 
-/// An open subscription to changes. It begins with the first `next`; one `next` at a time.
-/// Destroying it ends it.
+/// An open subscription to changes. It begins with the first `next`; one `next` at a time, on any
+/// thread. Destroying it ends it; not while a `next` waits. It may outlive the client.
 class ConfigurationStream {
  public:
   virtual ~ConfigurationStream() = default;
   /// The items that changed; empty when the stream was ended in order. An error ends the stream for
   /// good.
   virtual Task<Result<std::optional<ConfigurationItems>>> next() = 0;
-  /// The id that the sidecar gave, empty before. Call it after a `next` has ended.
+  /// The id that the sidecar gave, empty before. Call it after a `next` has ended, not beside one.
   virtual std::string id() const = 0;
   /// Ends the stream: what waits and what comes later fails with `cancelled`. Any thread.
   virtual void cancel() noexcept = 0;
@@ -57,7 +57,7 @@ class ConfigurationApi {
   );
 };
 
-/// Changes as they come. Movable; otherwise as ConfigurationStream.
+/// Changes as they come. Movable, but not while a `next` waits; otherwise as ConfigurationStream.
 template <class Mode>
 class BasicConfigurationWatch {
  public:

@@ -50,6 +50,7 @@ struct AppEnvironment {
   std::string app_token;              ///< `APP_API_TOKEN`: what the sidecar sends with its calls.
   std::string http_endpoint;          ///< `DAPR_HTTP_ENDPOINT`, or made from `DAPR_HTTP_PORT`.
 };
+/// Reads the environment at each call: any thread, as long as none changes the environment.
 AppEnvironment app_environment();
 
 /// The calls of a sidecar over gRPC. Threads: gRPC's own; calls come from any thread. See

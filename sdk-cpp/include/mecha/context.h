@@ -30,12 +30,15 @@ class Executor {
 };
 
 /// What a Task hands down to every task and call that is awaited inside it. The host of handlers
-/// fills one per request.
+/// fills one per request. A plain value; while a task runs, nobody may change the one it was given.
 struct TaskContext {
   std::shared_ptr<const TraceContext> trace;  ///< Sent with each call; none when empty.
   Executor* executor =
       nullptr;           ///< Outlives the task. Null: coroutines go on where the answer came in.
   std::stop_token stop;  ///< Cancels calls under way; they end with `cancelled`.
+  /// When whoever waits for this work gives up: calls end no later, with `deadline_exceeded`, unless
+  /// their limit is `no_timeout`.
+  std::optional<std::chrono::system_clock::time_point> deadline = std::nullopt;
 };
 
 namespace detail {

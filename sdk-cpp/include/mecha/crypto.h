@@ -24,9 +24,39 @@ struct DecryptOptions {
   std::string key = {};  ///< Empty: the one that the document names.
 };
 
+/// The two forms of a public key.
+enum class KeyFormat : int { pem = 0, json = 1 };
+
+/// One operation with a key (alpha; official sidecars are built without it, mechad has it where the
+/// feature `SubtleCrypto` is enabled; otherwise `unimplemented`). Which algorithm needs which of the
+/// bytes is up to it.
+struct SubtleRequest {
+  std::string provider;
+  std::string key;
+  std::string algorithm;  ///< Of JSON Web Algorithms, such as `A256GCM`, `RSA-OAEP-256`, `PS256`.
+  std::string data;       ///< What it is done to: a text, a key or a digest.
+  std::string nonce = {};
+  std::string associated_data = {};
+  std::string tag = {};        ///< Of what is decrypted or unwrapped.
+  std::string signature = {};  ///< To be verified.
+};
+
+/// Bytes that were encrypted or wrapped, with the tag of an algorithm that has one.
+struct Sealed {
+  std::string data;
+  std::string tag;
+};
+
+/// What one operation of the typed face may name besides key, algorithm and data.
+struct SubtleOptions {
+  std::string nonce = {};
+  std::string associated_data = {};
+  std::string tag = {};
+};
+
 /// A document on its way through the sidecar. It begins with the first call. One `write` and one
 /// `read` may wait at a time, from two coroutines or threads: who only writes will be stopped by a
-/// full pipe. Destroying it cancels.
+/// full pipe. Destroying it cancels, but not while one of them waits. It may outlive the client.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -38,6 +68,7 @@ class ByteStream {
   /// The next piece of the output; empty at the end of a document that is whole. Output before an
   /// error is not to be trusted.
   virtual Task<Result<std::optional<std::string>>> read() = 0;
+  /// Ends the stream: what waits and what comes later fails with `cancelled`. Any thread.
   virtual void cancel() noexcept = 0;
 };
 
@@ -53,6 +84,17 @@ class CryptoApi {
   virtual std::unique_ptr<ByteStream> decrypt(
       std::string provider, DecryptOptions decrypt, CallOptions options
   );
+
+  /// The public part of a key.
+  virtual Task<Result<std::string>> subtle_get_key(
+      std::string provider, std::string key, KeyFormat format, CallOptions options
+  );
+  virtual Task<Result<Sealed>> subtle_encrypt(SubtleRequest request, CallOptions options);
+  virtual Task<Result<std::string>> subtle_decrypt(SubtleRequest request, CallOptions options);
+  virtual Task<Result<Sealed>> subtle_wrap_key(SubtleRequest request, CallOptions options);
+  virtual Task<Result<std::string>> subtle_unwrap_key(SubtleRequest request, CallOptions options);
+  virtual Task<Result<std::string>> subtle_sign(SubtleRequest request, CallOptions options);
+  virtual Task<Result<bool>> subtle_verify(SubtleRequest request, CallOptions options);
 };
 
 namespace detail {
@@ -60,7 +102,8 @@ namespace detail {
 Task<Result<std::string>> pump(std::unique_ptr<ByteStream> stream, std::string input);
 }  // namespace detail
 
-/// ByteStream for either face.
+/// ByteStream for either face. Movable, but not while a call waits. Threads: as ByteStream. It may
+/// outlive the client that it comes from.
 template <class Mode>
 class BasicCryptoStream {
  public:
@@ -111,7 +154,73 @@ class BasicCrypto {
     return BasicCryptoStream<Mode>(api_->decrypt(name_, std::move(decrypt), std::move(options)));
   }
 
+  // Single operations on bytes, see SubtleRequest.
+
+  /// The public part of a key.
+  auto public_key(std::string key, KeyFormat format = KeyFormat::pem, CallOptions options = {}) const ->
+      typename Mode::template Return<std::string> {
+    return Mode::run(api_->subtle_get_key(name_, std::move(key), format, std::move(options)));
+  }
+  auto encrypt_bytes(
+      std::string key, std::string algorithm, std::string plain, SubtleOptions subtle = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<Sealed> {
+    return Mode::run(api_->subtle_encrypt(
+        request(std::move(key), std::move(algorithm), std::move(plain), std::move(subtle)), std::move(options)
+    ));
+  }
+  auto decrypt_bytes(
+      std::string key, std::string algorithm, std::string sealed, SubtleOptions subtle = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<std::string> {
+    return Mode::run(api_->subtle_decrypt(
+        request(std::move(key), std::move(algorithm), std::move(sealed), std::move(subtle)), std::move(options)
+    ));
+  }
+  auto wrap_key(
+      std::string key, std::string algorithm, std::string plain, SubtleOptions subtle = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<Sealed> {
+    return Mode::run(api_->subtle_wrap_key(
+        request(std::move(key), std::move(algorithm), std::move(plain), std::move(subtle)), std::move(options)
+    ));
+  }
+  auto unwrap_key(
+      std::string key, std::string algorithm, std::string wrapped, SubtleOptions subtle = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<std::string> {
+    return Mode::run(api_->subtle_unwrap_key(
+        request(std::move(key), std::move(algorithm), std::move(wrapped), std::move(subtle)), std::move(options)
+    ));
+  }
+  /// The signature of a digest.
+  auto sign(std::string key, std::string algorithm, std::string digest, CallOptions options = {}) const ->
+      typename Mode::template Return<std::string> {
+    return Mode::run(api_->subtle_sign(
+        request(std::move(key), std::move(algorithm), std::move(digest), {}), std::move(options)
+    ));
+  }
+  /// Whether a signature fits: `verify(...).value_or(false)`; the result itself is no answer to an
+  /// `if`.
+  auto verify(
+      std::string key, std::string algorithm, std::string digest, std::string signature, CallOptions options = {}
+  ) const -> typename Mode::template Return<bool> {
+    auto asked = request(std::move(key), std::move(algorithm), std::move(digest), {});
+    asked.signature = std::move(signature);
+    return Mode::run(api_->subtle_verify(std::move(asked), std::move(options)));
+  }
+
  private:
+  SubtleRequest request(
+      std::string key, std::string algorithm, std::string data, SubtleOptions subtle
+  ) const {
+    return {
+        name_,
+        std::move(key),
+        std::move(algorithm),
+        std::move(data),
+        std::move(subtle.nonce),
+        std::move(subtle.associated_data),
+        std::move(subtle.tag)
+    };
+  }
+
   std::shared_ptr<CryptoApi> api_;
   std::string name_;
 };

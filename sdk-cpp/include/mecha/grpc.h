@@ -22,6 +22,7 @@ Result<std::shared_ptr<grpc::Channel>> proxy_channel(
 );
 
 /// Lets a call of such a stub belong to a trace, for instance that of `co_await current_context()`.
+/// Before the call, on its thread. Parts that cannot be sent are left out, see TraceContext.
 void add_trace(grpc::ClientContext& call, const TraceContext& trace);
 
 }  // namespace mecha

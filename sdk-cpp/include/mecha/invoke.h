@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "mecha/codec.h"
@@ -53,6 +54,17 @@ struct DecodeReply {
     return decode<T>(std::move(from->data));
   }
 };
+template <>
+struct DecodeReply<void> {
+  Result<void> operator()(Result<InvokeResponse>&& from) const {
+    if (!from) return std::move(from).error();
+    return {};
+  }
+};
+
+/// What an answer can be read as; `void` leaves it unread.
+template <class T>
+concept Reply = std::is_void_v<T> || Encodable<T>;
 
 }  // namespace detail
 
@@ -66,8 +78,9 @@ class BasicApp {
   const std::string& id() const noexcept { return id_; }
 
   /// Calls `method` with a value and decodes the answer. `Bytes` as Reply takes any answer, an
-  /// empty one too.
-  template <Encodable Reply, Encodable Body>
+  /// empty one too; `void` leaves it unread. `options.metadata` becomes headers of the request at the
+  /// application.
+  template <detail::Reply Reply, Encodable Body>
   auto invoke(
       std::string method, const Body& body, InvokeOptions invoke = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<Reply> {
@@ -77,6 +90,15 @@ class BasicApp {
     return Mode::run(detail::TaskAccess::map<detail::DecodeReply<Reply>>(api_->invoke(
         request(std::move(method), std::move(*bytes), std::move(invoke)), std::move(options)
     )));
+  }
+
+  /// Calls `method` without a value, for instance with the verb `DELETE`.
+  template <detail::Reply Reply>
+  auto invoke(std::string method, InvokeOptions invoke = {}, CallOptions options = {}) const ->
+      typename Mode::template Return<Reply> {
+    return Mode::run(detail::TaskAccess::map<detail::DecodeReply<Reply>>(
+        api_->invoke(request(std::move(method), {}, std::move(invoke)), std::move(options))
+    ));
   }
 
   /// Calls `method` with the verb GET and no value.

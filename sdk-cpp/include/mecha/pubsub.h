@@ -4,12 +4,15 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "mecha/codec.h"
+#include "mecha/handler.h"
 #include "mecha/mode.h"
+#include "mecha/subscribe.h"
 
 namespace mecha {
 
@@ -66,6 +69,12 @@ struct PublishOptions {
   Metadata metadata = {};
 };
 
+/// What a subscription may name besides its topic.
+struct SubscribeOptions {
+  std::optional<std::string> dead_letter_topic = std::nullopt;
+  Metadata metadata = {};
+};
+
 /// See StateApi for what overrides are held to.
 class PublishApi {
  public:
@@ -82,15 +91,44 @@ template <>
 struct MayRefuse<std::vector<FailedEntry>> : std::true_type {};
 /// Or what of the options cannot be meant.
 std::optional<Error> add_publish_options(Metadata& metadata, const PublishOptions& options);
-}
+/// Gives every message of a stream to a handler, until somebody asks to stop.
+Task<Result<void>> receive(
+    std::unique_ptr<TopicStream> stream, Handler<TopicEvent, Verdict> handler, std::stop_token stop
+);
+}  // namespace detail
+
+/// TopicStream for either face. Movable, but not while a call waits. Threads: as TopicStream. It may
+/// outlive the client that it comes from.
+template <class Mode>
+class BasicSubscription {
+ public:
+  explicit BasicSubscription(std::unique_ptr<TopicStream> stream) : stream_(std::move(stream)) {}
+
+  /// The next message as bytes; empty when the sidecar ended the stream in order.
+  auto next() -> typename Mode::template Return<std::optional<TopicEvent>> {
+    return Mode::run(stream_->next());
+  }
+  auto answer(std::string id, Verdict verdict) -> typename Mode::template Return<void> {
+    return Mode::run(stream_->answer(std::move(id), verdict));
+  }
+  void cancel() noexcept { stream_->cancel(); }
+
+ private:
+  std::unique_ptr<TopicStream> stream_;
+};
 
 /// A broker by name. A cheap value; any thread. A message counts as published when the call
 /// succeeds, not before.
 template <class Mode>
 class BasicPubSub {
  public:
-  BasicPubSub(std::shared_ptr<PublishApi> api, std::string name)
-      : api_(std::move(api)), name_(std::move(name)) {}
+  /// `streams` is needed for subscriptions only.
+  BasicPubSub(
+      std::shared_ptr<PublishApi> api,
+      std::string name,
+      std::shared_ptr<SubscribeApi> streams = std::make_shared<SubscribeApi>()
+  )
+      : api_(std::move(api)), streams_(std::move(streams)), name_(std::move(name)) {}
 
   const std::string& name() const noexcept { return name_; }
 
@@ -137,8 +175,65 @@ class BasicPubSub {
     return Mode::run(api_->publish_bulk(std::move(request), std::move(options)));
   }
 
+  /// Gives the messages of a topic to `handler`, one after the other, and tells the sidecar what
+  /// became of each; no port is opened. The handler is one of Service::topic: it takes a value of any
+  /// type with a Codec, the TopicEvent, or both, and gives a Verdict, nothing for `success`, a Result
+  /// (an error means `retry`), or a Task of these. A message that does not decode is dropped, which
+  /// takes it to the dead letter topic where there is one.
+  ///
+  /// Ends with success when `options.stop` asks for it, after the message under way has been answered,
+  /// and with an error when the stream breaks: `unavailable` when the sidecar goes away. What the
+  /// handler throws comes out here; its message is delivered again. Threads: on the blocking face a
+  /// plain handler runs on the calling thread and may block; on the other one where the task goes on.
+  template <class F>
+  auto subscribe(
+      std::string topic, F handler, SubscribeOptions subscribe = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<void> {
+    auto stop = std::exchange(options.stop, {});
+    auto made = detail::make_handler<detail::TopicKind>(std::move(handler));
+    return Mode::run(detail::receive(
+        open(std::move(topic), std::move(subscribe), std::move(options)),
+        std::move(made),
+        std::move(stop)
+    ));
+  }
+  /// The same for a handler that does not say the type of its value, such as a generic lambda.
+  template <Encodable T, class F>
+  auto subscribe(
+      std::string topic, F handler, SubscribeOptions subscribe = {}, CallOptions options = {}
+  ) const {
+    return this->subscribe(
+        std::move(topic),
+        [handler = std::move(handler)](const T& value) mutable { return handler(value); },
+        std::move(subscribe),
+        std::move(options)
+    );
+  }
+  /// A subscription to take messages from by hand. It begins with the first `next`, where its failures
+  /// come out.
+  BasicSubscription<Mode> stream(
+      std::string topic, SubscribeOptions subscribe = {}, CallOptions options = {}
+  ) const {
+    return BasicSubscription<Mode>(
+        open(std::move(topic), std::move(subscribe), std::move(options))
+    );
+  }
+
  private:
+  std::unique_ptr<TopicStream> open(
+      std::string topic, SubscribeOptions subscribe, CallOptions options
+  ) const {
+    return streams_->subscribe(
+        {name_,
+         std::move(topic),
+         std::move(subscribe.metadata),
+         std::move(subscribe.dead_letter_topic)},
+        std::move(options)
+    );
+  }
+
   std::shared_ptr<PublishApi> api_;
+  std::shared_ptr<SubscribeApi> streams_;
   std::string name_;
 };
 

@@ -111,8 +111,8 @@ struct ServiceOptions {
 ///
 /// Threads: coroutines run on the executor, plain functions on threads of the service, where they
 /// may block; several at a time as the limits say. Register on one thread, before the start.
-/// `stop`, `request_stop` and `port` may be called from any thread. Context: calls that a handler
-/// makes belong to the trace of its request; its stop token says that the sidecar gave up or that
+/// `stop`, `request_stop`, `client` and `port` may be called from any thread. Context: calls that a handler
+/// makes belong to the trace of its request and end at its deadline; its stop token says that the sidecar gave up or that
 /// stopping took too long. Lifetime: the destructor stops; a handler that does not end within
 /// `stop_limit` is left behind with all it holds.
 class Service {
@@ -215,6 +215,10 @@ class Service {
   /// After `stop_limit` it asks the remaining handlers to stop, answers `unavailable` for them, and
   /// fails with `deadline_exceeded`. Not from a handler. A service cannot be started again.
   Result<void> stop();
+
+  /// The client of the options, or one that is made as the environment says when it is first asked
+  /// for: for handlers, and what streams run over. Before the start or after it; any thread.
+  Result<Client> client();
 
   /// Where it listens; 0 when no port is open.
   std::uint16_t port() const noexcept;

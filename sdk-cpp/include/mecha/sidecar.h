@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,26 @@ struct SubscriptionInfo {
   std::vector<Rule> rules;
 };
 
+/// How the sidecar asks whether the application is well.
+struct AppHealthInfo {
+  std::string path;
+  std::string interval;  ///< A duration of Go, such as `5s`.
+  std::string timeout;
+  std::int32_t threshold = 0;  ///< Failures in a row before it counts as not well.
+};
+
+struct ActorRuntimeInfo {
+  enum class Status : int { initializing = 0, disabled = 1, running = 2 };
+  struct Active {
+    std::string type;
+    std::int32_t count = 0;
+  };
+  Status status = Status::initializing;
+  bool host_ready = false;
+  std::string placement;
+  std::vector<Active> active;
+};
+
 /// What the sidecar says about itself.
 struct SidecarInfo {
   std::string app_id;
@@ -45,6 +66,11 @@ struct SidecarInfo {
   std::string app_protocol;
   std::string app_channel_address;
   std::int32_t app_max_concurrency = 0;
+  std::optional<AppHealthInfo> app_health;  ///< Empty: the sidecar does not ask.
+  std::optional<ActorRuntimeInfo> actor_runtime;
+  std::optional<std::vector<std::string>> scheduler_addresses;  ///< Empty: there is no scheduler.
+  std::optional<std::int32_t> workflow_workers;  ///< How many are connected; empty: no workflows.
+  std::vector<std::string> mcp_servers, workflow_access_policies, resiliencies;  ///< Their names.
 
   bool has_component(std::string_view name) const noexcept {
     for (const auto& component : components) {

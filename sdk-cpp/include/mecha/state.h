@@ -124,6 +124,7 @@ struct QueryStateRequest {
 };
 
 /// The calls as bytes: what the client does over the wire and what a fake or a decorator overrides.
+/// Calls come from any thread, and end where the task is awaited.
 /// Overrides are called on any thread, several at a time; arguments are theirs. What is not
 /// overridden is unimplemented.
 class StateApi {

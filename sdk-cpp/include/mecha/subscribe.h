@@ -37,8 +37,8 @@ struct SubscribeRequest {
 };
 
 /// An open subscription. It begins with the first `next`. One `next` and one `answer` may wait at a
-/// time; the two may be called from different threads. Destroying it cancels; messages without an
-/// answer are delivered again.
+/// time; the two may be called from different threads. Destroying it cancels, but not while one of them
+/// waits; messages without an answer are delivered again. It may outlive the client.
 class TopicStream {
  public:
   virtual ~TopicStream() = default;
