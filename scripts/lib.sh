@@ -132,7 +132,7 @@ SDK_PREFIX=$BUILD/sdk-prefix
 build_sdk() {
   local began=$SECONDS
   say "building the C++ SDK"
-  quietly "$BUILD/logs/configure-sdk.log" cmake -S "$ROOT/sdk-cpp" -B "$BUILD/sdk" -G Ninja -DMECHA_SDK_TESTS=ON -DCMAKE_CXX_COMPILER=clang++-16 &&
+  quietly "$BUILD/logs/configure-sdk.log" cmake -S "$ROOT/sdk-cpp" -B "$BUILD/sdk" -G Ninja -DMECHA_SDK_TESTS=ON -DMECHA_SDK_ALL_TESTS=ON -DCMAKE_CXX_COMPILER=clang++-16 &&
     quietly "$BUILD/logs/build-sdk.log" nice cmake --build "$BUILD/sdk" ${*:+--target "$@"} &&
     quietly "$BUILD/logs/install-sdk.log" cmake --install "$BUILD/sdk" --component sdk --prefix "$SDK_PREFIX" || return 1
   say "built the C++ SDK in $(minutes $((SECONDS - began)))"
