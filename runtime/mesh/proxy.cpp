@@ -206,9 +206,8 @@ Async<void> Proxy::pass_again(
   };
   auto done = co_await resilience::run<void>(scope, std::move(policy), work);
   if (done || kept.last.empty() || done.error().outcome < 0 || exchange.started()) co_return done;
-  net::ResponseHead head{.status = 200, .headers = std::move(kept.last)};
+  net::ResponseHead head{.status = 200, .headers = call.answered(std::move(kept.last))};
   head.headers.set("content-type", net::grpc::kType);
-  call.answered(done.error().code);
   co_return co_await exchange.respond(std::move(head), {});
 }
 
@@ -239,8 +238,8 @@ asio::awaitable<void> Proxy::serve(RequestScope& scope, ServerCall& call, net::E
   if (done) co_return exchange.abort();
   const auto error = as_status(std::move(done).error());
   if (!exchange.started()) co_return (void)co_await call.finish({.code = error.code, .message = error.message});
-  call.answered(error.code);
-  (void)co_await exchange.finish(net::grpc::status_trailers({.code = error.code, .message = error.message}));
+  auto trailers = call.answered(net::grpc::status_trailers({.code = error.code, .message = error.message}));
+  (void)co_await exchange.finish(std::move(trailers));
 }
 
 }  // namespace mecha::mesh

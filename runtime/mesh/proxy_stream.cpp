@@ -17,9 +17,8 @@ bool is_ok(const net::Headers& trailers) { return net::grpc::status_code(trailer
 }  // namespace
 
 Async<void> ProxyStream::finish(net::Headers trailers) {
-  call_.answered(net::grpc::status_code(trailers).value_or(Code::unknown));
   keep_metadata(trailers);
-  co_return co_await exchange_.finish(std::move(trailers));
+  co_return co_await exchange_.finish(call_.answered(std::move(trailers)));
 }
 
 Error ProxyStream::hold(net::Headers trailers) {
@@ -33,8 +32,10 @@ Error ProxyStream::hold(net::Headers trailers) {
 
 // An answer without messages: its head is its end.
 Async<void> ProxyStream::finish_at_once(net::ResponseHead head) {
-  call_.answered(net::grpc::status_code(head.headers).value_or(Code::unknown));
+  const std::string type(head.headers.value_or("content-type"));
   keep_metadata(head.headers);
+  head.headers = call_.answered(std::move(head.headers));
+  head.headers.set("content-type", type);
   co_return co_await exchange_.respond(std::move(head), {});
 }
 

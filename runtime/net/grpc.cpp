@@ -19,6 +19,10 @@ void append(Headers& to, const Headers& from) {
   for (const auto& field : from) to.add(field.name, field.value);
 }
 
+Status past_deadline() {
+  return {.code = Code::deadline_exceeded, .message = "context deadline exceeded", .details = {}};
+}
+
 }  // namespace
 
 Headers status_trailers(const Status& status) {
@@ -90,9 +94,24 @@ Async<void> ServerCall::write(std::string_view message) {
   co_return co_await exchange_.write(message);
 }
 
+// A failure that is not the deadline's yet, but has to be.
+bool ServerCall::is_overdue(Code code) const {
+  if (code == Code::ok || code == Code::deadline_exceeded || !deadline_) return false;
+  return std::chrono::steady_clock::now() >= *deadline_;
+}
+
+Headers ServerCall::answered(Headers trailers) {
+  finished_ = true;
+  status_ = status_code(trailers).value_or(Code::unknown);
+  if (!is_overdue(status_)) return trailers;
+  status_ = Code::deadline_exceeded;
+  return status_trailers(past_deadline());
+}
+
 Async<void> ServerCall::finish(Status status, Headers trailers) {
   if (finished_) co_return Result<void>();
   finished_ = true;
+  if (is_overdue(status.code)) status = past_deadline();
   status_ = status.code;
   if (headers_sent_) {
     auto all = status_trailers(status);
@@ -108,8 +127,8 @@ Async<void> ServerCall::finish(Status status, Headers trailers) {
 void ServerCall::expire() {
   if (finished_) return;
   finished_ = true;
-  status_ = Code::deadline_exceeded;
-  const Status status{.code = status_, .message = "context deadline exceeded", .details = {}};
+  const auto status = past_deadline();
+  status_ = status.code;
   auto head = make_head();
   add_status(head.headers, status);
   exchange_.expire(std::move(head), status_trailers(status));

@@ -107,21 +107,20 @@ class ServerCall {
   void add_header(std::string_view name, std::string_view value) { headers_.add(name, value); }
   Async<void> send_headers();
   Async<void> write(std::string_view message);
-  // Ends the call. Without messages and headers it is a trailers-only answer.
+  // Ends the call. Without messages and headers it is a trailers-only answer. A failure that is told after the deadline
+  // has passed is the deadline's: who keeps it further on may be quicker than our own timer, and say it in other words.
   Async<void> finish(Status status, Headers trailers = {});
   bool finished() const { return finished_; }
   // Ends the call with deadline_exceeded, whatever its handler waits for: to that it looks as if the client had gone away.
   void expire();
   // How it ended; of a call that was broken off: cancelled.
   Code status() const { return finished_ ? status_ : Code::cancelled; }
-  // The answer was given on the exchange itself.
-  void answered(Code code) {
-    finished_ = true;
-    status_ = code;
-  }
+  // The call ends with these trailers, given on the exchange itself: returns those to give, by the rule of finish().
+  Headers answered(Headers trailers);
 
  private:
   ResponseHead make_head();
+  bool is_overdue(Code code) const;
 
   Exchange& exchange_;
   Deframer deframer_;

@@ -291,6 +291,33 @@ TEST_CASE("a deadline that has passed ends a call whose client keeps its side op
   CHECK(status == Code::deadline_exceeded);
 }
 
+TEST_CASE("a failure that is told when the deadline has passed is the deadline's", "[grpc]") {
+  for (const auto code : {Code::ok, Code::internal, Code::cancelled}) {
+    for (const bool on_the_exchange : {false, true}) {
+      Code status = Code::ok;
+      Http2Pair pair([&](Exchange& exchange) -> asio::awaitable<void> {
+        grpc::ServerCall call(exchange, 0);
+        const grpc::Status failed{.code = code, .message = "found out before the timer", .details = {}};
+        if (on_the_exchange) {
+          (void)co_await call.send_headers();
+          (void)co_await exchange.finish(call.answered(grpc::status_trailers(failed)));
+        } else {
+          (void)co_await call.finish(failed);
+        }
+        status = call.status();
+      });
+      auto head = head_of_call();
+      head.headers.add("grpc-timeout", "1n");
+      const auto call = open_call(pair, std::move(head));
+      REQUIRE(pair.run(call->read()));
+      const auto expected = code == Code::ok ? Code::ok : Code::deadline_exceeded;
+      CHECK(status == expected);
+      CHECK(call->status().code == expected);
+      if (code != Code::ok) CHECK(call->status().message == "context deadline exceeded");
+    }
+  }
+}
+
 TEST_CASE("gzipped messages are unpacked, and no further than the limit", "[grpc]") {
   // gzip of "hello hello hello hello", and of a thousand "a"
   const std::string packed(

@@ -1,6 +1,6 @@
 """grpc-timeout is kept by the sidecar: a call whose deadline passes ends with DEADLINE_EXCEEDED and lets go of everything at once, also when its
 client says nothing more. The client here is frames only: no library ends the call for it."""
-import concurrent.futures, os, threading
+import concurrent.futures, os, signal, threading, time
 
 import grpc
 import pytest
@@ -8,11 +8,12 @@ from dapr.proto.runtime.v1 import configuration_pb2, crypto_pb2, dapr_pb2_grpc, 
 from google.protobuf import empty_pb2
 
 from application import streams
-from peer import Caller, Request, request_message
+from peer import Caller, Peer, Request, request_message
 from sidecar import component, free_port, wait_until
 
 DAPR = "/dapr.proto.runtime.v1.Dapr/"
 SOON = ("grpc-timeout", "300m")
+NAMES = "spec:\n  nameResolution:\n    component: nameformat\n    version: v1\n    configuration: {format: \"{appid}:%d\"}\n"
 
 
 class App:
@@ -188,3 +189,50 @@ def test_calls_of_another_sidecar(launch, method):
     assert stream.trailers.get("grpc-status") == "4", (stream.trailers, stream.reset_code)
     assert gone.wait(5), "the application still works for nobody"
     caller.close()
+
+
+ENDINGS = {
+    "its own DEADLINE_EXCEEDED": lambda stream: stream.send_headers(("grpc-status", "4"), ("grpc-message", "context deadline exceeded"), end=True),
+    "INTERNAL": lambda stream: stream.send_headers(("grpc-status", "13"), ("grpc-message", "context is over"), end=True),
+    "CANCELLED after the head": lambda stream: (stream.send_headers(), stream.finish("1")),
+    "a reset": lambda stream: stream.reset(),
+    "a reset after the head": lambda stream: (stream.send_headers(), stream.reset()),
+}
+
+
+@pytest.mark.parametrize("way", ["InvokeService", "proxied"])
+def test_a_peer_that_is_quicker_than_our_timer(launch, way):
+    """The deadline goes along, and the peer's failure is there before the sidecar comes to look at its own timer: it is stopped meanwhile."""
+    peer = Peer()
+    side = launch.sidecar("front", config=NAMES % peer.port)
+    caller = Caller(side.grpc)
+    reached, passed = threading.Event(), threading.Event()
+
+    for name, ending in ENDINGS.items():
+        reached.clear(), passed.clear()
+
+        def script(stream, ending=ending):
+            reached.set()
+            assert passed.wait(10)
+            ending(stream)
+            over.set()
+        peer.script, over = script, threading.Event()
+        if way == "proxied":
+            stream = caller.start("/test.Any/Bidi", SOON, ("dapr-app-id", "localhost"))
+            stream.send(b"first")
+        else:
+            stream = caller.start(DAPR + "InvokeService", SOON)
+            stream.send(invoke_pb2.InvokeServiceRequest(id="localhost", message={"method": "m"}), end=True)
+        assert reached.wait(5), name
+        os.kill(side.process.pid, signal.SIGSTOP)
+        try:
+            time.sleep(0.4)
+            passed.set()
+            assert over.wait(5), name
+        finally:
+            os.kill(side.process.pid, signal.SIGCONT)
+        stream.until_ended(5)
+        assert (stream.trailers.get("grpc-status"), stream.trailers.get("grpc-message")) == ("4", "context deadline exceeded"), (name, stream.trailers, stream.reset_code)
+    caller.close()
+    peer.close()
+    assert not peer.failures
