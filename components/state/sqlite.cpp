@@ -58,11 +58,16 @@ struct Statements {
 constexpr std::string_view kLive = "(expiration_time IS NULL OR expiration_time > CURRENT_TIMESTAMP)";
 // NULL seconds give a NULL time.
 constexpr std::string_view kExpiry = "DATETIME(CURRENT_TIMESTAMP, ?5 || ' seconds')";
+// The row stays where it is. REPLACE deletes and inserts, which writes a page of the index and two of the table.
+constexpr std::string_view kOver =
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, is_binary = excluded.is_binary, etag = excluded.etag, "
+    "expiration_time = excluded.expiration_time, update_time = excluded.update_time";
 
 std::string fill(std::string text, const SqliteSettings& s) {
   text = text::replace_all(text, "{t}", s.table);
   text = text::replace_all(text, "{m}", s.metadata_table);
   text = text::replace_all(text, "{live}", kLive);
+  text = text::replace_all(text, "{over}", kOver);
   return text::replace_all(text, "{expiry}", kExpiry);
 }
 
@@ -77,12 +82,12 @@ Statements statements(const SqliteSettings& s) {
       .keys = fill(
           "SELECT key FROM {t} WHERE key LIKE ?1 ESCAPE '\\' AND key > ?2 AND {live} ORDER BY key LIMIT ?3", s),
       .put = fill(
-          "INSERT OR REPLACE INTO {t} (key, value, is_binary, etag, expiration_time, update_time) "
-          "VALUES (?1, ?2, ?3, ?4, {expiry}, CURRENT_TIMESTAMP)", s),
+          "INSERT INTO {t} (key, value, is_binary, etag, expiration_time, update_time) "
+          "VALUES (?1, ?2, ?3, ?4, {expiry}, CURRENT_TIMESTAMP) {over}", s),
       .put_first = fill(
-          "INSERT OR REPLACE INTO {t} (key, value, is_binary, etag, expiration_time, update_time) "
+          "INSERT INTO {t} (key, value, is_binary, etag, expiration_time, update_time) "
           "SELECT ?1, ?2, ?3, ?4, {expiry}, CURRENT_TIMESTAMP "
-          "WHERE NOT EXISTS (SELECT 1 FROM {t} WHERE key = ?1 AND {live})", s),
+          "WHERE NOT EXISTS (SELECT 1 FROM {t} WHERE key = ?1 AND {live}) {over}", s),
       .update = fill(
           "UPDATE {t} SET value = ?2, is_binary = ?3, etag = ?4, expiration_time = {expiry}, "
           "update_time = CURRENT_TIMESTAMP WHERE key = ?1 AND etag = ?6 AND {live}", s),

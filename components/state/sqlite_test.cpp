@@ -124,6 +124,21 @@ TEST_CASE("state.sqlite stores JSON as text and bytes as base64", "[state][sqlit
   );
 }
 
+TEST_CASE("state.sqlite writes over a row where it stands", "[state][sqlite]") {
+  const Folder folder;
+  auto bench = bench_on(folder.file());
+  bench.start();
+  const std::string rows = "SELECT rowid, key, value, expiration_time FROM state ORDER BY key";
+  CHECK(bench.set(SetRequest{.key = "k", .value = std::string("1"), .metadata = {{"ttlInSeconds", "30"}}}) == "");
+  CHECK(bench.set("l", "1") == "");
+  CHECK(bench.set("k", "2") == "");
+  CHECK(look(folder.file(), rows) == std::vector<std::string>{"1|k|2|NULL", "2|l|1|NULL"});
+  look(folder.file(), "UPDATE state SET expiration_time = '2001-01-01 00:00:00' WHERE key = 'k'");
+  CHECK(bench.get("k") == "");
+  CHECK(bench.set(SetRequest{.key = "k", .value = std::string("MQ"), .options = {.concurrency = "first-write"}}) == "");
+  CHECK(look(folder.file(), "SELECT rowid, expiration_time FROM state WHERE key = 'k'") == std::vector<std::string>{"1|NULL"});
+}
+
 TEST_CASE("an operation of a transaction sees those before it", "[state][sqlite]") {
   auto bench = bench_on(":memory:");
   bench.start();
