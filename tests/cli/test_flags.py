@@ -168,3 +168,40 @@ def test_an_application_reads_from_the_terminal(tool, tmp_path, command):
     child.expect(pexpect.EOF)
     child.wait()
     assert child.exitstatus == 0
+
+
+@pytest.fixture
+def shell(tool):
+    """An interactive shell with job control, and what to call."""
+    import pexpect
+    child = pexpect.spawn("bash", ["--norc", "-i"], cwd=str(tool.folder), env={**tool.env, "PS1": "$ "}, encoding="utf-8", timeout=30, dimensions=(40, 200))
+    yield child
+    child.close(force=True)
+
+
+def test_a_shell_takes_the_terminal_and_gives_it_back(shell, tool, tmp_path):
+    shell.sendline(f"{MECHA} run -a {name_of(tmp_path)} --log-level error -- python3 -i -q")
+    shell.expect("up and running")
+    shell.sendline("print(6 * 7)")
+    shell.expect("42")
+    shell.expect(">>> ")
+    shell.send("\x1a")  # Ctrl-Z
+    shell.expect("Stopped")
+    shell.sendline("echo shell $((40 + 3))")
+    shell.expect("shell 43")
+    shell.sendline("fg")
+    shell.sendline("print(8 * 8)")
+    shell.expect("64")
+    shell.sendline("exit()")
+    shell.expect("Stopped\\.")
+    shell.sendline("echo back $((50 + 5))")
+    shell.expect("back 55")
+
+
+def test_a_run_in_the_background_leaves_the_terminal_alone(shell, tool, tmp_path):
+    shell.sendline(f"{MECHA} run -a {name_of(tmp_path)} --log-level error -- sleep 1000 > out.txt 2>&1 &")
+    wait_until(lambda: (tool.folder / "out.txt").exists() and "up and running" in (tool.folder / "out.txt").read_text(), "the start")
+    shell.sendline("kill %1; wait; echo ended $((70 + 7))")
+    shell.expect("ended 77")
+    shell.sendline("echo alive $((80 + 8))")
+    shell.expect("alive 88")
