@@ -41,8 +41,6 @@ Async<pb::GetConfigurationResponse> get(
 
 // The first message has the id alone; then one for each change, until either side ends the subscription.
 Async<void> tell(GrpcRequest& request, configuration::Updates& updates) {
-  const CancelHook hook(request.scope, [&updates] { updates.end(); });
-  if (request.scope.cancelled) co_return Result<void>{};
   pb::SubscribeConfigurationResponse first;
   first.set_id(updates.id());
   MECHA_CO_TRY_VOID(co_await request.write(first));
@@ -60,6 +58,9 @@ Async<void> subscribe(ConfigurationCapability& configurations, GrpcRequest& requ
   pb::SubscribeConfigurationRequest message;
   MECHA_CO_TRY_VOID(co_await read_only_message(request, message));
   MECHA_CO_TRY(const auto updates, co_await configurations.open(request.scope, items_request(message)));
+  const CancelHook in_order(request.scope, [&updates] { updates->end(); });
+  if (request.scope.cancelled) updates->end();
+  co_await asio::this_coro::reset_cancellation_state();
   request.scope.snapshot.reset();  // a stream holds nothing that hot reload takes away
   auto told = co_await tell(request, *updates);
   co_await configurations.close(updates->id());

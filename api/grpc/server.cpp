@@ -4,6 +4,7 @@
 
 #include "api/grpc/status.hpp"
 #include "runtime/app/application.hpp"
+#include "runtime/app/caller_watch.hpp"
 #include "runtime/app/error_metric.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/security/api_token.hpp"
@@ -89,18 +90,24 @@ asio::awaitable<void> GrpcServer::serve(net::Exchange& exchange) {
   Served served(application_, exchange, options_.message_max);
   if (const auto found = methods_.find(served.path); found != methods_.end()) served.method = &found->second;
   served.scope.deadline = served.call.deadline();
-  exchange.on_disconnect([&scope = served.scope] { scope.give_up(); });
+  const CallerWatch watch(served.scope, exchange);
   const net::grpc::DeadlineGuard guard(served.call, co_await asio::this_coro::executor);
   auto end = refusal(served);
   const bool counted = !end;
-  if (counted) end = begin_trace(served);
-  if (!end && served.method == nullptr) {
-    co_await proxy_(served.request);
-  } else if (!end) {
-    const auto done = co_await served.method->handler(served.request);
-    end = outcome(served, done);
+  try {
+    if (counted) end = begin_trace(served);
+    if (!end && served.method == nullptr) {
+      co_await proxy_(served.request);
+    } else if (!end) {
+      const auto done = co_await served.method->handler(served.request);
+      end = outcome(served, done);
+    }
+    if (end && !served.call.finished()) co_await finish(served, *std::move(end));
+  } catch (const boost::system::system_error& error) {
+    if (!watch.gave_up(error)) throw;
+    served.span.fail("context canceled");
   }
-  if (end && !served.call.finished()) co_await finish(served, *std::move(end));
+  co_await watch.settle();
   if (counted) measure(served);
   if (counted && options_.api_logging) log(served);
 }

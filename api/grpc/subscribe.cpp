@@ -75,6 +75,8 @@ Async<void> listen(Streams& streams, GrpcRequest& request) {
     stream = *std::move(opened);
   }
   if (!stream) co_return Result<void>{};
+  const CancelHook in_order(request.scope, [] {});  // until_arrived() sees the end, and the stream is closed
+  co_await asio::this_coro::reset_cancellation_state();
   request.scope.snapshot.reset();  // a stream holds nothing that hot reload takes away
   request.exchange.mutable_request().headers.shrink();
   stream->on_end([&request] { request.call.nudge(); });

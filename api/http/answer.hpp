@@ -16,6 +16,7 @@ class Answer final : public net::Exchange {
   bool traced = false;  // traceparent, tracestate and baggage go out
   // State of the component that the request names, if it is not ready: told by `Mecha-Component-State` beside an error.
   std::string component_state;
+  bool given_up = false;  // the client did not wait for it
 
   const net::RequestHead& request() const override { return inner_.request(); }
   net::BodyReader& body() override { return inner_.body(); }
@@ -31,12 +32,14 @@ class Answer final : public net::Exchange {
   Async<void> write(std::string_view piece) override { return inner_.write(piece); }
   Async<void> finish(net::Headers trailers) override { return inner_.finish(std::move(trailers)); }
   bool started() const override { return inner_.started(); }
-  unsigned status() const override { return inner_.status(); }
+  // Nobody sees the 499, except logs and metrics.
+  unsigned status() const override { return given_up && !inner_.started() ? 499 : inner_.status(); }
   std::uint64_t sent_bytes() const override { return inner_.sent_bytes(); }
   std::uint64_t received_bytes() const override { return inner_.received_bytes(); }
   void abort() override { inner_.abort(); }
   void close_after() override { inner_.close_after(); }
   void on_disconnect(std::function<void()> hook) override { inner_.on_disconnect(std::move(hook)); }
+  void cancel_handler() override { inner_.cancel_handler(); }
 
  private:
   void decorate(net::ResponseHead& head) const;

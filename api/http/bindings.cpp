@@ -81,7 +81,6 @@ asio::awaitable<void> invoke(bindings::OutputBindings& outputs, HttpRequest& htt
     co_await respond_error(http, added.error());
     co_return;
   }
-  http.exchange.on_disconnect([&scope = http.scope] { scope.give_up(); });
   auto outcome = co_await outputs.invoke(http.scope, http.parameter(0), std::move(*request));
   net::Headers headers;
   for (const auto& [name, value] : outcome.metadata) headers.add("metadata." + name, value);

@@ -186,7 +186,6 @@ asio::awaitable<void> invoke(Invocation& invocation, HttpRequest& http) {
   const bool events = wants_events(http.exchange.request().headers);
   auto request = make_request(http, std::move(found.method));
   const bool streaming = request.body != nullptr && !request.length;
-  http.exchange.on_disconnect([&scope = http.scope] { scope.give_up(); });
   auto invoked = co_await invocation.invoke(http.scope, std::move(found.target), std::move(request));
   if (!invoked) {
     co_await respond_error(http, invoked.error());

@@ -28,6 +28,7 @@ class PipedExchange final : public net::Exchange, public net::BodyReader {
   void expire(net::ResponseHead head, net::Headers trailers) override { inner_.expire(std::move(head), std::move(trailers)); }
   void close_after() override { inner_.close_after(); }
   void on_disconnect(std::function<void()> hook) override { inner_.on_disconnect(std::move(hook)); }
+  void cancel_handler() override { inner_.cancel_handler(); }
 
   Async<std::string_view> read() override;  // of BodyReader
   bool at_end() const override { return ended_; }

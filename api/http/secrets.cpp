@@ -25,7 +25,6 @@ Async<void> take_body(HttpRequest& request) {
 asio::awaitable<void> get_secret(secrets::SecretsCapability& capability, HttpRequest& request) {
   if (const auto body = co_await take_body(request); !body) co_return co_await respond_error(request, body.error());
   secrets::GetRequest wanted{request.parameter(0), request.parameter(1), request.metadata()};
-  request.exchange.on_disconnect([&scope = request.scope] { scope.give_up(); });
   const auto secret = co_await capability.get(request.scope, std::move(wanted));
   if (!secret) co_return co_await respond_error(request, secret.error());
   if (!secret->has_value()) co_return co_await respond_empty(request);
@@ -35,7 +34,6 @@ asio::awaitable<void> get_secret(secrets::SecretsCapability& capability, HttpReq
 asio::awaitable<void> get_bulk(secrets::SecretsCapability& capability, HttpRequest& request) {
   if (const auto body = co_await take_body(request); !body) co_return co_await respond_error(request, body.error());
   secrets::BulkGetRequest wanted{request.parameter(0), request.metadata()};
-  request.exchange.on_disconnect([&scope = request.scope] { scope.give_up(); });
   const auto all = co_await capability.bulk_get(request.scope, std::move(wanted));
   if (!all) co_return co_await respond_error(request, all.error());
   co_await respond_json(request, 200, secrets_json(*all));

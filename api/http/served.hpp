@@ -23,6 +23,8 @@ struct HttpServer::Served {
   std::string cleaned;  // room for the clean form
   trace::Span span;
   const HttpRoute* matched = nullptr;
+  bool admitted = false;  // past CORS and the token
+  bool routed = false;    // past the middleware
 };
 
 }  // namespace mecha::api

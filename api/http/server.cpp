@@ -5,6 +5,7 @@
 #include "api/http/piped_exchange.hpp"
 #include "api/http/served.hpp"
 #include "runtime/app/application.hpp"
+#include "runtime/app/caller_watch.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/security/api_token.hpp"
 #include "runtime/telemetry/baggage.hpp"
@@ -54,15 +55,25 @@ asio::awaitable<void> HttpServer::serve(net::Exchange& exchange) {
   if (options_.timing_always || exchange.request().headers.value_or("mecha-timing") == "1") {
     served.scope.timing = true;
   }
-  if (begin_trace(served)) {
-    co_await guarded(served);
-  } else {
-    const auto invalid = telemetry::check_baggage(served.scope.baggage);
-    served.scope.baggage.clear();
-    co_await respond_plain(
-        served.answer, 400, "invalid baggage header: " + invalid.error().message + "\n"
-    );
+  const CallerWatch watch(served.scope, exchange);
+  try {
+    if (begin_trace(served)) {
+      co_await guarded(served);
+    } else {
+      const auto invalid = telemetry::check_baggage(served.scope.baggage);
+      served.scope.baggage.clear();
+      co_await respond_plain(
+          served.answer, 400, "invalid baggage header: " + invalid.error().message + "\n"
+      );
+    }
+  } catch (const boost::system::system_error& error) {
+    if (!watch.gave_up(error)) throw;
+    served.answer.given_up = true;
   }
+  co_await watch.settle();
+  if (served.admitted) trace::finish(served.span, served.answer.status());
+  const auto& logging = served.scope.snapshot->configuration.api_logging;
+  if (served.routed && options_.api_logging.value_or(logging.enabled.value_or(false)) && !options_.public_port) log(served);
   measure(served);
 }
 
@@ -110,32 +121,29 @@ asio::awaitable<void> HttpServer::guarded(Served& served) {
     }
     served.answer.mutable_request().headers.erase("dapr-api-token");
   }
+  served.admitted = true;
   const auto* pipeline = options_.public_port ? nullptr : served.scope.snapshot->http_pipeline.get();
-  bool routed = true;
   if (pipeline == nullptr) {
     co_await route(served, served.answer);
   } else {
-    routed = co_await pass(served, *pipeline);
+    co_await pass(served, *pipeline);
   }
-  trace::finish(served.span, served.answer.status());
-  const auto& logging = served.scope.snapshot->configuration.api_logging;
-  if (routed && options_.api_logging.value_or(logging.enabled.value_or(false)) && !options_.public_port) log(served);
 }
 
-asio::awaitable<bool> HttpServer::pass(Served& served, const middleware::Pipeline& pipeline) {
+asio::awaitable<void> HttpServer::pass(Served& served, const middleware::Pipeline& pipeline) {
   middleware::Walk walk;
   PipedExchange exchange(served.answer, walk);
   auto& request = served.answer.mutable_request();
   auto reply = co_await walk.enter(pipeline, request, served.answer.peer().address);
   if (reply) {
     (void)co_await exchange.respond({.status = reply->status, .headers = std::move(reply->headers)}, std::move(reply->body));
-    co_return false;
+    co_return;
   }
   co_await route(served, exchange);
-  co_return true;
 }
 
 asio::awaitable<void> HttpServer::route(Served& served, net::Exchange& exchange) {
+  served.routed = true;
   const auto path = clean_escaped_path(served.path, served.cleaned);
   const auto match = router_.match(served.answer.request().method, path);
   served.matched = match.route;

@@ -47,7 +47,7 @@ class HttpServer {
   // `exchange`: the served one, or what the pipeline has put around it.
   asio::awaitable<void> route(Served& served, net::Exchange& exchange);
   // Through httpPipeline; false if a middleware answered.
-  asio::awaitable<bool> pass(Served& served, const middleware::Pipeline& pipeline);
+  asio::awaitable<void> pass(Served& served, const middleware::Pipeline& pipeline);
   bool begin_trace(Served& served);
   void log(const Served& served) const;
   void measure(const Served& served) const;

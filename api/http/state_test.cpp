@@ -41,6 +41,7 @@ class FakeExchange final : public net::Exchange {
   void abort() override {}
   void close_after() override {}
   void on_disconnect(std::function<void()>) override {}
+  void cancel_handler() override {}
 
   net::ResponseHead answer{.status = 0};
   std::string answer_body;

@@ -222,9 +222,13 @@ Result<void> Channel::take_method(std::string_view payload) {
 Async<void> Channel::call(Writer method, Method answer) {
   if (!co_await calling_.acquire()) co_return fail(Code::cancelled, "context canceled");
   struct Leave {
-    Semaphore& turn;
-    ~Leave() { turn.release(); }
-  } leave{calling_};
+    Channel& self;
+    ~Leave() {
+      // Who asks next would take the answer for its own.
+      if (self.expected_ && !self.broken_) self.cut({.code = Code::cancelled, .message = "context canceled"});
+      self.calling_.release();
+    }
+  } leave{*this};
   if (broken_) co_return fail(*broken_);
   expected_ = answer;
   duplex_->send(write_method(kNumber, method));

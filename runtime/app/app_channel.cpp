@@ -20,8 +20,8 @@ class Limiter {
   Limiter(Shards& shards, int count)
       : home_(shards.executor(0)), semaphore_(home_, static_cast<std::size_t>(count)) {}
 
-  asio::awaitable<bool> acquire(RequestScope& scope) {
-    if (Shards::current() == 0) return semaphore_.acquire(&scope.cancel);
+  asio::awaitable<bool> acquire() {
+    if (Shards::current() == 0) return semaphore_.acquire();
     return asio::co_spawn(home_, semaphore_.acquire(), asio::use_awaitable);
   }
   void release() {
@@ -136,7 +136,7 @@ class Channel final : public AppChannel {
   Async<Slot> enter(RequestScope& scope) {
     if (!limiter_) co_return Slot();
     const MarkTimer timer(scope, Mark::queue);
-    if (!co_await limiter_->acquire(scope)) co_return fail(Code::cancelled, "context canceled");
+    if (!co_await limiter_->acquire()) co_return fail(Code::cancelled, "context canceled");
     co_return Slot(limiter_.get());
   }
 
@@ -198,7 +198,7 @@ class Channel final : public AppChannel {
     }
     const auto time = limit ? std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds(0);
     co_return co_await net::grpc::unary(
-        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value(), &scope.cancel
+        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
     );
   }
 

@@ -93,15 +93,13 @@ void pass_header(net::Headers& out, const net::Headers::Field& field, bool trace
 // The body of an application's answer. Keeps the call, and with it the concurrency slot, until it is read or dropped.
 class AppBody final : public net::BodyReader {
  public:
-  AppBody(RequestScope& scope, std::unique_ptr<AppCall> call)
-      : call_(std::move(call)), hook_(scope, [&c = call_->call()] { c.cancel(); }) {}
+  explicit AppBody(std::unique_ptr<AppCall> call) : call_(std::move(call)) {}
   net::ClientCall& call() { return call_->call(); }
   Async<std::string_view> read() override { return call_->call().read(); }
   bool at_end() const override { return call_->call().at_end(); }
 
  private:
   std::unique_ptr<AppCall> call_;
-  CancelHook hook_;
 };
 
 Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& request) {
@@ -114,7 +112,7 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   const auto target = head.target;
   MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
   const MarkTimer timer(scope, Mark::app);
-  auto body = std::make_unique<AppBody>(scope, std::move(opened));
+  auto body = std::make_unique<AppBody>(std::move(opened));
   auto& call = body->call();
   MECHA_CO_TRY_VOID(co_await send_body(request, call));
   MECHA_CO_TRY(auto* answer, co_await call.head());

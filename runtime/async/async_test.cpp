@@ -23,6 +23,12 @@ Async<int> answer_after(std::chrono::milliseconds time) {
   co_return 42;
 }
 
+Async<int> answer_after_two(std::chrono::milliseconds time) {
+  co_await sleep_for(time);
+  co_await sleep_for(time);
+  co_return 42;
+}
+
 asio::awaitable<void> hold(Semaphore& semaphore, std::vector<int>* order, int id) {
   if (!co_await semaphore.acquire()) co_return;
   order->push_back(id);
@@ -49,6 +55,36 @@ TEST_CASE("a gate cancels work that outlives the grace", "[gate]") {
   REQUIRE(spawn(gate, context.get_executor(), nap(60s, &ended)));
   CHECK_FALSE(testing::run(context, gate.close(5ms)));
   CHECK_FALSE(ended);
+}
+
+TEST_CASE("work of a gate is cancelled alone", "[gate]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  bool first = true, second = false;
+  asio::cancellation_signal* cancel = nullptr;
+  REQUIRE(gate.spawn_cancellable(context.get_executor(), [&](asio::cancellation_signal& signal) {
+    cancel = &signal;
+    return nap(60s, &first);
+  }));
+  REQUIRE(spawn(gate, context.get_executor(), nap(5ms, &second)));
+  context.poll();
+  cancel->emit(asio::cancellation_type::terminal);
+  CHECK(testing::run(context, gate.close(1s)));
+  CHECK_FALSE(first);
+  CHECK(second);
+  CHECK_FALSE(gate.spawn_cancellable(context.get_executor(), [&](asio::cancellation_signal&) { return nap(1ms, &first); }));
+}
+
+TEST_CASE("within that is cancelled tells of no deadline", "[within]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  Result<int> result = 0;
+  const auto work = [](Result<int>* out) -> asio::awaitable<void> { *out = co_await within(60s, answer_after_two(60s)); };
+  REQUIRE(spawn(gate, context.get_executor(), work(&result)));
+  CHECK_FALSE(testing::run(context, gate.close(5ms)));
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().code == Code::cancelled);
+  CHECK(result.error().failure != Failure::timeout);
 }
 
 TEST_CASE("within returns what is in time and fails what is not", "[within]") {

@@ -4,7 +4,7 @@
 
 namespace mecha {
 
-asio::awaitable<bool> Semaphore::acquire(std::function<void()>* cancel) {
+asio::awaitable<bool> Semaphore::acquire() {
   if (free_ > 0) {
     --free_;
     co_return true;
@@ -12,9 +12,7 @@ asio::awaitable<bool> Semaphore::acquire(std::function<void()>* cancel) {
   auto waiter = std::make_shared<Waiter>(executor_);
   waiter->timer.expires_at(asio::steady_timer::time_point::max());
   waiters_.push_back(waiter);
-  if (cancel != nullptr) *cancel = [waiter] { waiter->timer.cancel(); };
   co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
-  if (cancel != nullptr) *cancel = nullptr;
   if (waiter->granted) co_return true;
   std::erase(waiters_, waiter);
   co_return false;

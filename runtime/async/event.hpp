@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <list>
 #include <memory>
 
@@ -55,9 +54,8 @@ class Semaphore {
  public:
   Semaphore(Executor executor, std::size_t count) : executor_(std::move(executor)), free_(count) {}
 
-  // Waits for a slot. False if the wait was cancelled (no slot is held then). While it waits, `cancel`, if given, holds a
-  // function that ends the wait.
-  asio::awaitable<bool> acquire(std::function<void()>* cancel = nullptr);
+  // Waits for a slot. False if the wait was cancelled (no slot is held then).
+  asio::awaitable<bool> acquire();
   void release();
   std::size_t waiting() const { return waiters_.size(); }
 

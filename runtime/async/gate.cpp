@@ -47,7 +47,11 @@ Gate::~Gate() { MECHA_CHECK(signals_.empty()); }
 
 bool Gate::spawn(Executor executor, asio::awaitable<void> work) {
   if (closed_) return false;
-  const auto signal = signals_.emplace(signals_.end());
+  run(std::move(executor), std::move(work), signals_.emplace(signals_.end()));
+  return true;
+}
+
+void Gate::run(Executor executor, asio::awaitable<void> work, Signal signal) {
   asio::co_spawn(
       std::move(executor),
       std::move(work),
@@ -60,7 +64,6 @@ bool Gate::spawn(Executor executor, asio::awaitable<void> work) {
           }
       )
   );
-  return true;
 }
 
 void Gate::cancel() {

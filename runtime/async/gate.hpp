@@ -11,6 +11,7 @@
 #include <functional>
 #include <list>
 #include <string>
+#include <utility>
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -39,9 +40,20 @@ class Gate {
 
   // Starts `work` on `executor`; returns false, and runs nothing, when the gate is shut.
   bool spawn(Executor executor, asio::awaitable<void> work);
+  // The same for work that is told how to be cancelled alone: `make(signal)` makes it, and emits on that signal, or lets others do
+  // so, on the work's shard and while it runs.
+  template <class Make>
+  bool spawn_cancellable(Executor executor, Make make) {
+    if (closed_) return false;
+    const auto signal = signals_.emplace(signals_.end());
+    run(std::move(executor), make(*signal), signal);
+    return true;
+  }
 
  private:
-  friend struct GateTask;
+  using Signal = std::list<asio::cancellation_signal>::iterator;
+  void run(Executor executor, asio::awaitable<void> work, Signal signal);
+
   std::list<asio::cancellation_signal> signals_;
   asio::steady_timer idle_;
   bool closed_ = false;

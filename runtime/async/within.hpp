@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -14,7 +15,7 @@
 namespace mecha {
 
 // `work`, or after `limit` the failure `deadline_exceeded` with `Failure::timeout`. The loser is cancelled and joined
-// before the winner is returned, so `work` must end when it is cancelled.
+// before the winner is returned, so `work` must end when it is cancelled. Cancelled itself, it fails with `cancelled`.
 template <class T>
 Async<T> within(std::chrono::steady_clock::duration limit, Async<T> work) {
   using namespace asio::experimental::awaitable_operators;
@@ -22,6 +23,8 @@ Async<T> within(std::chrono::steady_clock::duration limit, Async<T> work) {
   auto first =
       co_await (std::move(work) || timer.async_wait(asio::as_tuple(asio::use_awaitable)));
   if (first.index() == 1) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return fail(Code::cancelled, "context canceled");
     co_return fail(Error{
         .code = Code::deadline_exceeded,
         .message = "context deadline exceeded",

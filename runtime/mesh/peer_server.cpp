@@ -1,6 +1,7 @@
 #include "runtime/mesh/peer_server.hpp"
 
 #include "runtime/app/application.hpp"
+#include "runtime/app/caller_watch.hpp"
 #include "runtime/app/method.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/mesh/peer_codec.hpp"
@@ -88,10 +89,19 @@ asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
   ServerCall call(exchange, message_max_);
   RequestScope scope(application_, application_.snapshot(), Face::peer);
   scope.parent = parent_of(call.metadata());
+  const CallerWatch watch(scope, exchange);
+  const net::grpc::DeadlineGuard guard(call, co_await asio::this_coro::executor);
+  try {
+    co_await answer(scope, call, exchange);
+  } catch (const boost::system::system_error& error) {
+    if (!watch.gave_up(error)) throw;
+  }
+  co_await watch.settle();
+}
+
+asio::awaitable<void> PeerServer::answer(RequestScope& scope, ServerCall& call, net::Exchange& exchange) {
   const std::string method{call.method()};
   const bool stream = method == kCallLocalStream;
-  exchange.on_disconnect([&scope] { scope.give_up(); });
-  const net::grpc::DeadlineGuard guard(call, co_await asio::this_coro::executor);
   if (is_actor_call(method)) {
     co_return (void)co_await call.finish({.code = Code::unavailable, .message = "placement service is not configured"});
   }

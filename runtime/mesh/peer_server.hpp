@@ -27,6 +27,7 @@ class PeerServer {
   asio::awaitable<void> serve(net::Exchange& exchange);
 
  private:
+  asio::awaitable<void> answer(RequestScope& scope, net::grpc::ServerCall& call, net::Exchange& exchange);
   // Each answers the call, or fails with the status that ends it.
   Async<void> call_local(RequestScope& scope, net::grpc::ServerCall& call, std::string identity);
   Async<void> call_local_stream(RequestScope& scope, net::grpc::ServerCall& call, std::string identity);

@@ -38,8 +38,8 @@ std::chrono::nanoseconds time_left(const RequestScope& scope) {
 class PeerBody final : public net::BodyReader {
  public:
   // `first` is the first message; its payload, if any, stands at `offset` and is `size` long.
-  PeerBody(RequestScope& scope, std::unique_ptr<Call> call, std::shared_ptr<net::Client> client)
-      : client_(std::move(client)), call_(std::move(call)), hook_(scope, [&c = *call_] { c.cancel(); }) {}
+  PeerBody(std::unique_ptr<Call> call, std::shared_ptr<net::Client> client)
+      : client_(std::move(client)), call_(std::move(call)) {}
 
   Call& call() { return *call_; }
 
@@ -89,7 +89,6 @@ class PeerBody final : public net::BodyReader {
 
   std::shared_ptr<net::Client> client_;
   std::unique_ptr<Call> call_;
-  CancelHook hook_;
   std::string message_;
   std::string_view pending_;
   std::uint64_t next_ = 0;
@@ -164,7 +163,7 @@ Async<InvokeAnswer> Peers::invoke(RequestScope& scope, std::string address, Invo
       *pool, std::string(kCallLocalStream), trace_metadata(scope), time_left(scope), message_max_
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
-  auto body = std::make_unique<PeerBody>(scope, std::move(*opened), pool);
+  auto body = std::make_unique<PeerBody>(std::move(*opened), pool);
   auto sent = co_await send(body->call(), request);
   if (!sent) co_return fail(std::move(sent).error());
   co_return co_await receive(std::move(body));
@@ -180,7 +179,6 @@ Async<InvokeAnswer> Peers::invoke_unary(
   );
   if (!opened) co_return fail(transport_error(std::move(opened).error()));
   auto& call = **opened;
-  const CancelHook hook(scope, [&call] { call.cancel(); });
   if (co_await call.write(encode_request(request, body))) (void)co_await call.finish_writing();
   auto read = co_await call.read();
   if (!read) co_return fail(transport_error(std::move(read).error()));

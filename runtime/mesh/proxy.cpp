@@ -133,8 +133,6 @@ Async<std::unique_ptr<net::ClientCall>> Proxy::open(RequestScope& scope, Target&
 // Both directions at once, one attempt.
 Async<void> Proxy::pass(RequestScope& scope, Target& target, ServerCall& call, net::Exchange& exchange) {
   MECHA_CO_TRY(const auto opened, co_await open(scope, target, exchange.request()));
-  const CancelHook hook(scope, [&to = *opened] { to.cancel(); });
-  if (scope.cancelled) opened->cancel();
   ProxyStream stream(call, exchange, *opened, message_max_);
   co_return co_await stream.run();
 }
@@ -201,7 +199,6 @@ Async<void> Proxy::pass_again(
   if (first) kept.message = *std::move(first);
   const auto work = [&](int) -> Async<void> {
     MECHA_CO_TRY(const auto opened, co_await open(scope, target, exchange.request()));
-    const CancelHook hook(scope, [&to = *opened] { to.cancel(); });
     co_return co_await attempt(call, exchange, *opened, kept, message_max_);
   };
   auto done = co_await resilience::run<void>(scope, std::move(policy), work);

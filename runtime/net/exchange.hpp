@@ -53,6 +53,9 @@ class Exchange {
   // Runs `hook` once, on this shard, if the client goes away before the handler has returned. Costs something over
   // HTTP/1.1, so ask only where the handler waits for others. An empty hook takes it back.
   virtual void on_disconnect(std::function<void()> hook) = 0;
+  // Cancels the handler's coroutine: what it waits for is given up, and each co_await from then on throws operation_aborted
+  // until the state of cancellation is reset.
+  virtual void cancel_handler() = 0;
 };
 
 using Handler = std::function<asio::awaitable<void>(Exchange&)>;

@@ -190,8 +190,7 @@ Async<std::unique_ptr<Call>> open(
 );
 
 // One message there, one back, within `limit` (also sent as grpc-timeout unless `send_timeout` is false). A status
-// other than OK is a value, not an Error; an Error is a failure of transport (unavailable). While the call runs, `*cancel`, if
-// given, holds what ends it at once, for use on the same shard; it outlives the call and is empty before and after.
+// other than OK is a value, not an Error; an Error is a failure of transport (unavailable).
 Async<Unary> unary(
     Client& client,
     std::string method,
@@ -199,8 +198,7 @@ Async<Unary> unary(
     std::string message,
     std::chrono::milliseconds limit,
     std::size_t message_max,
-    bool send_timeout = true,
-    std::function<void()>* cancel = nullptr
+    bool send_timeout = true
 );
 
 }  // namespace mecha::net::grpc

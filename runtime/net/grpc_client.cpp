@@ -60,22 +60,6 @@ RequestHead head_of(
   return head;
 }
 
-// Lets someone else end the call while it runs.
-class CancelDoor {
- public:
-  CancelDoor(std::function<void()>* door, Call& call) : door_(door) {
-    if (door_ != nullptr) *door_ = [&call] { call.cancel(); };
-  }
-  ~CancelDoor() {
-    if (door_ != nullptr) *door_ = nullptr;
-  }
-  CancelDoor(const CancelDoor&) = delete;
-  CancelDoor& operator=(const CancelDoor&) = delete;
-
- private:
-  std::function<void()>* door_;
-};
-
 // Cancels the call when its time is over; the call may end before.
 class DeadlineTimer {
  public:
@@ -238,8 +222,7 @@ Async<Unary> unary(
     std::string message,
     std::chrono::milliseconds limit,
     std::size_t message_max,
-    bool send_timeout,
-    std::function<void()>* cancel
+    bool send_timeout
 ) {
   const auto end = std::chrono::steady_clock::now() + limit;
   for (bool again = false;; again = true) {
@@ -252,7 +235,6 @@ Async<Unary> unary(
                     : co_await within(left, client.open(std::move(head)));
     if (!call) co_return fail(std::move(call).error());
     Call running(*std::move(call), message_max);
-    const CancelDoor door(cancel, running);
     DeadlineTimer timer(co_await asio::this_coro::executor);
     if (limit.count() > 0) timer.start(running, end);
     auto result = co_await converse(running, message);

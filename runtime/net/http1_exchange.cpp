@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <boost/asio/as_tuple.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace mecha::net {
@@ -147,7 +148,6 @@ Async<std::string_view> Http1Exchange::read() {
       too_large_ = true;
       co_return fail(body_too_large());
     }
-    if (hook_ && wire_.parser.complete()) wire_.patience.set(kPatience);
     if (!step.piece.empty()) co_return step.piece;
     if (step.consumed == 0) MECHA_CO_TRY_VOID(co_await fill());
   }
@@ -158,17 +158,17 @@ void Http1Exchange::on_disconnect(std::function<void()> hook) {
   hook_ = std::move(hook);
   if (!hook_) return stop_watching();
   wire_.serving = this;
-  if (wire_.parser.complete()) wire_.patience.set(kPatience);
+  wire_.patience.set(kPatience);
 }
 
 void Http1Wire::look_for_client() {
   if (serving != nullptr) serving->watch();
 }
 
-// A client that is still sending its body is seen by read(); after it the socket is watched for its end. Watching costs
-// three system calls, so it begins only when the answer takes its time.
+// The socket is watched for its end. Watching costs three system calls, so it begins only when the answer takes its time.
 void Http1Exchange::watch() {
-  if (watching_ || !hook_ || !wire_.inbox.empty()) return;
+  if (watching_ || !hook_) return;
+  if (!wire_.parser.complete() || !wire_.inbox.empty()) return look_again();
   watching_ = std::make_shared<Http1Exchange*>(this);
   wire_.stream.socket().async_wait(
       Stream::Socket::wait_read, [alive = watching_](const boost::system::error_code& error) {
@@ -182,12 +182,21 @@ void Http1Exchange::peer_readable() {
   const auto count =
       ::recv(wire_.stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   constexpr char tls_alert = 21;
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    watching_.reset();
-    return watch();
-  }
-  // The next request of a pipeline hides the end behind it: nothing more is known then.
-  if (count > 0 && !(wire_.stream.is_tls() && byte == tls_alert)) return;
+  watching_.reset();
+  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return watch();
+  if (count > 0 && !(wire_.stream.is_tls() && byte == tls_alert)) return look_again();
+  client_gone();
+}
+
+// What the client has sent and nobody has read, the rest of a body or the next request of a pipeline, hides its end from those
+// who wait for bytes: it is asked for time and again.
+void Http1Exchange::look_again() {
+  pollfd socket{.fd = wire_.stream.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&socket, 1, 0) > 0) return client_gone();
+  wire_.patience.set(kPatience);
+}
+
+void Http1Exchange::client_gone() {
   close_ = true;
   if (hook_) std::exchange(hook_, nullptr)();
 }

@@ -61,6 +61,9 @@ class Http1Exchange final : public Exchange, public BodyReader {
   void abort() override;
   void close_after() override { close_ = true; }
   void on_disconnect(std::function<void()> hook) override;
+  void cancel_handler() override {
+    if (wire_.context.cancel != nullptr) wire_.context.cancel->emit(asio::cancellation_type::terminal);
+  }
 
   Async<std::string_view> read() override;  // of BodyReader
 
@@ -68,7 +71,7 @@ class Http1Exchange final : public Exchange, public BodyReader {
   bool answered() const { return stage_ == Stage::done; }
   bool closing() const { return close_; }
   void stop_watching();
-  // Watches the socket for the client's end, once the body is complete.
+  // Watches for the client's end.
   void watch();
 
  private:
@@ -78,6 +81,8 @@ class Http1Exchange final : public Exchange, public BodyReader {
   void put_head(const ResponseHead& head, std::optional<std::uint64_t> length);
   Async<void> fill();
   void peer_readable();
+  void look_again();
+  void client_gone();
 
   Http1Wire& wire_;
   Stage stage_ = Stage::waiting;

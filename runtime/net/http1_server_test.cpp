@@ -298,6 +298,31 @@ TEST_CASE("a handler hears that its client has gone", "[net][http1]") {
   CHECK(mecha::testing::eventually([&] { return heard.load(); }));
 }
 
+TEST_CASE("a handler is cancelled with its client, whatever it has left unread", "[net][http1]") {
+  std::atomic<int> begun = 0, thrown = 0, after = 0;
+  TestServer server([&](Exchange& exchange) -> asio::awaitable<void> {
+    exchange.on_disconnect([&exchange] { exchange.cancel_handler(); });
+    ++begun;
+    try {
+      co_await sleep_for(60s);
+      co_await sleep_for(1ms);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() == asio::error::operation_aborted) ++thrown;
+    }
+    co_await asio::this_coro::reset_cancellation_state();
+    if (co_await sleep_for(1ms)) ++after;
+  });
+  const std::string body = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+  for (const auto& request : {get("/"), body + "hello", get("/") + get("/next")}) {
+    auto raw = Raw::dial(server.port());
+    raw.send(request);
+    const int wanted = thrown + 1;
+    REQUIRE(mecha::testing::eventually([&] { return begun == wanted; }));
+    raw.close();
+    CHECK(mecha::testing::eventually([&] { return thrown == wanted && after == wanted; }));
+  }
+}
+
 TEST_CASE("a connection goes on after its end was watched for", "[net][http1]") {
   TestServer server([](Exchange& exchange) -> asio::awaitable<void> {
     exchange.on_disconnect([] {});

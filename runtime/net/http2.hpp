@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "runtime/net/client.hpp"
 #include "runtime/net/server.hpp"
 #include "runtime/net/stream.hpp"
@@ -21,6 +23,8 @@ struct SessionContext {
   const bool& draining;
   // Registers how to wake the session when draining begins or it must break off (`now`); an empty hook takes it back.
   std::function<void(std::function<void(bool now)>)> on_drain;
+  // Cancels the coroutine that serves the connection, which over HTTP/1.1 is also that of the handler.
+  asio::cancellation_signal* cancel = nullptr;
 };
 
 // Serves until the connection ends. `preread` are bytes already taken from the stream (at least the preface's beginning).

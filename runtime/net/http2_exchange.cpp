@@ -195,6 +195,7 @@ void Http2Exchange::on_close(std::uint32_t) {
 
 void Http2Exchange::handler_ended() {
   handler_ended_ = true;
+  handler_ = nullptr;
   disconnect_.set(nullptr);
   if (closed_) return;
   if (!started_ || !out_end_) return reset(NGHTTP2_INTERNAL_ERROR);

@@ -31,6 +31,9 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void expire(ResponseHead head, Headers trailers) override;
   void close_after() override { drain_(); }
   void on_disconnect(std::function<void()> hook) override;
+  void cancel_handler() override {
+    if (handler_ != nullptr) handler_->emit(asio::cancellation_type::terminal);
+  }
 
   Async<std::string_view> read() override;
   bool ready() const override { return can_take(); }
@@ -55,6 +58,8 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void stop_sending() { reset(NGHTTP2_NO_ERROR); }
   // The handler has returned: without an answer the stream is broken off.
   void handler_ended();
+  // Cancels the handler's coroutine.
+  void set_cancel(asio::cancellation_signal& signal) { handler_ = &signal; }
 
  private:
   void on_close(std::uint32_t code) override;
@@ -70,6 +75,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   unsigned status_ = 0;
   bool grpc_ = false;
   bool expects_continue_ = false;
+  asio::cancellation_signal* handler_ = nullptr;
   bool started_ = false;
   bool no_body_ = false;
   bool too_large_ = false;

@@ -236,7 +236,10 @@ void ServerSession::start(std::unique_ptr<Http2Exchange> exchange) {
     exchange->refuse(NGHTTP2_REFUSED_STREAM);
     return adopt(std::move(exchange));
   }
-  spawn(gate_, executor(), handle(std::move(exchange)));
+  gate_.spawn_cancellable(executor(), [&](asio::cancellation_signal& cancel) {
+    exchange->set_cancel(cancel);
+    return handle(std::move(exchange));
+  });
 }
 
 asio::awaitable<void> ServerSession::handle(std::unique_ptr<Http2Exchange> exchange) {

@@ -175,6 +175,31 @@ TEST_CASE("a call that is dropped fires the hook and fails what the handler does
   CHECK(read.error().code == Code::unavailable);
 }
 
+TEST_CASE("a handler is cancelled with its stream alone", "[http2]") {
+  bool thrown = false, after = false;
+  Http2Pair pair([&](Exchange& exchange) -> asio::awaitable<void> {
+    if (exchange.request().target == "/other") co_return co_await answer_hello(exchange);
+    exchange.on_disconnect([&exchange] { exchange.cancel_handler(); });
+    try {
+      co_await sleep_for(60s);
+      co_await sleep_for(1ms);
+    } catch (const boost::system::system_error& error) {
+      thrown = error.code() == asio::error::operation_aborted;
+    }
+    co_await asio::this_coro::reset_cancellation_state();
+    after = co_await sleep_for(1ms);
+  });
+  auto call = pair.run(pair.client->open(post("/")));
+  REQUIRE(call);
+  pair.settle();
+  call->reset();
+  pair.settle();
+  pair.run(sleep_for(5ms));
+  CHECK(thrown);
+  CHECK(after);
+  CHECK(pair.run(fetch(pair.client, get("/other"))));
+}
+
 TEST_CASE("the hook does not fire after a complete answer", "[http2]") {
   bool hooked = false;
   Http2Pair pair([&](Exchange& exchange) -> asio::awaitable<void> {

@@ -63,7 +63,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   asio::awaitable<void> accept();
   void hand_over(int descriptor);
   void begin(std::size_t index, int descriptor);
-  asio::awaitable<void> serve(std::shared_ptr<State> self, std::size_t index, int descriptor);
+  asio::awaitable<void> serve(std::shared_ptr<State> self, std::size_t index, int descriptor, asio::cancellation_signal& cancel);
   asio::awaitable<void> protocol(Stream stream, SessionContext context);
   asio::awaitable<bool> drain(std::size_t index, std::chrono::milliseconds grace);
 
@@ -155,14 +155,15 @@ void Server::State::hand_over(int descriptor) {
 void Server::State::begin(std::size_t index, int descriptor) {
   auto& own = *shard[index];
   auto executor = shards.executor(index);
-  if (!spawn(own.gate, executor, serve(shared_from_this(), index, descriptor))) {
+  const auto work = [&](asio::cancellation_signal& cancel) { return serve(shared_from_this(), index, descriptor, cancel); };
+  if (!own.gate.spawn_cancellable(executor, work)) {
     ::close(descriptor);
     --connections;
   }
 }
 
 asio::awaitable<void> Server::State::serve(
-    std::shared_ptr<State> self, std::size_t index, int descriptor
+    std::shared_ptr<State> self, std::size_t index, int descriptor, asio::cancellation_signal& cancel
 ) {
   auto& own = *shard[index];
   struct Entry {
@@ -195,7 +196,8 @@ asio::awaitable<void> Server::State::serve(
       .handler = handler,
       .peer = {.address = endpoint_text(remote), .identity = {}},
       .draining = own.draining,
-      .on_drain = [at = entry.at](std::function<void(bool)> hook) { *at = std::move(hook); }};
+      .on_drain = [at = entry.at](std::function<void(bool)> hook) { *at = std::move(hook); },
+      .cancel = &cancel};
   if (!options.tls) {
     co_await protocol(Stream(std::move(socket)), std::move(context));
     co_return;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/telemetry/log.hpp"
 #include "runtime/telemetry/trace.hpp"
@@ -52,9 +53,9 @@ class RequestScope {
   std::string caller;   // app id of the calling sidecar's application; empty: our own
   std::string target;   // of an invocation, for the API log
   bool timing = false;  // the client asked for Server-Timing
-  // Set by who waits for others: gives up what it waits for.
+  // How the request is ended when nobody waits for its answer any more. See CancelHook.
   std::function<void()> cancel;
-  bool cancelled = false;  // the client has gone away: nobody waits for the answer
+  bool cancelled = false;  // nobody does: the client has gone away, or its deadline has passed
   void give_up() {
     cancelled = true;
     if (cancel) cancel();
@@ -73,16 +74,22 @@ class RequestScope {
   std::array<Clock::duration, kMarks> marks_{};
 };
 
-// Says, while it lives, how to give up what the request waits for.
+// Says, while it lives, how to end the request instead: where something has to be done to the end (an empty function), or to be
+// ended in order. The hook around it has its say afterwards. On the scope's shard; hooks are nested.
 class CancelHook {
  public:
-  CancelHook(RequestScope& scope, std::function<void()> cancel) : scope_(scope) { scope_.cancel = std::move(cancel); }
-  ~CancelHook() { scope_.cancel = nullptr; }
+  CancelHook(RequestScope& scope, std::function<void()> cancel)
+      : scope_(scope), outer_(std::exchange(scope.cancel, std::move(cancel))) {}
+  ~CancelHook() {
+    scope_.cancel = std::move(outer_);
+    if (scope_.cancelled && scope_.cancel) scope_.cancel();
+  }
   CancelHook(const CancelHook&) = delete;
   CancelHook& operator=(const CancelHook&) = delete;
 
  private:
   RequestScope& scope_;
+  std::function<void()> outer_;
 };
 
 // What the metrics of latency take.

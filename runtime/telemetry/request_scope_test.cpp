@@ -53,6 +53,33 @@ TEST_CASE("the runtime's rest is never negative", "[scope]") {
   CHECK(parse(scope.server_timing()).at("runtime") == 0);
 }
 
+TEST_CASE("the innermost hook ends a request, and the ones around it have their say afterwards", "[scope]") {
+  RequestScope scope(nobody(), nullptr, Face::http);
+  int outer = 0, inner = 0;
+  {
+    const CancelHook around(scope, [&] { ++outer; });
+    {
+      const CancelHook within(scope, [&] { ++inner; });
+      scope.give_up();
+      CHECK(scope.cancelled);
+      CHECK(inner == 1);
+      CHECK(outer == 0);
+    }
+    CHECK(outer == 1);
+  }
+  CHECK_FALSE(scope.cancel);
+}
+
+TEST_CASE("hooks of a request that is not given up are never called", "[scope]") {
+  RequestScope scope(nobody(), nullptr, Face::http);
+  int calls = 0;
+  {
+    const CancelHook around(scope, [&] { ++calls; });
+    const CancelHook within(scope, [&] { ++calls; });
+  }
+  CHECK(calls == 0);
+}
+
 TEST_CASE("a mark timer adds the time of its life", "[scope]") {
   RequestScope scope(nobody(), nullptr, Face::http);
   {

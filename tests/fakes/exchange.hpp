@@ -44,6 +44,7 @@ class FakeExchange final : public net::Exchange {
   void abort() override {}
   void close_after() override {}
   void on_disconnect(std::function<void()>) override {}
+  void cancel_handler() override {}
 
  private:
   net::RequestHead head_;

@@ -37,7 +37,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
     if (last.error) co_return fail(*last.error);
     co_return true;
   };
-  const auto done = co_await while_wanted(scope, call_component<bool>(scope, name, ComponentKind::binding, attempt));
+  const auto done = co_await call_component<bool>(scope, name, ComponentKind::binding, attempt);
   const auto spent =
       milliseconds_since(begun);
   auto& metrics = *scope.app.metrics;

@@ -1,5 +1,4 @@
-// call_component: one operation on a component, under its outbound policy, with the time marked. while_wanted: the same for those
-// that may take long: it ends when the client goes away.
+// call_component: one operation on a component, under its outbound policy, with the time marked.
 
 #pragma once
 
@@ -7,10 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include "runtime/app/snapshot.hpp"
-#include "runtime/async/event.hpp"
 #include "runtime/resilience/run.hpp"
 
 namespace mecha {
@@ -43,19 +39,6 @@ Async<T> call_component(
     return timed_component_call<T>(scope, operation);
   };
   co_return co_await resilience::run<T>(scope, std::move(policy), std::move(attempt));
-}
-
-// `work`, cancelled and joined when the scope's client has gone away or its deadline has passed. Costs a coroutine: for calls
-// that wait for others than a store.
-template <class T>
-Async<T> while_wanted(RequestScope& scope, Async<T> work) {
-  using namespace asio::experimental::awaitable_operators;
-  if (scope.cancelled) co_return fail(Code::cancelled, "context canceled");
-  Event gone(co_await asio::this_coro::executor);
-  const CancelHook hook(scope, [&gone] { gone.set(); });
-  auto first = co_await (std::move(work) || gone.wait());
-  if (first.index() == 1) co_return fail(Code::cancelled, "context canceled");
-  co_return std::get<0>(std::move(first));
 }
 
 }  // namespace mecha

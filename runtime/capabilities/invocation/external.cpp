@@ -44,8 +44,8 @@ Result<void> go_on(net::Redirects& way, std::string_view location, unsigned stat
 
 class Body final : public net::BodyReader {
  public:
-  Body(RequestScope& scope, std::shared_ptr<net::Client> client, std::unique_ptr<net::ClientCall> call)
-      : client_(std::move(client)), call_(std::move(call)), hook_(scope, [&c = *call_] { c.cancel(); }) {}
+  Body(std::shared_ptr<net::Client> client, std::unique_ptr<net::ClientCall> call)
+      : client_(std::move(client)), call_(std::move(call)) {}
   net::ClientCall& call() { return *call_; }
   Async<std::string_view> read() override { return call_->read(); }
   bool at_end() const override { return call_->at_end(); }
@@ -53,7 +53,6 @@ class Body final : public net::BodyReader {
  private:
   std::shared_ptr<net::Client> client_;
   std::unique_ptr<net::ClientCall> call_;
-  CancelHook hook_;
 };
 
 }  // namespace
@@ -133,7 +132,7 @@ Async<InvokeAnswer> External::send(
   if (const auto* pipeline = app_pipeline(scope)) {
     walk = std::make_shared<middleware::Walk>();
     if (auto reply = co_await walk->enter(*pipeline, head, {})) {
-      auto body = std::make_unique<Body>(scope, nullptr, replied_call(*walk, *std::move(reply)));
+      auto body = std::make_unique<Body>(nullptr, replied_call(*walk, *std::move(reply)));
       MECHA_CO_TRY(auto* response, co_await body->call().head());
       co_return http_answer(*response, std::move(body));
     }
@@ -144,7 +143,7 @@ Async<InvokeAnswer> External::send(
     const MarkTimer timer(scope, Mark::app);
     MECHA_CO_TRY(auto opened, co_await pool->open(net::RequestHead(head)));
     if (walk) opened = piped_call(walk, std::move(opened), head.content_length);
-    auto body = std::make_unique<Body>(scope, pool, std::move(opened));
+    auto body = std::make_unique<Body>(pool, std::move(opened));
     if (!way) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
     MECHA_CO_TRY(auto* response, co_await body->call().head());
     const auto location = response->headers.value_or("location");

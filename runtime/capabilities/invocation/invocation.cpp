@@ -23,9 +23,6 @@ bool is_url(std::string_view target) {
   return target.starts_with("http://") || target.starts_with("https://");
 }
 
-// Permanent, so that no policy tries again for a client that no longer waits.
-Error gone_away() { return {.code = Code::cancelled, .message = "context canceled", .failure = Failure::circuit_open}; }
-
 // As a header, for who gets the request in another form than HTTP.
 void state_length(InvokeRequest& request) {
   const bool usual = request.verb == "POST" || request.verb == "PUT" || request.verb == "PATCH";
@@ -108,7 +105,6 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
   if (policy.empty()) co_return co_await attempt(scope, call);
   const auto limit = policy.timeout;
   const auto work = [this, &scope, &call, limit](int number) -> Async<InvokeAnswer> {
-    if (scope.cancelled) co_return fail(gone_away());
     if (number > 1 && call.body && !call.body->rewind()) {
       co_return fail(Error{.message = "the body is too long to be sent again", .failure = Failure::circuit_open});
     }
@@ -180,7 +176,7 @@ Async<InvokeAnswer> Invocation::call_peer(RequestScope& scope, Call& call) {
     if (answered || !may_repeat_hop(answered.error().code)) co_return std::move(answered);
     peers_.drop(address);
     resolver_->forget(address);
-    const bool again = !policy.empty() && !scope.cancelled && (!call.body || call.body->rewind());
+    const bool again = !policy.empty() && (!call.body || call.body->rewind());
     const auto wait = again ? backoff.next(answered.error()) : std::nullopt;
     if (!wait) {
       if (tries > 0) {

@@ -67,10 +67,8 @@ Async<std::optional<SecretMap>> SecretsCapability::get(RequestScope& scope, GetR
   std::function<Async<std::optional<SecretMap>>()> operation = [&request, store] {
     return store->get(request.key, request.metadata);
   };
-  auto secret = co_await while_wanted(
-      scope,
-      call_component<std::optional<SecretMap>>(scope, request.store, ComponentKind::secretstore, std::move(operation))
-  );
+  auto secret =
+      co_await call_component<std::optional<SecretMap>>(scope, request.store, ComponentKind::secretstore, std::move(operation));
   meter.done(secret.has_value());
   if (!secret && errors::is_structured(secret.error())) co_return fail(secret.error());
   if (!secret) co_return fail(errors::secret_get(request.key, request.store, secret.error().message));
@@ -81,9 +79,7 @@ Async<SecretMaps> SecretsCapability::bulk_get(RequestScope& scope, BulkGetReques
   MECHA_CO_TRY(SecretStore * store, find_store(scope, request.store));
   const Meter meter(scope, request.store, "bulk_get");
   std::function<Async<SecretMaps>()> operation = [&request, store] { return store->bulk_get(request.metadata); };
-  auto all = co_await while_wanted(
-      scope, call_component<SecretMaps>(scope, request.store, ComponentKind::secretstore, std::move(operation))
-  );
+  auto all = co_await call_component<SecretMaps>(scope, request.store, ComponentKind::secretstore, std::move(operation));
   meter.done(all.has_value());
   if (!all && errors::is_structured(all.error())) co_return fail(all.error());
   if (!all) co_return fail(errors::secret_bulk_get(request.store, all.error().message));

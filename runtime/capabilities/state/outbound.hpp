@@ -21,10 +21,16 @@ class Count {
  public:
   Count(RequestScope& scope, Target target, std::string_view operation)
       : scope_(scope), target_(target), operation_(operation), begun_(RequestScope::Clock::now()) {}
+  ~Count() {
+    if (!recorded_) record(false);  // cancelled
+  }
+  Count(const Count&) = delete;
+  Count& operator=(const Count&) = delete;
 
   template <class T>
   Result<T> done(Result<T> result) {
     record(result.has_value());
+    recorded_ = true;
     return result;
   }
 
@@ -35,6 +41,7 @@ class Count {
   Target target_;
   std::string_view operation_;
   RequestScope::Clock::time_point begun_;
+  bool recorded_ = false;
 };
 
 inline bool is_etag_failure(const Error& error) {

@@ -208,7 +208,9 @@ Async<void> StateCapability::transact(RequestScope& scope, Target target, Transa
     co_return fail(errors::state_too_many_operations(target.spec->name, size, most));
   }
   if (auto sealed = seal_all(target, request.operations); !sealed) co_return fail(errors::state_transaction(sealed.error()));
+  std::optional<CancelHook> whole;
   if (auto config = outbox_config(*target.spec)) {
+    whole.emplace(scope, [] {});  // what tells of a commit is not sent without the commit
     auto published = co_await publish_internal(scope, *std::move(config), std::move(request.operations));
     if (!published) co_return fail(errors::state_outbox(scope.app.info.id, published.error().message));
     request.operations = *std::move(published);

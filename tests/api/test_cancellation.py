@@ -1,0 +1,390 @@
+"""Nobody waits for a call any more: it is given up at once, whatever it waits for and through whichever door it came (docs/adr/0012-cancellation.md).
+Calls of each kind hang at a backend that has fallen silent; their clients go away; what the sidecar holds for them is counted."""
+import json, os, re, socket, threading, time
+from pathlib import Path
+from urllib.parse import quote
+
+import grpc
+import h2.config, h2.connection
+import pytest
+from google.protobuf import json_format, message_factory
+
+from application import RawApp, reply
+from backends import RUN, STORES, BROKERS
+from sidecar import Sidecar, component, wait_until
+from test_error_rows import DAPR
+
+CALLS = 12
+AT_ONCE = 1.0  # seconds; every backend here would be waited for at least five
+
+
+class Relay:
+    """Stands before a server and passes everything on, until it falls silent: then both sides wait."""
+
+    def __init__(self, port):
+        self.upstream, self.speaks = port, threading.Event()
+        self.speaks.set()
+        self.app = RawApp(self.talk)
+        self.port = self.app.port
+
+    def talk(self, near):
+        with socket.create_connection(("127.0.0.1", self.upstream)) as far:
+            back = threading.Thread(target=self.pump, args=(far, near), daemon=True)
+            back.start()
+            self.pump(near, far)
+            back.join()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                self.speaks.wait()
+                sink.sendall(data)
+        except OSError:
+            pass
+        for each in (source, sink):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Silent:
+    """Takes connections and requests, and never answers."""
+
+    def __init__(self):
+        self.app = RawApp(self.talk)
+        self.port = self.app.port
+
+    def talk(self, connection):
+        while connection.recv(65536):
+            pass
+
+
+def relayed(relays, name):
+    """The address of a server of the test run, by way of a relay; None without the server."""
+    address = os.environ.get("MECHA_TEST_" + name.upper())
+    if address is None:
+        return None
+    port = re.search(r"127\.0\.0\.1:(\d+)", address).group(1)
+    if port not in relays:
+        relays[port] = Relay(int(port))
+    return address.replace(f":{port}", f":{relays[port].port}", 1)
+
+
+class World:
+    def __init__(self, launch):
+        self.relays, self.silent, self.launch = {}, Silent(), launch
+        self.have, parts = {"silent"}, []
+        by_id = {one.id: one for one in STORES + BROKERS}
+        for name, server, make in (
+                ("state-redis", "redis", STORES[0].make), ("state-postgres", "postgres", by_id["postgresql-v1"].make),
+                ("state-memcached", "memcached", by_id["memcached"].make), ("state-etcd", "etcd", by_id["etcd-v1"].make),
+                ("state-mysql", "mysql", by_id["mysql"].make),
+                ("bus-redis", "redis", BROKERS[0].make), ("bus-rabbitmq", "rabbitmq", lambda name, a: component(name, "pubsub.rabbitmq", connectionString=a, publisherConfirm="true")), ("bus-mqtt", "mosquitto", by_id["mqtt"].make),
+                ("bus-jetstream", "nats", by_id["jetstream"].make),
+                ("conf", "redis", lambda name, a: component(name, "configuration.redis", redisHost=a)),
+                ("lock", "redis", lambda name, a: component(name, "lock.redis", redisHost=a)),
+                ("to-redis", "redis", lambda name, a: component(name, "bindings.redis", redisHost=a)),
+                ("to-postgres", "postgres", lambda name, a: component(name, "bindings.postgresql", connectionString=a))):
+            address = relayed(self.relays, server)
+            if address is not None:
+                if server == "nats":
+                    BROKERS[[b.id for b in BROKERS].index("jetstream")].prepare(os.environ["MECHA_TEST_NATS"], [])
+                parts.append(make(name, address))
+                self.have.add(name)
+        nowhere = f"http://127.0.0.1:{self.silent.port}"
+        parts += [component("to-http", "bindings.http", url=nowhere), component("vault", "secretstores.hashicorp.vault", vaultAddr=nowhere, vaultToken="t"),
+                  component("to-smtp", "bindings.smtp", host="127.0.0.1", port=str(self.silent.port), emailFrom="x@y.z", emailTo="a@b.c", subject="s")]
+        self.leave = threading.Event()
+        self.side = launch.sidecar(resources=parts, app=launch.app().on("/silent", lambda _: self.leave.wait(60) and None))
+
+    def fall_silent(self):
+        for relay in self.relays.values():
+            relay.speaks.clear()
+
+    def speak(self):
+        for relay in self.relays.values():
+            relay.speaks.set()
+
+    def ended(self, **labels):
+        return ended(self.side, **labels)
+
+
+def counts(side):
+    """What the metrics say of calls that have ended."""
+    starts = ("dapr_http_server_request_count{", "dapr_grpc_io_server_completed_rpcs{")
+    return [line for line in side.get("/metrics", port=side.metrics).text.splitlines() if line.startswith(starts) and "/healthz" not in line and "/metadata" not in line]
+
+
+def ended(side, **labels):
+    """How many calls have ended, of those with these labels."""
+    total = 0
+    for line in counts(side):
+        if all(f'{name}="{value}"' in line for name, value in labels.items()):
+            total += int(float(line.rsplit(" ", 1)[1]))
+    return total
+
+
+def descriptors(side):
+    return len(os.listdir(f"/proc/{side.process.pid}/fd"))
+
+
+@pytest.fixture(scope="module")
+def world(launch_module):
+    one = World(launch_module)
+    yield one
+    one.speak()
+    one.leave.set()
+
+
+JSON = "application/json"
+B64 = "eA=="
+
+
+def state(name):
+    items, keys = [{"key": "k", "value": B64}], [{"key": "k"}]
+    return {
+        f"{name} get": (name, ("GET", f"/v1.0/state/{name}/k", None), ("GetState", {"storeName": name, "key": "k"})),
+        f"{name} save": (name, ("POST", f"/v1.0/state/{name}", items), ("SaveState", {"storeName": name, "states": items})),
+        f"{name} delete": (name, ("DELETE", f"/v1.0/state/{name}/k", None), ("DeleteState", {"storeName": name, "key": "k"})),
+        f"{name} bulk get": (name, ("POST", f"/v1.0/state/{name}/bulk", {"keys": ["k", "l", "m"]}), ("GetBulkState", {"storeName": name, "keys": ["k", "l", "m"]})),
+        f"{name} transaction": (name, ("POST", f"/v1.0/state/{name}/transaction", {"operations": [{"operation": "upsert", "request": items[0]}]}),
+                                ("ExecuteStateTransaction", {"storeName": name, "operations": [{"operationType": "upsert", "request": items[0]}]})),
+        f"{name} bulk save": (name, ("POST", f"/v1.0/state/{name}", [{"key": k, "value": B64} for k in "klm"]),
+                              ("DeleteBulkState", {"storeName": name, "states": [*keys, {"key": "l"}]})),
+    }
+
+
+def publish(name):
+    entries = [{"entryId": str(i), "event": "x", "contentType": "text/plain"} for i in range(3)]
+    return {
+        f"{name} publish": (name, ("POST", f"/v1.0/publish/{name}/t{RUN}", {"a": 1}), ("PublishEvent", {"pubsubName": name, "topic": f"t{RUN}", "data": B64})),
+        f"{name} bulk publish": (name, ("POST", f"/v1.0-alpha1/publish/bulk/{name}/t{RUN}", entries),
+                                 ("BulkPublishEventAlpha1", {"pubsubName": name, "topic": f"t{RUN}", "entries": [{"entryId": "1", "event": B64, "contentType": "text/plain"}]})),
+    }
+
+
+def binding(name, operation, metadata, need="silent"):
+    return {f"{name}": (need, ("POST", f"/v1.0/bindings/{name}", {"operation": operation, "data": "x", "metadata": metadata}),
+                        ("InvokeBinding", {"name": name, "operation": operation, "data": B64, "metadata": metadata}))}
+
+
+def without(kinds, *words):
+    return {name: kind for name, kind in kinds.items() if not any(word in name for word in words)}
+
+
+KINDS = {
+    **state("state-redis"), **state("state-postgres"), **without(state("state-memcached"), "transaction"), **state("state-etcd"),
+    **publish("bus-redis"), **publish("bus-rabbitmq"), **publish("bus-mqtt"), **publish("bus-jetstream"),
+    **binding("to-http", "create", {}), **binding("to-smtp", "create", {}),
+    **binding("to-redis", "get", {"key": "k"}, "to-redis"), **binding("to-postgres", "query", {"sql": "SELECT 1"}, "to-postgres"),
+    "secret": ("silent", ("GET", "/v1.0/secrets/vault/k", None), ("GetSecret", {"storeName": "vault", "key": "k"})),
+    "secrets": ("silent", ("GET", "/v1.0/secrets/vault/bulk", None), ("GetBulkSecret", {"storeName": "vault"})),
+    "configuration": ("conf", ("GET", "/v1.0/configuration/conf?key=a", None), ("GetConfiguration", {"storeName": "conf", "keys": ["a"]})),
+    "subscribe to configuration": ("conf", ("GET", "/v1.0/configuration/conf/subscribe?key=a", None), ("SubscribeConfiguration", {"storeName": "conf", "keys": ["a"]})),
+    "lock": ("lock", ("POST", "/v1.0-alpha1/lock/lock", {"resourceId": "r", "lockOwner": "o", "expiryInSeconds": 5}),
+             ("TryLockAlpha1", {"storeName": "lock", "resourceId": "r", "lockOwner": "o", "expiryInSeconds": 5})),
+    "unlock": ("lock", ("POST", "/v1.0-alpha1/unlock/lock", {"resourceId": "r", "lockOwner": "o"}), ("UnlockAlpha1", {"storeName": "lock", "resourceId": "r", "lockOwner": "o"})),
+    "invoke": ("silent", ("POST", "/v1.0/invoke/app/method/silent", {"a": 1}), ("InvokeService", {"id": "app", "message": {"method": "silent", "httpExtension": {"verb": "POST"}}})),
+}
+
+
+# The doors. Each sends the calls and returns what makes their clients go away.
+def http1(side, http, _, count=CALLS):
+    method, path, body = http
+    data = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+    clients = []
+    for _ in range(count):
+        clients.append(side.connect())
+        clients[-1].sendall(head + data)
+    return lambda: [one.close() for one in clients]
+
+
+def http2(side, http, _):
+    method, path, body = http
+    data = b"" if body is None else json.dumps(body).encode()
+    client = side.connect()
+    session = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+    session.initiate_connection()
+    numbers = []
+    for _ in range(CALLS):
+        numbers.append(session.get_next_available_stream_id())
+        session.send_headers(numbers[-1], [(":method", method), (":path", path), (":scheme", "http"), (":authority", "x"), ("content-type", JSON)], end_stream=not data)
+        if data:
+            session.send_data(numbers[-1], data, end_stream=True)
+    client.sendall(session.data_to_send())
+
+    def go():
+        for number in numbers:
+            session.reset_stream(number, 8)
+        client.sendall(session.data_to_send())
+        go.client = client  # the connection stays open
+    return go
+
+
+def rpc(side, grpc_call, timeout):
+    method, asked = grpc_call
+    kind = DAPR.methods_by_name[method]
+    make, answer = message_factory.GetMessageClass(kind.input_type), message_factory.GetMessageClass(kind.output_type)
+    channel = grpc.insecure_channel(f"127.0.0.1:{side.grpc}")
+    form = "unary_stream" if kind.server_streaming else "unary_unary"
+    stub = getattr(channel, form)(f"/{DAPR.full_name}/{method}", lambda m: m.SerializeToString(), answer.FromString)
+    message = json_format.ParseDict(asked, make())
+    calls = [stub(message, timeout=timeout) if kind.server_streaming else stub.future(message, timeout=timeout) for _ in range(CALLS)]
+    return channel, calls
+
+
+def by_grpc(side, _, grpc_call):
+    channel, calls = rpc(side, grpc_call, None)
+
+    def go():
+        for call in calls:
+            call.cancel()
+        go.channel = channel
+    return go
+
+
+def by_connection(side, _, grpc_call):
+    channel, calls = rpc(side, grpc_call, None)
+
+    def go():
+        channel.close()
+        go.calls = calls  # without whom they were cancelled before
+    return go
+
+
+DOORS = {"HTTP/1.1": (http1, {"status": "499"}), "HTTP/2": (http2, {"status": "499"}), "gRPC": (by_grpc, {"grpc_server_status": "Canceled"}),
+         "gRPC, connection": (by_connection, {"grpc_server_status": "Canceled"})}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_goes_away(world, kind):
+    need, http, grpc_call = KINDS[kind]
+    if need not in world.have:
+        pytest.skip(f"no server for {need}")
+    side = world.side
+    before = descriptors(side)
+    world.fall_silent()
+    try:
+        for name, (door, labels) in DOORS.items():
+            given_up, all_ended = world.ended(**labels), world.ended()
+            go = door(side, http, grpc_call)
+            time.sleep(0.3)
+            assert world.ended() == all_ended, f"{name}: answered, although the backend is silent: {counts(side)}"
+            go()
+            gone = time.monotonic()
+            wait_until(lambda: world.ended(**labels) == given_up + CALLS, f"{CALLS} ends of calls over {name}", AT_ONCE)
+            assert world.ended() == all_ended + CALLS
+            print(f"{kind}, {name}: {time.monotonic() - gone:.3f} s")
+    finally:
+        world.speak()
+    wait_until(lambda: descriptors(side) <= before + 6, "the descriptors of calls", 7)
+    assert side.alive
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deadline(world, kind):
+    """The client's library is silent about it: the server keeps it by itself."""
+    need, _, grpc_call = KINDS[kind]
+    if need not in world.have:
+        pytest.skip(f"no server for {need}")
+    labels = {"grpc_server_status": "DeadlineExceeded"}
+    world.fall_silent()
+    try:
+        before, begun = world.ended(**labels), time.monotonic()
+        channel, calls = rpc(world.side, grpc_call, 0.4)
+        with channel:
+            for call in calls:
+                assert call.code().name == "DEADLINE_EXCEEDED"
+            wait_until(lambda: world.ended(**labels) + world.ended(grpc_server_status="Canceled") >= before + CALLS, "ends of calls", AT_ONCE)
+            assert time.monotonic() - begun < 0.4 + AT_ONCE * (4 if os.environ.get("MECHA_SLOW_DAEMON") else 1)
+    finally:
+        world.speak()
+
+
+@pytest.mark.parametrize("store", ["state-redis", "state-postgres", "state-memcached", "state-etcd"])
+def test_connections_are_in_step_afterwards(world, store):
+    """No answer to a call that was given up is taken for the answer to a later one."""
+    if store not in world.have:
+        pytest.skip(f"no server for {store}")
+    side = world.side
+    for i in range(30):
+        assert side.post(f"/v1.0/state/{store}", [{"key": f"s{i}", "value": i}]).status == 204
+    for _ in range(3):
+        world.fall_silent()
+        go = [door(side, ("GET", f"/v1.0/state/{store}/s1", None), ("GetState", {"storeName": store, "key": "s1"})) for door in (http1, http2, by_grpc)]
+        time.sleep(0.2)
+        for each in go:
+            each()
+        world.speak()
+        for i in range(30):
+            assert side.get(f"/v1.0/state/{store}/s{i}").json == i
+
+
+def test_calls_that_are_given_up_leave_nothing(world):
+    """Thousands of them."""
+    side = world.side
+    name = "state-redis" if "state-redis" in world.have else "to-http"
+    http = KINDS["state-redis get" if name == "state-redis" else name][1]
+
+    def rounds(count):
+        for _ in range(count):
+            before = world.ended(status="499")
+            world.fall_silent()
+            go = http1(side, http, None, 150)
+            time.sleep(0.15)
+            go()
+            wait_until(lambda: world.ended(status="499") == before + 150, "ends of calls", 3)
+            world.speak()
+
+    rounds(5)
+    memory, open_files = side.memory_kb("VmRSS"), descriptors(side)
+    rounds(12)
+    assert descriptors(side) <= open_files + 6
+    if not os.environ.get("MECHA_SLOW_DAEMON"):
+        assert side.memory_kb("VmRSS") - memory < 1500
+
+
+@pytest.mark.parametrize("what", ["a body", "the next request"])
+def test_what_nobody_reads_hides_no_client(world, what):
+    """Of a client that has said more than its call needs."""
+    if "state-redis" not in world.have:
+        pytest.skip("no server for redis")
+    side, more = world.side, b"GET /v1.0/metadata HTTP/1.1\r\nHost: x\r\n\r\n"
+    length = len(more) if what == "a body" else 0
+    world.fall_silent()
+    try:
+        before = world.ended(status="499")
+        with side.connect() as client:
+            client.sendall(b"GET /v1.0/state/state-redis/k HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (length, more))
+            time.sleep(0.3)
+            assert world.ended(status="499") == before
+        wait_until(lambda: world.ended(status="499") == before + 1, "the end of the call", AT_ONCE)
+    finally:
+        world.speak()
+
+
+def test_an_outbox_is_not_cut(launch):
+    """Its transaction has begun to be told: it is done to the end although its client has gone."""
+    relays = {}
+    address = relayed(relays, "redis")
+    if address is None:
+        pytest.skip("no server for redis")
+    app = launch.app().on("/dapr/subscribe", reply(json_body=[{"pubsubname": "bus", "topic": "orders", "route": "/orders"}])).on("/orders", reply(200))
+    store = component("store", "state.redis", redisHost=address, outboxPublishPubsub="bus", outboxPublishTopic="orders")
+    side = launch.sidecar(resources=[store, component("bus", "pubsub.in-memory")], app=app)
+    (relay,) = relays.values()
+    key = f"outbox{RUN}"
+    transaction = {"operations": [{"operation": "upsert", "request": {"key": key, "value": "new"}}]}
+    before = ended(side, status="499")
+    relay.speaks.clear()
+    go = http2(side, ("POST", "/v1.0/state/store/transaction", transaction), None)
+    time.sleep(0.3)
+    go()
+    time.sleep(0.5)
+    assert ended(side, status="499") == before
+    relay.speaks.set()
+    wait_until(lambda: side.get(f"/v1.0/state/store/{key}").text == '"new"', "the commit", 5)
+    wait_until(lambda: ended(side, status="499") == before + CALLS, "the end of the calls", 5)
+    app.wait_for("/orders", CALLS)
