@@ -119,8 +119,7 @@ class MysqlBinding final : public Binding, public OutputBinding {
 
   Async<void> stop() override {
     co_await gate_.close(0s);
-    pool_.reset();
-    co_return Result<void>{};
+    co_return co_await run_aside("mysql-close", [this] { pool_.reset(); });
   }
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {

@@ -61,8 +61,7 @@ class SqliteLock final : public LockStore {
   }
 
   Async<void> stop() override {
-    database_.reset();
-    co_return Result<void>{};
+    co_return co_await run_aside("sqlite-close", [this] { database_.reset(); });
   }
 
   Async<bool> try_lock(TryLockRequest request) override {

@@ -1,9 +1,9 @@
 // Pool: clients of a MongoDB deployment, each used by a thread of its own behind a Bridge. Threads and connections come when
 // they are first needed; the driver watches the servers and finds a new primary by itself.
 //
-// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it. One that
-// waits for longer than the options' timeout fails with `deadline_exceeded` and is not begun. The destructor finishes what is
-// queued and waits for the driver's threads: it blocks.
+// Threads: from any shard; a call ends on the caller's. One that waits for longer than the options' timeout fails with
+// `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind: it owns what it uses, and its client serves no other
+// until it ends. The destructor finishes what is queued and waits for the driver's threads: it blocks.
 
 #pragma once
 
@@ -33,7 +33,7 @@ class Pool {
 
   template <class T>
   Async<T> run(Work<T> work) {
-    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t) -> Result<T> {
+    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t, Asked<T>&) -> Result<T> {
       const Lease lease(*this);
       if (lease.session == nullptr) return fail(Code::unavailable, "no connection to MongoDB was free within waitQueueTimeoutMS");
       return work(*lease.session);

@@ -1,8 +1,9 @@
 // Pool: connections to a MySQL server, each on a thread of its own behind a Bridge. Threads and connections come when they
 // are first needed; a lost connection is replaced before the next work, one that is old or idled for long as well.
 //
-// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it. One that
-// waits for longer than the options' timeout fails with `deadline_exceeded` and is not begun. The destructor finishes what is queued.
+// Threads: from any shard; a call ends on the caller's. One that waits for longer than the options' timeout fails with
+// `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind, unless it says that it stays: the work owns what it uses, and its connection serves no
+// other until it ends. The destructor finishes what is queued: it blocks.
 
 #pragma once
 
@@ -27,14 +28,19 @@ class Pool {
 
   // Runs `work` with a connection. It leaves no transaction open.
   template <class T>
-  Async<T> run(Work<T> work) {
-    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t number) -> Result<T> {
+  Async<T> run(Work<T> work, Caller caller = Caller::leaves) {
+    const auto job = [this, work = std::move(work)](std::size_t number, Asked<T>& asked) -> Result<T> {
       Slot& slot = slots_[number];
       MECHA_TRY(auto* const connection, open(slot));
+      if (!asked.waits()) {  // opening took too long: what was answered as failed is not sent now
+        keep(slot);
+        return fail(Code::cancelled, "context canceled");
+      }
       auto result = work(*connection);
       keep(slot);
       return result;
-    });
+    };
+    return bridges_.call<T>(options_.timeout, job, caller);
   }
 
   // Closes the connections that have idled for too long or are too old, or all. Those at work are closed after it.

@@ -97,8 +97,7 @@ class SqliteBroker final : public PubSub {
   Async<void> stop() override {
     co_await gate_.close(0s);
     if (wake_ != nullptr) co_await wake_->close();
-    store_.reset();
-    co_return Result<void>{};
+    co_return co_await run_aside("sqlite-close", [this] { store_.reset(); });
   }
 
   Async<void> publish(PublishRequest request) override {

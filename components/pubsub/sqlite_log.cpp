@@ -227,20 +227,22 @@ Async<void> SqliteLog::done(ConsumerId consumer, std::string holder, std::int64_
         }
         MECHA_TRY([[maybe_unused]] const auto forgotten, connection.execute(kForget, {id}));
         return {};
-      }
+      },
+      sqlite::Atomic::several,
+      Caller::stays
   );
 }
 
 Async<void> SqliteLog::again(ConsumerId consumer, std::string holder, std::int64_t id, Milliseconds delay) {
   MECHA_CO_TRY(
       [[maybe_unused]] const auto put,
-      co_await database_->execute(std::string(kAgain), {consumer, id, std::move(holder), unix_ms() + delay.count()})
+      co_await database_->execute(std::string(kAgain), {consumer, id, std::move(holder), unix_ms() + delay.count()}, Caller::stays)
   );
   co_return Result<void>{};
 }
 
 Async<void> SqliteLog::give_back(ConsumerId consumer, std::string holder) {
-  MECHA_CO_TRY([[maybe_unused]] const auto given, co_await database_->execute(std::string(kGiveBack), {consumer, std::move(holder)}));
+  MECHA_CO_TRY([[maybe_unused]] const auto given, co_await database_->execute(std::string(kGiveBack), {consumer, std::move(holder)}, Caller::stays));
   co_return Result<void>{};
 }
 

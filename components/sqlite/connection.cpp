@@ -198,6 +198,8 @@ std::string Connection::file() const {
   return name == nullptr ? "" : name;
 }
 
+void Connection::interrupt() { sqlite3_interrupt(handle_); }
+
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 }  // namespace mecha::sqlite

@@ -59,6 +59,8 @@ class Connection {
   bool in_transaction() const;
   // The absolute path of the file; empty of a database in memory.
   std::string file() const;
+  // From any thread while the connection lives: ends the statements that run.
+  void interrupt();
 
  private:
   explicit Connection(sqlite3* handle);

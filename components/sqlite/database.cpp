@@ -27,12 +27,13 @@ Async<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   co_return database;
 }
 
-Async<std::int64_t> Database::execute(std::string sql, Params params) {
+Async<std::int64_t> Database::execute(std::string sql, Params params, Caller caller) {
   return write<std::int64_t>(
       [sql = std::move(sql), params = std::move(params)](Connection& connection) {
         return connection.execute(sql, params);
       },
-      Atomic::statement
+      Atomic::statement,
+      caller
   );
 }
 
@@ -93,6 +94,7 @@ void Database::drain() {
 
 // Why the job could not be run at all; what it returned itself stands in the job.
 std::optional<Error> Database::run_one(Job& job) {
+  if (!job.waits()) return Error{.code = Code::cancelled, .message = "context canceled"};
   if (std::chrono::steady_clock::now() > job.deadline) {
     return Error{
         .code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout};

@@ -6,8 +6,9 @@
 //   MECHA_CO_TRY(const auto changed, co_await db->execute("DELETE FROM t WHERE id = ?", {id}));
 //   MECHA_CO_TRY(const auto rows, co_await db->query("SELECT a, b FROM t WHERE id = ?", {id}));
 //
-// Threads: from any shard; a call ends on the caller's. Once queued, a call is not cancelled: the caller waits for it.
-// The destructor finishes what is queued. Both threads are started when they are first needed.
+// Threads: from any shard; a call ends on the caller's. Who is cancelled leaves the work behind, unless it says that it stays: the
+// work owns what it uses; a write that has begun is done to the end, a read is interrupted, what has not begun never does. The
+// destructor finishes what is queued: it blocks. Both threads are started when they are first needed.
 
 #pragma once
 
@@ -44,7 +45,7 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  Async<std::int64_t> execute(std::string sql, Params params = {});
+  Async<std::int64_t> execute(std::string sql, Params params = {}, Caller caller = Caller::leaves);
   Async<std::vector<Row>> query(std::string sql, Params params = {});
 
   template <class T>
@@ -52,26 +53,25 @@ class Database {
 
   // Runs `work` on the writer thread within the shared transaction. It must not begin or commit one.
   template <class T>
-  Async<T> write(Work<T> work, Atomic atomic = Atomic::several) {
-    auto result = co_await asio::async_initiate<decltype(asio::use_awaitable), void(Result<T>)>(
-        [this, &work, atomic](auto handler) {
-          using Handler = decltype(handler);
-          auto job = std::make_shared<JobOf<T, Handler>>(std::move(handler), std::move(work));
-          job->several = atomic == Atomic::several;
-          submit(std::move(job));
-        },
-        asio::use_awaitable
-    );
-    co_return std::move(result);
+  Async<T> write(Work<T> work, Atomic atomic = Atomic::several, Caller caller = Caller::leaves) {
+    const auto begin = [this, work = std::move(work), atomic](std::shared_ptr<Asked<T>> asked) {
+      auto job = std::make_shared<JobOf<T>>(std::move(asked), work);
+      job->several = atomic == Atomic::several;
+      submit(std::move(job));
+    };
+    co_return co_await ask<T>(begin, caller);
   }
 
   // Runs `work` on the reader thread; it sees what was committed.
   template <class T>
   Async<T> read(Work<T> work) {
     if (options_.single) co_return co_await write<T>(std::move(work), Atomic::statement);
-    co_return co_await reader().template call<T>([this, work = std::move(work)]() -> Result<T> {
+    co_return co_await reader().template call_or_leave<T>([this, work = std::move(work)](Asked<T>& asked) -> Result<T> {
       MECHA_TRY(auto* connection, reading());
-      return work(*connection);
+      asked.work([connection] { connection->interrupt(); });
+      auto result = work(*connection);
+      asked.rest();
+      return result;
     });
   }
 
@@ -81,6 +81,7 @@ class Database {
  private:
   struct Job {
     virtual ~Job() = default;
+    virtual bool waits() = 0;
     virtual bool run(Connection& connection) = 0;
     // Answers the caller: with what the work returned, or with why that was lost. Once.
     virtual void finish(const Error* lost) = 0;
@@ -89,27 +90,22 @@ class Database {
     std::chrono::steady_clock::time_point deadline;
   };
 
-  template <class T, class Handler>
+  template <class T>
   struct JobOf final : Job {
-    JobOf(Handler h, Work<T> w)
-        : handler(std::move(h)), work(std::move(w)), executor(asio::get_associated_executor(handler)), guard(executor) {}
+    JobOf(std::shared_ptr<Asked<T>> a, Work<T> w) : asked(std::move(a)), work(std::move(w)) {}
 
+    bool waits() override { return asked->waits(); }
     bool run(Connection& connection) override {
       result.emplace(work(connection));
       return result->has_value();
     }
     void finish(const Error* lost) override {
       if (lost) result.emplace(fail(*lost));
-      asio::post(executor, [h = std::move(handler), r = *std::move(result)]() mutable {
-        std::move(h)(std::move(r));
-      });
-      guard.reset();
+      asked->answer(*std::move(result));
     }
 
-    Handler handler;
-    Work<T> work;
-    asio::associated_executor_t<Handler> executor;
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard;
+    const std::shared_ptr<Asked<T>> asked;
+    const Work<T> work;
     std::optional<Result<T>> result;
   };
   using JobPtr = std::shared_ptr<Job>;

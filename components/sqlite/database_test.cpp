@@ -47,12 +47,26 @@ class Bench {
     return run(db->query("SELECT count(*) FROM t")).value().front().integer(0);
   }
 
+  std::string file() const { return folder_ + "/t.db"; }
+
   asio::io_context context;
   std::unique_ptr<Database> db;
 
  private:
   std::string folder_;
 };
+
+asio::awaitable<void> let_go(Connection& holder) {
+  co_await sleep_for(50ms);
+  holder.rollback();
+}
+
+// A write that is cancelled while `holder` has the lock, and stays.
+asio::awaitable<void> write_and_let(Database& db, Connection& holder) {
+  using namespace asio::experimental::awaitable_operators;
+  auto write = within(5ms, db.execute("INSERT INTO t VALUES ('9', 9)", {}, Caller::stays));
+  (void)co_await (std::move(write) && let_go(holder));
+}
 
 asio::awaitable<void> insert(Database& db, int i, std::atomic<int>* done) {
   const auto result = co_await db.execute("INSERT INTO t VALUES (?, ?)", {std::to_string(i), std::int64_t{i}});
@@ -146,4 +160,37 @@ TEST_CASE("connection strings", "[sqlite]") {
   CHECK(uri("b.db?mode=ro") == "file:b.db?mode=ro  single");
   CHECK(uri("b.db?_pragma=Busy_Timeout(5)") == "error: found forbidden option '_pragma=busy_timeout' in the connection string");
   CHECK(parse_connection_string("b.db?_pragma=synchronous(1)")->connection.pragmas == std::vector<std::string>{"synchronous(1)"});
+}
+
+TEST_CASE("a read that nobody waits for is interrupted", "[sqlite]") {
+  Bench bench;
+  const std::string endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+  const auto cut = bench.run(within(20ms, bench.db->query(endless)));
+  REQUIRE_FALSE(cut);
+  CHECK(cut.error().failure == Failure::timeout);
+  CHECK(bench.count() == 0);  // the same thread answers
+}
+
+TEST_CASE("who waits for the lock of another process gives up, and what was not begun is not done", "[sqlite]") {
+  Bench bench;
+  const auto other = Connection::open({.uri = "file:" + bench.file(), .busy_timeout = 0ms, .journal_mode = {}, .pragmas = {}});
+  REQUIRE(other);
+  REQUIRE((*other)->begin(true));
+  const auto write = [&](int i) {
+    std::function<Result<std::int64_t>(Connection&)> work = [i](Connection& connection) {
+      return connection.execute("INSERT INTO t VALUES (?, ?)", {std::to_string(i), std::int64_t{i}});
+    };
+    return bench.run(within(20ms, bench.db->write<std::int64_t>(std::move(work), Atomic::statement)));
+  };
+  for (int i = 1; i <= 3; ++i) {
+    const auto left = write(i);
+    REQUIRE_FALSE(left);
+    CHECK(left.error().failure == Failure::timeout);
+  }
+  (*other)->rollback();
+  CHECK(bench.run(bench.db->execute("INSERT INTO t VALUES ('after', 0)")) == 1);
+  CHECK(bench.count() <= 2);  // the first was under way
+  REQUIRE((*other)->begin(true));
+  bench.run(write_and_let(*bench.db, **other));
+  CHECK(bench.run(bench.db->query("SELECT v FROM t WHERE k = '9'")).value().size() == 1);
 }

@@ -169,12 +169,7 @@ Async<void> MongoStore::start() {
 // The driver's threads may be at a server that does not answer.
 Async<void> MongoStore::stop() {
   co_await gate_.close(0s);
-  Bridge aside("mongodb-close");
-  std::function<Result<void>()> close = [this]() -> Result<void> {
-    pool_.reset();
-    return {};
-  };
-  co_return co_await aside.call<void>(std::move(close));
+  co_return co_await run_aside("mongodb-close", [this] { pool_.reset(); });
 }
 
 // Half of the way to the server is not counted; that is less than what a second of expiry means.

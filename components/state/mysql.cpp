@@ -132,8 +132,7 @@ class MysqlStore final : public StateStore {
   Async<void> start() override;
   Async<void> stop() override {
     co_await gate_.close(0s);
-    pool_.reset();
-    co_return Result<void>{};
+    co_return co_await run_aside("mysql-close", [this] { pool_.reset(); });
   }
 
   std::vector<std::string> features() const override {
@@ -172,7 +171,7 @@ Async<void> MysqlStore::start() {
   sql_ = mysql_statements({settings_.schema, settings_.table, settings_.metadata_table});
   const MysqlNames names{settings_.schema, settings_.table, settings_.metadata_table};
   const auto first = std::make_unique<mysql::Pool>(with_schema);
-  MECHA_CO_TRY_VOID(co_await first->run<void>([names](Connection& connection) { return create_mysql_schema(connection, names); }));
+  MECHA_CO_TRY_VOID(co_await first->run<void>([names](Connection& connection) { return create_mysql_schema(connection, names); }, Caller::stays));
   with_schema.dsn.database = settings_.schema;
   pool_ = std::make_unique<mysql::Pool>(std::move(with_schema));
   MECHA_CO_TRY_VOID(co_await pool_->run<void>([names](Connection& connection) { return create_mysql_tables(connection, names); }));

@@ -158,8 +158,7 @@ class SqliteStore final : public StateStore {
   Async<void> start() override;
   Async<void> stop() override {
     co_await gate_.close(0s);
-    database_.reset();
-    co_return Result<void>{};
+    co_return co_await run_aside("sqlite-close", [this] { database_.reset(); });
   }
 
   std::vector<std::string> features() const override {

@@ -1,7 +1,10 @@
+#include <latch>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
 #include "runtime/async/bridge.hpp"
+#include "runtime/async/bridges.hpp"
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
 #include "runtime/async/shards.hpp"
@@ -27,6 +30,11 @@ Async<int> answer_after_two(std::chrono::milliseconds time) {
   co_await sleep_for(time);
   co_await sleep_for(time);
   co_return 42;
+}
+
+asio::awaitable<void> keep(Async<int> work, std::vector<Result<int>>* answers) {
+  auto answer = co_await std::move(work);
+  answers->push_back(std::move(answer));
 }
 
 asio::awaitable<void> hold(Semaphore& semaphore, std::vector<int>* order, int id) {
@@ -111,6 +119,119 @@ TEST_CASE("a bridge runs jobs in order and answers on the caller's executor", "[
     co_return value;
   };
   CHECK(testing::run(context, work(bridge, self)).value() == 7);
+}
+
+TEST_CASE("a caller that is cancelled leaves its job behind", "[bridge]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  std::latch begun{1}, end{1};
+  std::atomic<int> ran = 0;
+  std::weak_ptr<int> owned;
+  std::vector<Result<int>> answers;
+  {
+    Bridges bridges("test", 1);
+    const auto begin = [&](bool hangs) {
+      const auto value = std::make_shared<int>(7);
+      if (hangs) owned = value;
+      std::function<Result<int>(std::size_t, Asked<int>&)> job = [&, value, hangs](std::size_t, Asked<int>&) -> Result<int> {
+        ++ran;
+        if (hangs) begun.count_down();
+        if (hangs) end.wait();
+        return *value;
+      };
+      REQUIRE(spawn(gate, context.get_executor(), keep(bridges.call<int>(10s, std::move(job)), &answers)));
+    };
+    begin(true);
+    context.poll();
+    begun.wait();
+    begin(false);  // waits behind it
+    context.poll();
+    gate.cancel();
+    context.restart();
+    context.poll();
+    REQUIRE(answers.size() == 2);
+    CHECK(answers[0].error().code == Code::cancelled);
+    CHECK(answers[1].error().code == Code::cancelled);
+    CHECK_FALSE(owned.expired());  // it runs
+    end.count_down();
+    std::function<Result<int>(std::size_t, Asked<int>&)> last = [](std::size_t, Asked<int>&) -> Result<int> { return 1; };
+    CHECK(testing::run(context, bridges.call<int>(10s, last)) == 1);
+    CHECK(ran == 1);  // the second had not begun, and never did
+    testing::run(context, gate.close(1s));
+  }
+  CHECK(owned.expired());
+}
+
+TEST_CASE("a job that is left behind has its thread until it ends", "[bridge]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  std::latch begun{1}, end{1};
+  std::vector<Result<int>> answers;
+  Bridges bridges("test", 2);
+  std::function<Result<int>(std::size_t, Asked<int>&)> hang = [&](std::size_t, Asked<int>&) -> Result<int> {
+    begun.count_down();
+    end.wait();
+    return 0;
+  };
+  REQUIRE(spawn(gate, context.get_executor(), keep(bridges.call<int>(10s, hang), &answers)));
+  context.poll();
+  begun.wait();
+  gate.cancel();
+  testing::run(context, gate.close(1s));
+  REQUIRE(answers.size() == 1);
+  std::function<Result<int>(std::size_t, Asked<int>&)> ask = [](std::size_t number, Asked<int>&) -> Result<int> { return static_cast<int>(number); };
+  for (int i = 0; i < 5; ++i) CHECK(testing::run(context, bridges.call<int>(10s, ask)) == 1);
+  end.count_down();
+}
+
+TEST_CASE("a caller that stays is cancelled when the job has ended", "[bridge]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  std::latch begun{1}, end{1};
+  std::vector<Result<int>> answers;
+  Bridges bridges("test", 1);
+  std::function<Result<int>(std::size_t, Asked<int>&)> hang = [&](std::size_t, Asked<int>&) -> Result<int> {
+    begun.count_down();
+    end.wait();
+    return 7;
+  };
+  REQUIRE(spawn(gate, context.get_executor(), keep(bridges.call<int>(10s, hang, Caller::stays), &answers)));
+  context.poll();
+  begun.wait();
+  gate.cancel();
+  context.poll();
+  CHECK(answers.empty());
+  end.count_down();
+  testing::run(context, gate.close(10s));
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0] == 7);
+}
+
+TEST_CASE("who leaves work under way cuts it", "[bridge]") {
+  asio::io_context context;
+  Gate gate(context.get_executor());
+  std::latch begun{1}, cut{1};
+  std::atomic<bool> waited = true;
+  std::vector<Result<int>> answers;
+  {
+    Bridge bridge("test");
+    std::function<Result<int>(Asked<int>&)> job = [&](Asked<int>& asked) -> Result<int> {
+      asked.work([&] { cut.count_down(); });
+      begun.count_down();
+      cut.wait();
+      asked.rest();
+      waited = asked.waits();
+      return 0;
+    };
+    REQUIRE(spawn(gate, context.get_executor(), keep(bridge.call_or_leave<int>(job), &answers)));
+    context.poll();
+    begun.wait();
+    gate.cancel();
+    testing::run(context, gate.close(1s));
+  }
+  REQUIRE(answers.size() == 1);
+  CHECK_FALSE(answers[0].has_value());
+  CHECK_FALSE(waited);
 }
 
 TEST_CASE("a full bridge refuses instead of growing", "[bridge]") {

@@ -28,6 +28,14 @@ bool Bridge::post(std::function<void()> job) {
   return true;
 }
 
+Async<void> run_aside(std::string name, std::function<void()> job) {
+  Bridge aside(std::move(name));
+  co_return co_await aside.call<void>([job = std::move(job)]() -> Result<void> {
+    job();
+    return {};
+  });
+}
+
 void Bridge::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -18,6 +18,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "runtime/async/asked.hpp"
 #include "runtime/async/async.hpp"
 
 namespace mecha {
@@ -59,6 +60,19 @@ class Bridge {
     co_return std::move(result);
   }
 
+  // The same for a caller that may be cancelled: it leaves the job behind, with `cancelled`. What the job uses it owns; one that has
+  // not begun never does, the result of one that has is dropped. `job` hears through its argument of whether it is waited for.
+  template <class T>
+  Async<T> call_or_leave(std::function<Result<T>(Asked<T>&)> job, Caller caller = Caller::leaves) {
+    const auto begin = [this, job = std::move(job)](std::shared_ptr<Asked<T>> asked) {
+      const bool queued = post([asked, job] {
+        if (asked->waits()) asked->answer(job(*asked));
+      });
+      if (!queued) asked->answer(fail(Code::resource_exhausted, "too many calls are waiting"));
+    };
+    co_return co_await ask<T>(begin, caller);
+  }
+
  private:
   void loop();
 
@@ -69,5 +83,8 @@ class Bridge {
   bool stopping_ = false;
   std::thread thread_;
 };
+
+// Runs `job` on a thread made for it: what waits for the end of threads, which may be at a server that does not answer.
+Async<void> run_aside(std::string name, std::function<void()> job);
 
 }  // namespace mecha

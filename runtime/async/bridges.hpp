@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "runtime/async/bridge.hpp"
 
@@ -23,19 +24,25 @@ class Bridges {
   // `name` is that of the threads (15 characters at most); `most` of them, 1 to kMost.
   explicit Bridges(std::string name, std::size_t most = kMost);
 
-  // Runs `job` with the number of its thread, below `most`; jobs of one number never run side by side. Once queued, a call is not
-  // cancelled: the caller waits for it. One that waits for longer than `limit` fails with `deadline_exceeded` and is not begun.
+  // Runs `job` with the number of its thread, below `most`; jobs of one number never run side by side. A caller that is cancelled
+  // leaves the job behind (see Bridge::call_or_leave), and what it uses stays its own until it ends. A call that waits for longer
+  // than `limit` fails with `deadline_exceeded` and is not begun.
   template <class T>
-  Async<T> call(std::chrono::milliseconds limit, std::function<Result<T>(std::size_t)> job) {
+  Async<T> call(std::chrono::milliseconds limit, std::function<Result<T>(std::size_t, Asked<T>&)> job, Caller caller = Caller::leaves) {
     const auto number = pick();
-    const Leave leave{threads_[number]};
     const auto until = Clock::now() + limit;
-    co_return co_await threads_[number].bridge->template call<T>([number, until, job = std::move(job)]() -> Result<T> {
-      if (Clock::now() > until) {
-        return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
-      }
-      return job(number);
-    });
+    auto held = std::make_shared<Leave>(threads_[number]);
+    co_return co_await threads_[number].bridge->template call_or_leave<T>(
+        [number, until, held = std::move(held), job = std::move(job)](Asked<T>& asked) -> Result<T> {
+          if (Clock::now() > until) {
+            return fail(Error{.code = Code::deadline_exceeded, .message = "context deadline exceeded", .failure = Failure::timeout});
+          }
+          auto result = job(number, asked);
+          held->leave();  // before the caller, who may call again, knows
+          return result;
+        },
+        caller
+    );
   }
 
   // Queues `job` on every thread that has begun.
@@ -51,9 +58,17 @@ class Bridges {
     std::atomic<std::size_t> load = 0;  // calls
     std::unique_ptr<Bridge> bridge;
   };
+  // Goes with the job, not with who waits for it.
   struct Leave {
+    explicit Leave(Thread& of) : thread(of) {}
+    ~Leave() { leave(); }
+    void leave() {
+      if (!std::exchange(left, true)) --thread.load;
+    }
+    Leave(const Leave&) = delete;
+    Leave& operator=(const Leave&) = delete;
     Thread& thread;
-    ~Leave() { --thread.load; }
+    bool left = false;
   };
 
   // The first with nothing to do, else the one with the least; counts the call.
