@@ -8,10 +8,26 @@ namespace mecha::testing {
 namespace detail {
 namespace {
 
-std::string path_of(const TopicSubscription& subscription) {
-  if (!subscription.default_path.empty() || subscription.rules.empty())
-    return subscription.default_path;
-  return subscription.rules.front().path;
+// Where a message goes; nowhere if no rule holds and there is no default path. Under no lock: the
+// answer is the test's.
+std::optional<std::string> path_of(const Topic& topic, const RuleHandler& holds, const TopicEvent& event) {
+  for (const auto& rule : topic.rules)
+    if (rule.match.empty() || holds(rule.match, event)) return rule.path;
+  if (topic.default_path.empty() && !topic.rules.empty()) return std::nullopt;
+  return topic.default_path;
+}
+
+// Rules are expressions of CEL, which the fake does not read.
+Result<void> check_rules(const TopicSubscription& subscription, const RuleHandler& holds) {
+  for (const auto& rule : subscription.rules) {
+    if (rule.match.empty() || holds) continue;
+    return mecha::fail(
+        Code::unimplemented,
+        "the fake does not evaluate the rule \"" + rule.match + "\" of topic " + subscription.topic + " of " +
+            subscription.pubsub + ": tell it by Fake::on_rule which rules hold, before attach"
+    );
+  }
+  return {};
 }
 
 // An error means `retry`, but for `unimplemented`, which a sidecar takes for done.
@@ -34,17 +50,46 @@ Task<Result<Verdict>> call_bulk(std::shared_ptr<Topic> topic, TopicEvent event) 
 
 }  // namespace
 
-void call_next(Hub& hub, const std::shared_ptr<Topic>& topic) {
+namespace {
+
+// Takes the next message, if none is with the application, and says where it goes.
+std::optional<TopicEvent> take_next(Hub& hub, Topic& topic, std::optional<std::string>& path) {
   TopicEvent event;
+  RuleHandler holds;
   {
     const std::lock_guard lock(hub.mutex);
-    if (topic->pending.empty() || !topic->unanswered.empty()) return;
-    auto message = std::move(topic->pending.front());
-    topic->pending.pop_front();
-    message.event.path = topic->path;
+    if (topic.pending.empty() || !topic.unanswered.empty()) return std::nullopt;
+    auto message = std::move(topic.pending.front());
+    topic.pending.pop_front();
     event = message.event;
-    topic->unanswered[event.id] = std::move(message);
+    holds = hub.rule_holds;
+    topic.unanswered.insert({event.id, {std::move(message)}});
   }
+  path = path_of(topic, holds, event);
+  if (!path) return event;
+  const std::lock_guard lock(hub.mutex);
+  event.path = topic.unanswered.find(event.id)->second.message.event.path = *path;
+  return event;
+}
+
+// Acknowledged, and copied to the dead letter topic; the application does not see it.
+void drop_unrouted(Hub& hub, Topic& topic, TopicEvent event) {
+  const auto id = event.id;
+  event.topic = topic.request.dead_letter_topic.value_or("");
+  if (!event.topic.empty()) deliver(hub, std::move(event));
+  const std::lock_guard lock(hub.mutex);
+  topic.unanswered.erase(id);
+  hub.changed.notify_all();
+}
+
+}  // namespace
+
+void call_next(Hub& hub, const std::shared_ptr<Topic>& topic) {
+  std::optional<std::string> path;
+  auto next = take_next(hub, *topic, path);
+  for (; next && !path; next = take_next(hub, *topic, path)) drop_unrouted(hub, *topic, *std::move(next));
+  if (!next) return;
+  auto& event = *next;
   const auto id = event.id;
   then_call(
       topic->bulk ? call_bulk(topic, std::move(event))
@@ -77,6 +122,10 @@ Result<void> Fake::attach(std::shared_ptr<CallbackApi> application) {
   auto wanted = sync_wait(application->list_topics());
   if (!wanted && wanted.error().code != Code::unimplemented) return std::move(wanted).error();
   const std::lock_guard lock(hub_->mutex);
+  if (wanted) {
+    for (const auto& subscription : *wanted)
+      if (auto known = detail::check_rules(subscription, hub_->rule_holds); !known) return known;
+  }
   hub_->application = application;
   if (!wanted) return {};
   for (auto& subscription : *wanted) {
@@ -87,10 +136,16 @@ Result<void> Fake::attach(std::shared_ptr<CallbackApi> application) {
     topic->request.dead_letter_topic = subscription.dead_letter_topic;
     topic->application = application;
     topic->bulk = subscription.bulk.has_value();
-    topic->path = detail::path_of(subscription);
+    topic->rules = std::move(subscription.rules);
+    topic->default_path = std::move(subscription.default_path);
     hub_->topics.push_back(std::move(topic));
   }
   return {};
+}
+
+void Fake::on_rule(RuleHandler holds) {
+  const std::lock_guard lock(hub_->mutex);
+  hub_->rule_holds = std::move(holds);
 }
 
 Result<MethodReply> Fake::call(MethodCall call) {

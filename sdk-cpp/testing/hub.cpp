@@ -1,6 +1,7 @@
 // The scripts of a fake, its clock and its records.
 
 #include "testing/hub.h"
+#include "testing/topic.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -147,7 +148,7 @@ std::optional<Admission> Hub::scripted(const Site& site, std::chrono::millisecon
   if (rule->kind == Rule::Kind::fail) admission.failure = rule->error;
   if (rule->kind == Rule::Kind::lose) admission.lost = rule->error;
   if (rule->kind == Rule::Kind::delay) {
-    now += std::min(rule->by, limit);
+    move(std::min(rule->by, limit));
     if (rule->by >= limit) admission.failure = too_late();
   }
   if (rule->left > 0 && --rule->left == 0) rules.erase(rule);
@@ -191,6 +192,7 @@ Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContex
   for (const auto& key : site.keys) text = text && wire::is_utf8(key);
   Admission admission;
   Time deadline = Time::max();
+  bool slow = false;
   {
     const std::lock_guard lock(mutex);
     const auto begun = now;
@@ -209,7 +211,9 @@ Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContex
       admission = *std::move(found);
     }
     admission.record = calls.size() - 1;
+    slow = now != begun;
   }
+  if (slow) time_moved();
   if (!admission.failure) admission.held = held_by(site, deadline);
   return admission;
 }
@@ -219,15 +223,28 @@ void Hub::ended(std::size_t record, Code code) {
   calls[record].code = code;
 }
 
-void Hub::advance(std::chrono::milliseconds by) {
+void Hub::move(std::chrono::milliseconds by) {
+  now += by;
+  drop_expired(*this);
+}
+
+void Hub::time_moved() {
   std::vector<std::shared_ptr<HoldState>> all;
   Time at;
   {
     const std::lock_guard lock(mutex);
-    at = now += by;
+    at = now;
     all = holds;
   }
   for (const auto& hold : all) hold->expire(at);
+}
+
+void Hub::advance(std::chrono::milliseconds by) {
+  {
+    const std::lock_guard lock(mutex);
+    move(by);
+  }
+  time_moved();
 }
 
 }  // namespace detail

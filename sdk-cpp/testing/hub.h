@@ -70,6 +70,7 @@ struct LockEntry {
 struct Message {
   TopicEvent event;
   int attempt = 1;
+  Time expires = Time::max();
 };
 
 struct Topic;
@@ -107,6 +108,7 @@ struct Hub : std::enable_shared_from_this<Hub> {
   std::vector<Delivered> delivered;
   std::vector<std::shared_ptr<Topic>> topics;
   std::shared_ptr<CallbackApi> application;
+  RuleHandler rule_holds;  ///< Whether a routing rule holds.
   std::vector<Message> left_over;  ///< Of subscriptions that ended.
   std::map<std::pair<std::string, std::string>, InvokeHandler> methods;
   std::map<std::pair<std::string, std::string>, BindingHandler> operations;
@@ -121,10 +123,14 @@ struct Hub : std::enable_shared_from_this<Hub> {
   /// Records a call and finds what is scripted for it. Takes the lock.
   Admission admit(const Site& site, const CallOptions& options, const TaskContext* task);
   void ended(std::size_t record, Code code);
+  void time_moved();
   void advance(std::chrono::milliseconds by);
 
   // Under the lock.
   std::string next_id();
+  /// Moves the clock; messages whose time is over go. Calls that are held learn of it by
+  /// `time_moved`, without the lock.
+  void move(std::chrono::milliseconds by);
   /// Whether a component of this kind, the part of its type before the dot, is known by this name.
   enum class Known { yes, no, none };
   Known known(std::string_view kind, std::string_view name) const;

@@ -1,12 +1,12 @@
 // Publishing into the fake: the checks and the envelope of a sidecar.
 
 #include <algorithm>
-#include <ctime>
 
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
 #include "testing/fake_api.h"
+#include "testing/lifetime.h"
 #include "testing/topic.h"
 
 namespace mecha::testing::detail {
@@ -80,14 +80,6 @@ std::string text_of(const google::protobuf::Value& value) {
                                                                     : json_of(value);
 }
 
-std::string time_text(Time now) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
-}
-
 std::string take(Struct& event, const char* field) {
   const auto found = event.fields().find(field);
   if (found == event.fields().end()) return {};
@@ -112,6 +104,12 @@ void add_common(Struct& extensions, const PublishRequest& request, Time now, con
   put_missing(extensions, "tracestate", trace != nullptr ? trace->tracestate : "");
   put_missing(extensions, "traceid", parent);
   put_missing(extensions, "traceparent", parent);
+  const auto raw = request.metadata.find("rawPayload");  // checked; a raw message has no envelope
+  const bool plain = raw == request.metadata.end() || raw->second.empty() || std::string_view("fF0").find(raw->second[0]) != std::string_view::npos;
+  const auto life = lifetime_of(request.metadata);
+  if (!life || !plain) return;
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(Time::max() - now);
+  put(extensions, "expiration", time_text(now + std::chrono::duration_cast<Time::duration>(std::min(*life, left))));
 }
 
 // The trace of the envelope stands in the metadata of the event too, as over the wire.
@@ -136,6 +134,18 @@ std::string override_of(const PublishRequest& request, const char* key, std::str
   return found == request.metadata.end() || found->second.empty() ? otherwise : found->second;
 }
 
+// As a sidecar reads `data`, by its type; of other types there is nothing.
+std::string data_of(Struct& event, const std::string& content_type) {
+  const auto found = event.fields().find("data");
+  if (found == event.fields().end()) return {};
+  const auto media = media_type(content_type);
+  const bool json = media == "application/json" || media == "application/cloudevents+json";
+  const bool text = media.starts_with("text/") || media == "application/xml";
+  auto data = json ? json_of(found->second) : text ? text_of(found->second) : std::string();
+  event.mutable_fields()->erase("data");
+  return data;
+}
+
 // Data that is an envelope already.
 Result<TopicEvent> complete(const Hub& hub, const PublishRequest& request, const TraceContext* trace) {
   Struct event;
@@ -152,7 +162,7 @@ Result<TopicEvent> complete(const Hub& hub, const PublishRequest& request, const
   to.type = take(event, "type");
   to.spec_version = take(event, "specversion");
   to.content_type = take(event, "datacontenttype");
-  to.data = take(event, "data");
+  to.data = data_of(event, to.content_type);
   if (to.source.empty()) to.source = "Dapr";
   if (to.type.empty()) to.type = "com.dapr.event.sent";
   if (to.spec_version.empty()) to.spec_version = "1.0";

@@ -49,7 +49,9 @@ SidecarInfo info_of(const Hub& hub) {
     subscription.metadata = topic->request.metadata;
     subscription.kind = topic->application ? SubscriptionInfo::Kind::programmatic
                                            : SubscriptionInfo::Kind::streaming;
-    subscription.rules = {{"", topic->path}};
+    for (const auto& rule : topic->rules) subscription.rules.push_back({rule.match, rule.path});
+    const bool all = topic->rules.empty() || !topic->default_path.empty();
+    if (all) subscription.rules.push_back({"", topic->application ? topic->default_path : "/"});
     info.subscriptions.push_back(std::move(subscription));
   }
   return info;

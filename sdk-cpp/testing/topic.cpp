@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "testing/fake_api.h"
+#include "testing/lifetime.h"
 
 namespace mecha::testing::detail {
 namespace {
@@ -99,7 +100,8 @@ std::optional<TopicEvent> judge(Hub& hub, Topic& topic, Message message, Verdict
   if (verdict == Verdict::success) return std::nullopt;
   const bool has_dead = !topic.request.dead_letter_topic.value_or("").empty();
   // A dead letter topic takes what failed at once, as it does where no policy tells otherwise.
-  if (verdict == Verdict::retry && !has_dead && message.attempt < hub.options.deliveries_max) {
+  const bool again = message.attempt < hub.options.deliveries_max && message.expires > hub.now;
+  if (verdict == Verdict::retry && !has_dead && again) {
     ++message.attempt;
     topic.pending.push_back(std::move(message));
   }
@@ -132,16 +134,20 @@ void settle_message(
   std::optional<TopicEvent> dead;
   {
     const std::lock_guard lock(hub.mutex);
-    const auto found = topic->unanswered.find(id);
-    if (found == topic->unanswered.end()) return;
-    auto message = std::move(found->second);
+    auto found = topic->unanswered.lower_bound(id);
+    const auto end = topic->unanswered.upper_bound(id);
+    while (found != end && found->second.judged) ++found;
+    if (found == end) return;
+    dead = judge(hub, *topic, std::move(found->second.message), verdict);
     // Kept until the dead letter is on its way, so that nobody takes this for settled before.
-    dead = judge(hub, *topic, std::move(message), verdict);
-    if (!dead) topic->unanswered.erase(found);
+    if (dead) found->second.judged = true;
+    else topic->unanswered.erase(found);
   }
   if (dead) deliver(hub, *std::move(dead));
   const std::lock_guard lock(hub.mutex);
-  topic->unanswered.erase(id);
+  const auto [first, last] = topic->unanswered.equal_range(id);
+  const auto judged = std::find_if(first, last, [](const auto& one) { return one.second.judged; });
+  if (dead && judged != last) topic->unanswered.erase(judged);
   hub.changed.notify_all();
 }
 
@@ -154,27 +160,40 @@ void pump(Hub& hub, const std::shared_ptr<Topic>& topic) {
     slot = std::exchange(topic->waiting, nullptr);
     message = std::move(topic->pending.front());
     topic->pending.pop_front();
-    topic->unanswered[message.event.id] = message;
+    topic->unanswered.insert({message.event.id, {message}});
     hub.changed.notify_all();
   }
   if (slot->give(Next(std::optional<TopicEvent>(message.event)))) return;
-  // Who read has gone meanwhile.
+  // Who read has gone meanwhile. Where the stream has ended too, the message was put aside by that.
   const std::lock_guard lock(hub.mutex);
-  topic->unanswered.erase(message.event.id);
-  if (!topic->broken) topic->pending.push_front(std::move(message));
-  else hub.left_over.push_back(std::move(message));
+  if (topic->broken) return;
+  const auto [first, last] = topic->unanswered.equal_range(message.event.id);
+  auto mine = last;
+  for (auto one = first; one != last; ++one)
+    if (!one->second.judged) mine = one;
+  if (mine == last) return;
+  topic->unanswered.erase(mine);
+  topic->pending.push_front(std::move(message));
+}
+
+void drop_expired(Hub& hub) {
+  const auto late = [&hub](const Message& message) { return message.expires <= hub.now; };
+  for (const auto& topic : hub.topics) std::erase_if(topic->pending, late);
+  std::erase_if(hub.left_over, late);
+  hub.changed.notify_all();
 }
 
 void deliver(Hub& hub, TopicEvent event) {
+  const auto expires = expires_at(event);
   std::vector<std::shared_ptr<Topic>> to;
   {
     const std::lock_guard lock(hub.mutex);
     for (const auto& topic : hub.topics) {
       if (!same(topic->request, event)) continue;
-      topic->pending.push_back({event, 1});
+      topic->pending.push_back({event, 1, expires});
       to.push_back(topic);
     }
-    hub.changed.notify_all();
+    drop_expired(hub);
   }
   for (const auto& topic : to) {
     if (topic->application) call_next(hub, topic);
@@ -190,9 +209,10 @@ void leave(Hub& hub, const std::shared_ptr<Topic>& topic, const Error& why) {
     topic->broken = why;
     slot = std::exchange(topic->waiting, nullptr);
     std::erase(hub.topics, topic);
-    for (auto& [id, message] : topic->unanswered) {
-      ++message.attempt;
-      hub.left_over.push_back(std::move(message));
+    for (auto& [id, taken] : topic->unanswered) {
+      if (taken.judged) continue;
+      ++taken.message.attempt;
+      hub.left_over.push_back(std::move(taken.message));
     }
     for (auto& message : topic->pending) hub.left_over.push_back(std::move(message));
     topic->unanswered.clear();

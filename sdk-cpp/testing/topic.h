@@ -6,16 +6,24 @@
 
 namespace mecha::testing::detail {
 
+/// A message that the application has. Judged: its answer has come, what follows is under way.
+struct Taken {
+  Message message;
+  bool judged = false;
+};
+
 /// One subscription of the application. Guarded by the mutex of the hub.
 struct Topic {
   SubscribeRequest request;
   std::deque<Message> pending;
-  std::map<std::string, Message, std::less<>> unanswered;
+  /// By the id of the event, which publishers may give to several; answers are for the oldest.
+  std::multimap<std::string, Taken, std::less<>> unanswered;
   std::shared_ptr<Slot<Result<std::optional<TopicEvent>>>> waiting;
   std::optional<Error> broken;  ///< Why it ended.
   std::shared_ptr<CallbackApi> application;  ///< Who is called; null for a stream.
   bool bulk = false;  ///< It takes batches; each has one message here.
-  std::string path = "/";
+  std::vector<TopicRule> rules;  ///< Of an application; the first that holds has the path.
+  std::string default_path;      ///< Where none holds; empty: the message is dropped.
 };
 
 /// Hands messages to readers that wait. Takes the lock; readers go on in place.
@@ -28,6 +36,8 @@ void settle_message(
 void call_next(Hub& hub, const std::shared_ptr<Topic>& topic);
 /// Gives an event to all subscriptions of its topic. Takes the lock.
 void deliver(Hub& hub, TopicEvent event);
+/// Takes away what waits and whose time is over. Under the lock.
+void drop_expired(Hub& hub);
 /// Ends every stream. Takes the lock.
 void break_topics(Hub& hub, const Error& error);
 /// Takes a subscription off the list; what it has not answered goes to the next one.

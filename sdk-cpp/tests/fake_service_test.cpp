@@ -62,6 +62,35 @@ TEST_CASE("a handler may publish to its own topic, and is tried again when it fa
   CHECK(fake.delivered("bad").back().verdict == Verdict::drop);
 }
 
+TEST_CASE("rules are refused until the test says which hold", "[fake][service]") {
+  Fake fake;
+  Service service;
+  std::vector<std::string> big, other;
+  TopicOptions rule;
+  rule.match = "event.type == 'big'";
+  rule.dead_letter_topic = "unrouted";
+  service.topic("bus", "orders", [&](const std::string& order) { big.push_back(order); }, rule);
+  service.topic("bus", "unrouted", [&](const std::string& order) { other.push_back(order); });
+  const auto refused = fake.attach(service.callbacks());
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::unimplemented);
+  CHECK(refused.error().message.find("event.type == 'big'") != std::string::npos);
+  CHECK(refused.error().message.find("Fake::on_rule") != std::string::npos);
+  CHECK(fake.client().blocking().metadata()->subscriptions.empty());
+
+  fake.on_rule([](const std::string& match, const TopicEvent& event) {
+    return match == "event.type == 'big'" && event.type == "big";
+  });
+  REQUIRE(fake.attach(service.callbacks()));
+  for (const auto* type : {"big", "small", "big"})
+    REQUIRE(fake.emit_bytes({"bus", "orders", type, "text/plain", {{"cloudevent.type", type}}}));
+  CHECK(fake.settle());
+  CHECK(big == std::vector<std::string>{"big", "big"});
+  CHECK(other == std::vector<std::string>{"small"});
+  CHECK(fake.delivered("orders").size() == 2);
+  CHECK(fake.client().blocking().metadata()->subscriptions[0].rules[0].match == "event.type == 'big'");
+}
+
 TEST_CASE("calls, events and jobs reach their handlers", "[fake][service]") {
   Fake fake;
   Service service;

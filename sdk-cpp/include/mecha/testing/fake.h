@@ -58,6 +58,7 @@ struct Delivered {
 
 using InvokeHandler = std::function<Task<Result<InvokeResponse>>(InvokeRequest)>;
 using BindingHandler = std::function<Result<BindingResponse>(const BindingRequest&)>;
+using RuleHandler = std::function<bool(const std::string& match, const TopicEvent& event)>;
 using QueryHandler = std::function<Result<StateItems>(const QueryStateRequest&)>;
 
 /// The fake and what a test tells and asks it. The application under test gets `client()` or
@@ -83,7 +84,8 @@ class Fake {
   // Time.
 
   std::chrono::system_clock::time_point now() const;
-  /// Moves the clock: values and locks expire, calls that are held reach their deadlines.
+  /// Moves the clock: values, locks and messages that wait expire, calls that are held reach their
+  /// deadlines.
   void advance(std::chrono::milliseconds by);
 
   // Failures. Scripts are tried in the order in which they were made; a call uses up one at most.
@@ -147,9 +149,13 @@ class Fake {
   void break_streams(Error error);
   /// Plays the sidecar of a service without a port: `fake.attach(service.callbacks())`. Asks for its
   /// subscriptions and gives it their messages from then on, one at a time for each subscription.
-  /// Rules are not evaluated: a message goes to the default path, or to that of the first rule.
-  /// Batches have one message.
+  /// Batches have one message. Subscriptions with routing rules are refused unless on_rule was
+  /// called before.
   Result<void> attach(std::shared_ptr<CallbackApi> application);
+  /// Says which routing rules hold: they are expressions of CEL, which the fake does not read. Asked
+  /// for each message and rule in their order, until one holds; on the thread that publishes or
+  /// answers.
+  void on_rule(RuleHandler holds);
   /// Calls a method of the attached application, as another one does; blocks.
   Result<MethodReply> call(MethodCall call);
   /// Raises an event of an input binding of the attached application; blocks.
