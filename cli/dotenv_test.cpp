@@ -9,7 +9,7 @@ TEST_CASE("a file of variables: quotes, comments, export", "[cli]") {
       "# first\n\nA=1\n export B = two words # why\nC=\"x\\n\\\"y\\\"\"\nD='$raw \\n # kept'\nE=\nF=a#b\r\nG=\"\"\nA=last\n", "x.env"
   );
   REQUIRE(all);
-  CHECK(*parse_dotenv("\xef\xbb\xbfA=1", "x.env") == Variables{{"A", "1"}});
+  CHECK(*parse_dotenv("\xef\xbb\xbf" "A=1", "x.env") == Variables{{"A", "1"}});
   CHECK(*all == Variables{{"A", "last"}, {"B", "two words"}, {"C", "x\n\"y\""}, {"D", "$raw \\n # kept"}, {"E", ""}, {"F", "a#b"}, {"G", ""}});
 }
 
