@@ -115,12 +115,14 @@ def test_the_end_of_the_sidecar_ends_its_subscriptions(one, server):
     wait_until(lambda: subscribers(server) == 0, "the end of the connection")
 
 
-def test_an_error_of_the_store_is_told(one, server):
-    server.acl_setuser("default", enabled=True, commands=["-mget"])
+def test_an_error_of_the_store_is_told(launch, server, redis_address):
+    user = f"user{uuid.uuid4().hex}"  # what the default user may do concerns every test beside this one
+    server.acl_setuser(user, enabled=True, passwords=["+secret"], keys=["*"], channels=["*"], commands=["+@all", "-mget"])
     try:
+        one = launch.sidecar(resources=[component("config", "configuration.redis", redisHost=redis_address, redisDB=str(DATABASE), redisUsername=user, redisPassword="secret")])
         got = one.get("/v1.0/configuration/config?key=a&key=b")
     finally:
-        server.acl_setuser("default", enabled=True, commands=["+mget"])
+        server.acl_deluser(user)
     assert (got.status, got.json["errorCode"]) == (500, "ERR_CONFIGURATION_GET")
     assert got.json["message"].startswith("failed to get [a b] from Configuration store config: NOPERM")
 
