@@ -12,6 +12,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "mecha/task.h"
+#include "src/pool.h"
 
 namespace mecha::wire {
 
@@ -46,8 +47,25 @@ class OpenCalls {
     empty_.wait_until(lock, limit, [this] { return calls_.empty(); });
     return {calls_.begin(), calls_.end()};
   }
+  /// Asks a handler to stop, on a thread of this: what it does then is code of the user, which has
+  /// no place on the threads of gRPC.
+  void stop(const std::stop_source& handler) {
+    stops_.post(
+        [](void* data) noexcept {
+          const std::unique_ptr<std::stop_source> held(static_cast<std::stop_source*>(data));
+          held->request_stop();
+        },
+        new std::stop_source(handler)
+    );
+  }
+  /// No call comes any more; waits until nothing runs on that thread.
+  void close(std::chrono::steady_clock::time_point limit) noexcept {
+    stops_.close();
+    stops_.wait_until(limit);
+  }
 
  private:
+  Pool stops_{1};
   std::mutex mutex_;
   std::condition_variable empty_;
   std::set<std::shared_ptr<OpenCall>> calls_;
@@ -61,7 +79,7 @@ class Slot final : public OpenCall, public std::enable_shared_from_this<Slot<Res
     explicit Reactor(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
 
    private:
-    void OnCancel() override { slot_->stop.request_stop(); }
+    void OnCancel() override { slot_->calls_->stop(slot_->stop); }
     void OnDone() override { delete this; }
     std::shared_ptr<Slot> slot_;
   };

@@ -308,6 +308,7 @@ class Host final : public CallbackHost {
     server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
     server_->Wait();
     server_.reset();
+    callbacks_.calls().close(std::chrono::steady_clock::now() + std::chrono::seconds(1));
     return left.size();
   }
 

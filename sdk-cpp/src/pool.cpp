@@ -3,6 +3,8 @@
 
 #include "src/pool.h"
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -28,6 +30,7 @@ struct Pool::Shared {
 
   // One thread: works until it is closed and nothing is left.
   static void run(const std::shared_ptr<Shared>& self) noexcept {
+    pthread_setname_np(pthread_self(), "mecha-service");  // not that of who made it
     std::unique_lock lock(self->mutex);
     for (;;) {
       ++self->idle;

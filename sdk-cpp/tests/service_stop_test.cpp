@@ -1,5 +1,7 @@
 // Limits of a service, where its handlers run, and how it ends.
 
+#include <pthread.h>
+
 #include <atomic>
 #include <csignal>
 #include <string>
@@ -264,6 +266,36 @@ TEST_CASE(
   }
   REQUIRE(stopped.wait());
   CHECK(cancelled == 1);
+}
+
+TEST_CASE("what a handler does when its caller gives up runs on no thread of gRPC", "[stop]") {
+  Service service(quiet());
+  Gate running, told;
+  char thread[16] = "";
+  service.method("m", [&] {
+    const std::stop_callback on_stop(ambient_context().stop, [&] {
+      pthread_getname_np(pthread_self(), thread, sizeof thread);
+      told.open();
+    });
+    running.open();
+    (void)told.wait();
+  });
+  REQUIRE(service.start());
+  Caller caller(service);
+  common::InvokeRequest request;
+  request.set_method("m");
+  common::InvokeResponse response;
+  const auto context = caller.context();
+  std::thread cancelling([&] {
+    (void)running.wait();
+    context->TryCancel();
+  });
+  const auto status = caller.app().OnInvoke(context.get(), request, &response);
+  cancelling.join();
+  CHECK(status.error_code() == grpc::StatusCode::CANCELLED);
+  REQUIRE(told.wait());
+  CHECK(std::string(thread) == "mecha-service");
+  CHECK(service.stop());
 }
 
 struct Told {
