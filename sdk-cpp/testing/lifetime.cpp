@@ -1,3 +1,5 @@
+// Lifetimes of messages: durations as Go writes them, times of RFC 3339.
+
 #include "testing/lifetime.h"
 
 #include <algorithm>

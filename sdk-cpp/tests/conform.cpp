@@ -146,6 +146,36 @@ void next(TopicStream& stream, const std::string& name, Verdict verdict = Verdic
   say(name + ", answered", sync_wait(stream.answer((*event)->id, verdict)));
 }
 
+// Messages whose time is over never come; the one after them does.
+void lifetimes(const Side& side, TopicStream& stream) {
+  auto& api = side.api();
+  const auto pass = [&](const std::string& name, PublishRequest request) {
+    say("publish " + name, sync_wait(api.publish(std::move(request), {})));
+    next(stream, name);
+  };
+  const auto publish = [&](const std::string& name, Metadata metadata, std::string data) {
+    say("publish " + name,
+        sync_wait(api.publish({"bus", "t", std::move(data), "text/plain", std::move(metadata)}, {})));
+  };
+  publish("for no time", {{"ttlInSeconds", "0"}}, "late");
+  publish("for less than no time", {{"TTL", "-5s"}}, "late");
+  pass("for a while", {"bus", "t", "x", "text/plain", {{"ttlInSeconds", "100"}}});
+  pass("for a while in another way", {"bus", "t", "x", "text/plain", {{"TtL", "1m30.5s"}}});
+  pass("for which of both", {"bus", "t", "x", "text/plain", {{"ttl", "90s"}, {"ttlInSeconds", "0"}}});
+  for (const auto* odd : {"-1", "soon", "", "1.5", "10 s"})
+    pass(std::string("for an odd time '") + odd + "'", {"bus", "t", "x", "text/plain", {{"ttlInSeconds", odd}}});
+  pass("an event for a while", {"bus", "t", R"({"id":"2","data":"d"})", "application/cloudevents+json", {{"ttl", "100"}}});
+  say("publish an event of yesterday",
+      sync_wait(api.publish({"bus", "t", R"({"id":"3","expiration":"2020-02-03T04:05:06.7+01:00"})", "application/cloudevents+json"}, {})));
+  pass("an event that says nothing of its end", {"bus", "t", R"({"id":"4","expiration":"soon"})", "application/cloudevents+json"});
+  pass("an event with a text of JSON", {"bus", "t", R"({"id":"5","datacontenttype":"application/json","data":"s"})", "application/cloudevents+json"});
+  // One id for two: each has an answer of its own.
+  publish("a twin", {{"cloudevent.id", "twin"}}, "first");
+  publish("its twin", {{"cloudevent.id", "twin"}}, "second");
+  next(stream, "a twin");
+  next(stream, "its twin");
+}
+
 void streams(const Side& side) {
   auto& api = side.api();
   const auto refused = [&](const std::string& name, SubscribeRequest request) {
@@ -182,28 +212,7 @@ void streams(const Side& side) {
   pass("an event", {"bus", "t", R"({"id":"1","source":"s","type":"t","specversion":"1.0","datacontenttype":"text/plain","data":"d"})", "application/cloudevents+json"});
   say("publish bulk", sync_wait(api.publish_bulk({"bus", "t", {{"1", "in bulk", "text/plain", {}, {}}}}, {})));
   next(*stream, "of a bulk");
-  // Those whose time is over never come; the one after them does.
-  const auto publish = [&](const std::string& name, Metadata metadata, std::string data) {
-    say("publish " + name,
-        sync_wait(api.publish({"bus", "t", std::move(data), "text/plain", std::move(metadata)}, {})));
-  };
-  publish("for no time", {{"ttlInSeconds", "0"}}, "late");
-  publish("for less than no time", {{"TTL", "-5s"}}, "late");
-  pass("for a while", {"bus", "t", "x", "text/plain", {{"ttlInSeconds", "100"}}});
-  pass("for a while in another way", {"bus", "t", "x", "text/plain", {{"TtL", "1m30.5s"}}});
-  pass("for which of both", {"bus", "t", "x", "text/plain", {{"ttl", "90s"}, {"ttlInSeconds", "0"}}});
-  for (const auto* odd : {"-1", "soon", "", "1.5", "10 s"})
-    pass(std::string("for an odd time '") + odd + "'", {"bus", "t", "x", "text/plain", {{"ttlInSeconds", odd}}});
-  pass("an event for a while", {"bus", "t", R"({"id":"2","data":"d"})", "application/cloudevents+json", {{"ttl", "100"}}});
-  say("publish an event of yesterday",
-      sync_wait(api.publish({"bus", "t", R"({"id":"3","expiration":"2020-02-03T04:05:06.7+01:00"})", "application/cloudevents+json"}, {})));
-  pass("an event that says nothing of its end", {"bus", "t", R"({"id":"4","expiration":"soon"})", "application/cloudevents+json"});
-  pass("an event with a text of JSON", {"bus", "t", R"({"id":"5","datacontenttype":"application/json","data":"s"})", "application/cloudevents+json"});
-  // One id for two: each has an answer of its own.
-  publish("a twin", {{"cloudevent.id", "twin"}}, "first");
-  publish("its twin", {{"cloudevent.id", "twin"}}, "second");
-  next(*stream, "a twin");
-  next(*stream, "its twin");
+  lifetimes(side, *stream);
   say("an unknown id", sync_wait(stream->answer("unknown", Verdict::success)));
   say("publish for drop", sync_wait(api.publish({"bus", "t", "bad", "text/plain"}, {})));
   next(*stream, "dropped", Verdict::drop);
