@@ -63,6 +63,13 @@ std::vector<std::filesystem::path> module_folders() {
   return {folder, folder.parent_path() / "lib" / "mecha"};
 }
 
+// What is there in the place of a type that is not; the text of such an error is that of the contract.
+std::shared_ptr<const std::vector<ErrorDetail>> known_types(const std::vector<std::string>& types) {
+  ErrorDetail detail{.type = ErrorDetail::Type::help, .url = "docs/components"};
+  detail.description = "there are " + text::join(types, ", ");
+  return std::make_shared<const std::vector<ErrorDetail>>(1, std::move(detail));
+}
+
 }  // namespace
 
 void Catalog::add_entry(Entry entry) {
@@ -138,7 +145,9 @@ Result<const Catalog::Entry*> Catalog::find(const ComponentSpec& spec) {
     );
   }
   const std::string what = category->name == "bindings" ? spec.title() : spelled(spec);
-  return fail(Code::not_found, "couldn't find " + std::string(category->thing) + " " + what + why);
+  Error error{.code = Code::not_found, .message = "couldn't find " + std::string(category->thing) + " " + what + why};
+  if (const auto known = types(category->name); !known.empty()) error.details = known_types(known);
+  return fail(std::move(error));
 }
 
 Result<std::shared_ptr<Component>> Catalog::make(const ComponentSpec& spec, const ComponentContext& context) {
@@ -175,6 +184,9 @@ std::vector<std::string> Catalog::types(std::string_view category) const {
   std::set<std::string> names;
   for (const auto& [type, entry] : entries_) {
     if (entry->info.type.substr(0, entry->info.type.find('.')) == category) names.emplace(entry->info.type);
+  }
+  for (const auto& [type, module] : modules_) {
+    if (type.substr(0, type.find('.')) == category) names.emplace(type);
   }
   return {names.begin(), names.end()};
 }

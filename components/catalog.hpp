@@ -144,7 +144,7 @@ class Catalog {
   };
   void add_entry(Entry entry);
   const Entry* look_up(std::string_view type, std::string_view version) const;
-  std::vector<std::string> types(std::string_view category) const;  // those of modules are not among them
+  std::vector<std::string> types(std::string_view category) const;  // those of modules, too
   Result<void> load_module(const std::string& module);
   std::vector<const Entry*> sorted();
 

@@ -221,3 +221,13 @@ TEST_CASE("a socket takes the place of a built-in type and of what it brought be
     CHECK(c.make(spec("state.in-memory"), context).value()->features() == std::vector<std::string>{"c at " + path});
   }
 }
+
+TEST_CASE("in the place of a type that is not there, those of its kind are named", "[components][catalog]") {
+  auto c = catalog();
+  c.add_module("state.later", "later");
+  const auto missing = c.find(spec("state.cassandra"));
+  REQUIRE_FALSE(missing);
+  REQUIRE(missing.error().details);
+  CHECK(missing.error().details->front().description == "there are state.in-memory, state.later, state.postgresql");
+  CHECK_FALSE(c.find(spec("pubsub.x")).error().details);
+}

@@ -216,6 +216,12 @@ std::shared_ptr<Component> ComponentLoader::make(ComponentSpec& spec, Failure& w
   if (!entry) {
     refused(kCreate, entry.error());
     why.may_pass = unknown(spec);
+    if (const auto& details = entry.error().details; details && first) {
+      const auto& instead = details->front();
+      settings_.log.warn(
+          spec.type + "/" + spec.version + " is not in this build; " + instead.description + "; see " + instead.url
+      );
+    }
     return nullptr;
   }
   pubsub::complete(spec, settings_.app_id);

@@ -27,6 +27,7 @@ TEST_CASE("an unknown type ends the process with the texts of the contract", "[c
   CHECK(bench.fatal({component("c", {}, "", "state.nothing"), component("after")}) == whole);
   CHECK(bench.logged("Failed to init component c (state.nothing/v1): " + create));
   CHECK(bench.logged("Error processing component, daprd will exit gracefully: " + whole));
+  CHECK(bench.logged("state.nothing/v1 is not in this build; there are state.fake"));
   CHECK(bench.play.events.empty());
 }
 

@@ -14,9 +14,9 @@ using bindings::OutputBindings;
 // Trace and baggage of the call, then what else came with it where the message does not say it already.
 void add_context(const GrpcRequest& request, Metadata& metadata) {
   const auto& scope = request.scope;
-  if (scope.app.tracer->mode() != trace::Mode::off) {
-    metadata["traceparent"] = scope.span.traceparent();
-    if (!scope.span.state.empty()) metadata["tracestate"] = scope.span.state;
+  if (scope.span.valid()) {
+    metadata.try_emplace("traceparent", scope.span.traceparent());
+    if (!scope.span.state.empty()) metadata.try_emplace("tracestate", scope.span.state);
   }
   if (!scope.baggage.empty()) metadata["baggage"] = scope.baggage;
   metadata.try_emplace("dapr-authority", request.exchange.request().authority);

@@ -24,8 +24,8 @@ configuration::ItemsRequest items_request(M& message) {
 void put_items(ItemMap& to, configuration::Items items) {
   for (auto& [key, item] : items) {
     auto& out = to[key];
-    out.set_value(std::move(item.value));
-    out.set_version(std::move(item.version));
+    out.set_value(valid_text(std::move(item.value)));
+    out.set_version(valid_text(std::move(item.version)));
     put_all(*out.mutable_metadata(), item.metadata);
   }
 }

@@ -8,6 +8,7 @@
 #include "runtime/app/invoke_codec.hpp"
 #include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_utf8.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
 
 namespace mecha::api {
@@ -16,7 +17,7 @@ namespace {
 namespace pb = dapr::proto::runtime::v1;
 namespace common = dapr::proto::common::v1;
 
-// What an error tells of the body of a failed answer.
+// What an error tells of the body of a failed answer, in bytes; a character is not cut in two.
 constexpr std::size_t kShownBody = 63;
 
 InvokeRequest make_request(const GrpcRequest& request, common::InvokeRequest& message) {
@@ -79,7 +80,7 @@ net::grpc::Status failed_status(const InvokeAnswer& answer, std::string_view bod
         .details = answer.status_details.empty() ? "" : rpc_status(code, answer.status_message, answer.status_details)};
   }
   const auto status = static_cast<unsigned>(answer.status);
-  return refused(code_of_http_status(status), status_text(status), status, body.substr(0, kShownBody));
+  return refused(code_of_http_status(status), status_text(status), status, text::cut_utf8(body, kShownBody));
 }
 
 Async<void> finish(GrpcRequest& request, const std::string& id, InvokeAnswer& answer) {
@@ -98,9 +99,9 @@ Async<void> finish(GrpcRequest& request, const std::string& id, InvokeAnswer& an
     co_return co_await request.call.finish(std::move(status), std::move(trailers));
   }
   common::InvokeResponse message;
-  message.mutable_data()->set_type_url(answer.type_url);
+  message.mutable_data()->set_type_url(valid_text(answer.type_url));
   message.mutable_data()->set_value(std::move(body));
-  message.set_content_type(answer.content_type);
+  message.set_content_type(valid_text(answer.content_type));
   MECHA_CO_TRY_VOID(co_await request.write(message));
   co_return co_await request.call.finish({}, std::move(trailers));
 }

@@ -7,6 +7,7 @@
 
 #include "api/grpc/method.hpp"
 #include "components/component.hpp"
+#include "runtime/base/text.hpp"
 
 namespace mecha::api {
 
@@ -45,10 +46,15 @@ void describe_messages(GrpcRequest& request, std::string_view pubsub);
 
 using TextMap = google::protobuf::Map<std::string, std::string>;
 
+// Text from outside (a backend, an application) for a string field: clients refuse a message whose texts are not UTF-8.
+inline std::string valid_text(std::string text) {
+  return text::is_utf8(text) ? std::move(text) : text::sanitize_utf8(text);
+}
+
 inline Metadata to_metadata(const TextMap& map) { return {map.begin(), map.end()}; }
 template <class M>
 void put_all(TextMap& to, const M& map) {
-  for (const auto& [name, value] : map) to[name] = value;
+  for (const auto& [name, value] : map) to[valid_text(name)] = valid_text(value);
 }
 
 }  // namespace mecha::api

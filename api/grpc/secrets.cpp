@@ -26,7 +26,7 @@ Async<pb::GetBulkSecretResponse> bulk_get(
   secrets::BulkGetRequest wanted{message.store_name(), to_metadata(message.metadata())};
   MECHA_CO_TRY(const auto all, co_await capability.bulk_get(request.scope, std::move(wanted)));
   pb::GetBulkSecretResponse answer;
-  for (const auto& [name, secret] : all) put_all(*(*answer.mutable_data())[name].mutable_secrets(), secret);
+  for (const auto& [name, secret] : all) put_all(*(*answer.mutable_data())[valid_text(name)].mutable_secrets(), secret);
   co_return answer;
 }
 

@@ -58,7 +58,7 @@ Async<pb::GetStateResponse> get(StateCapability& state, GrpcRequest& request, pb
   pb::GetStateResponse answer;
   if (!item) co_return answer;
   answer.set_data(std::move(item->data));
-  if (item->etag) answer.set_etag(*std::move(item->etag));
+  if (item->etag) answer.set_etag(valid_text(*std::move(item->etag)));
   put_all(*answer.mutable_metadata(), item->metadata);
   co_return answer;
 }
@@ -76,10 +76,10 @@ Async<pb::GetBulkStateResponse> bulk_get(StateCapability& state, GrpcRequest& re
   for (auto& item : items) {
     auto& out = *answer.add_items();
     out.set_key(std::move(item.key));
-    if (item.error) out.set_error(std::move(item.error->message));
+    if (item.error) out.set_error(valid_text(std::move(item.error->message)));
     if (!item.item) continue;
     out.set_data(std::move(item.item->data));
-    if (item.item->etag) out.set_etag(*std::move(item.item->etag));
+    if (item.item->etag) out.set_etag(valid_text(*std::move(item.item->etag)));
     put_all(*out.mutable_metadata(), item.item->metadata);
   }
   co_return answer;
@@ -153,12 +153,12 @@ Async<pb::QueryStateResponse> query(StateCapability& state, GrpcRequest& request
   pb::QueryStateResponse answer;
   for (auto& item : result.results) {
     auto& out = *answer.add_results();
-    out.set_key(std::move(item.key));
+    out.set_key(valid_text(std::move(item.key)));
     out.set_data(std::move(item.data));
-    if (item.etag) out.set_etag(*std::move(item.etag));
-    out.set_error(std::move(item.error));
+    if (item.etag) out.set_etag(valid_text(*std::move(item.etag)));
+    out.set_error(valid_text(std::move(item.error)));
   }
-  answer.set_token(std::move(result.token));
+  answer.set_token(valid_text(std::move(result.token)));
   put_all(*answer.mutable_metadata(), result.metadata);
   co_return answer;
 }

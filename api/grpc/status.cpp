@@ -16,8 +16,8 @@ std::string any(std::string_view name, std::string_view bytes) {
 
 std::string pair_of(std::string_view key, std::string_view value) {
   std::string out;
-  wire::bytes(out, 1, key);
-  wire::bytes(out, 2, value);
+  wire::text(out, 1, key);
+  wire::text(out, 2, value);
   return out;
 }
 
@@ -25,15 +25,15 @@ std::string encode(const ErrorDetail& detail) {
   std::string out;
   switch (detail.type) {
     case ErrorDetail::Type::error_info:
-      wire::bytes(out, 1, detail.reason);
+      wire::text(out, 1, detail.reason);
       wire::bytes(out, 2, "dapr.io");
       for (const auto& [key, value] : detail.metadata) wire::bytes_always(out, 3, pair_of(key, value));
       return any("ErrorInfo", out);
     case ErrorDetail::Type::resource_info:
-      wire::bytes(out, 1, detail.resource_type);
-      wire::bytes(out, 2, detail.resource_name);
-      wire::bytes(out, 3, detail.owner);
-      wire::bytes(out, 4, detail.description);
+      wire::text(out, 1, detail.resource_type);
+      wire::text(out, 2, detail.resource_name);
+      wire::text(out, 3, detail.owner);
+      wire::text(out, 4, detail.description);
       return any("ResourceInfo", out);
     case ErrorDetail::Type::bad_request:
       wire::bytes_always(out, 1, pair_of(detail.field, detail.description));
@@ -56,7 +56,7 @@ std::string encode_all(Code code, std::string_view message, const std::vector<Er
 std::string rpc_status(Code code, std::string_view message, const std::vector<std::string>& details) {
   std::string out;
   wire::number(out, 1, static_cast<std::uint64_t>(code));
-  wire::bytes(out, 2, message);
+  wire::text(out, 2, message);
   for (const auto& detail : details) wire::bytes_always(out, 3, detail);
   return out;
 }

@@ -5,7 +5,6 @@
 #include "runtime/base/json.hpp"
 #include "runtime/capabilities/bindings/output.hpp"
 #include "runtime/telemetry/baggage.hpp"
-#include "runtime/telemetry/tracer.hpp"
 
 namespace mecha::api {
 namespace {
@@ -44,11 +43,10 @@ Result<bindings::InvokeRequest> parse_request(const std::string& body) {
   return request;
 }
 
-// The trace and the baggage of the call go along as metadata; a span that is all zeros, too
-// (contract 03, 5.1).
+// The trace and the baggage of the call go along as metadata (contract 03, 5.1), but for a trace that is all zeros.
 Result<void> add_context(HttpRequest& http, Metadata& metadata) {
   const auto& scope = http.scope;
-  if (scope.app.tracer->mode() != trace::Mode::off) {
+  if (scope.span.valid()) {
     metadata["traceparent"] = scope.span.traceparent();
     if (!scope.span.state.empty()) metadata["tracestate"] = scope.span.state;
   }

@@ -12,7 +12,14 @@ Result<BulkItem> read_item(const json::Value& object) {
   if (!object.is_object()) return json::mismatch(object, {}, "struct");
   MECHA_TRY_VOID(json::read(object, "entryId", item.entry_id));
   MECHA_TRY_VOID(json::read(object, "contentType", item.content_type));
-  if (const auto* event = object.find_nocase("event")) item.event = *event;
+  if (const auto* event = object.find_nocase("event")) {
+    if (const auto* number = json::out_of_range(*event)) {
+      return fail(
+          Code::invalid_argument, "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
+      );
+    }
+    item.event = *event;
+  }
   MECHA_TRY(const auto* metadata, json::read_object(object, "metadata"));
   if (metadata == nullptr) return item;
   MECHA_TRY_VOID(json::read(object, "metadata", item.metadata.emplace()));

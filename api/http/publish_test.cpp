@@ -17,7 +17,7 @@ TEST_CASE("keys of a bulk request are matched without case, absent metadata is n
 }
 
 TEST_CASE("a bulk request of another shape is refused", "[publish]") {
-  for (const char* body : {"", "nope", "{}", R"([1])", R"([{"entryId":1}])", R"([{"entryId":"1","metadata":{"a":1}}])"}) {
+  for (const char* body : {"", "nope", "{}", R"([1])", R"([{"entryId":1}])", R"([{"entryId":"1","metadata":{"a":1}}])", R"([{"event":{"a":[1e400]}}])"}) {
     INFO(body);
     CHECK_FALSE(api::read_bulk_body(body).has_value());
   }

@@ -100,7 +100,8 @@ Metadata HttpRequest::metadata() const {
   constexpr std::string_view prefix = "metadata.";
   Metadata found;
   const auto query = exchange.request().query();
-  if (query.find(prefix) == std::string_view::npos) return found;
+  // Names may be escaped, too: "metadata%2Ettl".
+  if (query.find(prefix) == std::string_view::npos && query.find('%') == std::string_view::npos) return found;
   for (auto& [name, value] : text::parse_query(query)) {
     if (name.starts_with(prefix)) found.try_emplace(name.substr(prefix.size()), std::move(value));
   }

@@ -5,6 +5,7 @@
 
 #include "runtime/app/application.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/telemetry/tracer.hpp"
 
 namespace mecha {
 
@@ -74,6 +75,11 @@ std::unexpected<Error> invalid(std::string message) {
   return fail(std::move(error));
 }
 
+// With tracing the application gets the trace of our span, or none where nothing valid came in; without, what the caller sent.
+bool consumes_trace(const RequestScope& scope) {
+  return scope.app.tracer != nullptr && scope.app.tracer->mode() != trace::Mode::off;
+}
+
 // A header of the caller as the application sees it; nothing for those that stay behind.
 void pass_header(net::Headers& out, const net::Headers::Field& field, bool traced) {
   const auto name = field.name;
@@ -127,6 +133,10 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
 
 }  // namespace
 
+bool seldom_has_body(std::string_view verb) {
+  return verb == "GET" || verb == "HEAD" || verb == "DELETE" || verb == "OPTIONS" || verb == "TRACE";
+}
+
 bool wants_events(const net::Headers& headers) {
   const auto accept = headers.all("accept");
   return accept.size() == 1 && text::equals_nocase(text::trim(accept.front()), "text/event-stream");
@@ -169,7 +179,7 @@ Result<net::RequestHead> http_request_head(
   head.authority = url.substr(authority, path == std::string::npos ? std::string::npos : path - authority);
   if (!request.query.empty()) head.target.append("?").append(request.query);
 
-  const bool traced = scope.span.valid();
+  const bool traced = consumes_trace(scope);
   keep_end_to_end(request.headers);
   for (const auto& field : request.headers) pass_header(head.headers, field, traced);
   if (!request.type_url.empty()) {

@@ -68,6 +68,8 @@ Async<void> send_body(const InvokeRequest& request, net::ClientCall& call);
 
 // Whether the caller asks for Server-Sent Events, and for nothing else.
 bool wants_events(const net::Headers& headers);
+// Verbs whose empty body of unknown length goes out as no body (contract 01, 5.5).
+bool seldom_has_body(std::string_view verb);
 
 // A registered HTTP header in its canonical spelling, which tells that it came from HTTP: between gRPC callers and applications
 // it gets `dapr-` in front (contract 01, 8.3).

@@ -43,7 +43,7 @@ std::string encode_invoke_request(const InvokeRequest& request, std::string_view
   if (with_data || request.data_part || !request.type_url.empty()) {
     wire::bytes_always(out, 2, any(request.type_url, with_data ? data : std::string_view()));
   }
-  wire::bytes(out, 3, request.content_type);
+  wire::text(out, 3, request.content_type);
   if (request.http_part) {
     std::string extension;
     wire::number(extension, 1, static_cast<std::uint64_t>(verb_number(request.verb)));
@@ -83,7 +83,7 @@ std::string encode_invoke_response(const InvokeResponseMessage& message, bool wi
   if (with_data || !message.type_url.empty()) {
     wire::bytes_always(out, 1, any(message.type_url, with_data ? message.data : std::string_view()));
   }
-  wire::bytes(out, 2, message.content_type);
+  wire::text(out, 2, message.content_type);
   return out;
 }
 

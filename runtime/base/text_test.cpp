@@ -1,4 +1,5 @@
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_utf8.hpp"
 
 #include <limits>
 
@@ -147,6 +148,16 @@ TEST_CASE("UTF-8 is checked strictly", "[text]") {
     CHECK_FALSE(text::is_utf8(bad));
   }
   CHECK(text::sanitize_utf8("a\xe2\x82z\xff") == "a\uFFFD\uFFFDz\uFFFD");
+}
+
+TEST_CASE("a text is cut between characters", "[text]") {
+  CHECK(text::cut_utf8("abc", 5) == "abc");
+  CHECK(text::cut_utf8("abc", 2) == "ab");
+  CHECK(text::cut_utf8("a\u00e9b", 2) == "a");
+  CHECK(text::cut_utf8("a\u00e9b", 3) == "a\u00e9");
+  CHECK(text::cut_utf8("a\U0001F600", 4) == "a");
+  CHECK(text::cut_utf8("a\U0001F600", 1) == "a");
+  CHECK(text::cut_utf8("\x80\x80\x80\x80\x80", 3) == "\x80\x80\x80");  // no text: bytes
 }
 
 TEST_CASE("header names get their capitals", "[text]") {

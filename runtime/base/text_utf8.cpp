@@ -99,4 +99,12 @@ std::string sanitize_utf8(std::string_view s) {
   return out;
 }
 
+std::string_view cut_utf8(std::string_view s, std::size_t most) {
+  if (s.size() <= most) return s;
+  // A character has four bytes at most, and each but the first begins with the bits 10.
+  auto end = most;
+  while (end > 0 && most - end < 3 && (static_cast<unsigned char>(s[end]) & 0xC0) == 0x80) --end;
+  return s.substr(0, decode_utf8(s.substr(end)).valid ? end : most);
+}
+
 }  // namespace mecha::text

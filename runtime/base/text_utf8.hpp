@@ -21,6 +21,8 @@ Decoded decode_utf8(std::string_view s);
 void append_utf8(std::string& out, char32_t c);
 // Characters in `s`.
 std::size_t count_utf8(std::string_view s);
+// The beginning of `s` of at most `most` bytes that cuts no character in two.
+std::string_view cut_utf8(std::string_view s, std::size_t most);
 // Whether "%q" of Go shows the character as it is.
 bool is_printable(char32_t c);
 

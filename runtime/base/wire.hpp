@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/text.hpp"
+
 namespace mecha::wire {
 
 inline void varint(std::string& out, std::uint64_t value) {
@@ -37,6 +39,12 @@ inline void bytes_always(std::string& out, std::uint32_t field, std::string_view
 
 inline void bytes(std::string& out, std::uint32_t field, std::string_view value) {
   if (!value.empty()) bytes_always(out, field, value);
+}
+
+// A field of type string: readers refuse a message whose texts are not UTF-8 (contract 04a).
+inline void text(std::string& out, std::uint32_t field, std::string_view value) {
+  if (text::is_utf8(value)) return bytes(out, field, value);
+  bytes(out, field, text::sanitize_utf8(value));
 }
 
 // One field after another; `ok` turns false for bytes that are no message.

@@ -148,7 +148,10 @@ Async<void> Host::load_configuration_files() {
   application_->connection.protocol = settings_.protocol;
   application_->connection.concurrency_max = static_cast<int>(std::max<std::int64_t>(options_.app_max_concurrency, 0));
   application_->connection.app_token = settings_.app_token;
-  application_->connection.response_header_bytes_max = settings_.sizes.read_buffer_bytes;
+  // The read buffer limits HTTP alone; gRPC keeps the details of an error in trailers (contract 01, 1.6 and 6.1).
+  const bool grpc = settings_.protocol == AppProtocol::grpc || settings_.protocol == AppProtocol::grpcs;
+  application_->connection.response_header_bytes_max =
+      grpc ? Parts::header_max(settings_) : settings_.sizes.read_buffer_bytes;
   application_->connection.message_max = Parts::message_max(settings_);
   const auto& http = configuration_.metric;
   application_->path_labels = std::make_unique<telemetry::PathLabels>(

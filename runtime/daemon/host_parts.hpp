@@ -26,7 +26,7 @@ namespace mecha {
 
 struct Host::Parts {
   Parts(Application& application, const Settings& settings, nameresolution::Resolver* resolver)
-      : peers(application.shards, message_max(settings)),
+      : peers(application.shards, message_max(settings), header_max(settings)),
         invocation(application, peers, resolver),
         proxy(application, peers, resolver, message_max(settings)),
         peer_server(application, proxy, message_max(settings)),
@@ -37,6 +37,11 @@ struct Host::Parts {
 
   static std::size_t message_max(const Settings& settings) {
     return static_cast<std::size_t>(settings.sizes.body_bytes_max);
+  }
+
+  // Of a list of headers or trailers over gRPC (contract 01, 1.6).
+  static std::size_t header_max(const Settings& settings) {
+    return std::max<std::size_t>(settings.sizes.read_buffer_bytes * 1024, 65536);
   }
 
   mesh::Peers peers;

@@ -51,11 +51,11 @@ std::vector<api::HttpRoute> public_routes(Application& application, const securi
 }
 
 // gRPC of peers: pings keep connections, and idle ones go after three minutes (contract 01, 9.5).
-net::ServerOptions internal_options(const Settings& settings) {
+net::ServerOptions internal_options(std::size_t header_max) {
   net::ServerOptions options;
   options.http1 = false;
   options.body_bytes_max = 0;
-  options.header_bytes_max = std::max<std::size_t>(settings.sizes.read_buffer_bytes * 1024, 65536);
+  options.header_bytes_max = header_max;
   options.ping_interval = 10s;
   options.ping_timeout = 5s;
   options.idle_timeout = 3min;
@@ -63,8 +63,8 @@ net::ServerOptions internal_options(const Settings& settings) {
 }
 
 // gRPC of the application: its connections may be idle as long as it likes.
-net::ServerOptions api_options(const Settings& settings) {
-  auto options = internal_options(settings);
+net::ServerOptions api_options(std::size_t header_max) {
+  auto options = internal_options(header_max);
   options.idle_timeout = 0ms;
   return options;
 }
@@ -112,14 +112,14 @@ Async<void> Host::start_servers() {
   if (!options_.unix_domain_socket.empty()) {
     const auto path = options_.unix_domain_socket + "/dapr-" + options_.app_id;
     MECHA_CO_TRY(auto grpc, net::Listener::unix_socket(path + "-grpc.socket"));
-    grpc_servers_.add(std::move(grpc), api_options(settings_), grpc_handler);
+    grpc_servers_.add(std::move(grpc), api_options(Parts::header_max(settings_)), grpc_handler);
     log_.info("API gRPC server is running on a Unix Domain Socket");
     MECHA_CO_TRY(auto listener, net::Listener::unix_socket(path + "-http.socket"));
     http_servers_.add(std::move(listener), server, http_handler);
     log_.info("HTTP server is running on a Unix Domain Socket");
   } else {
     MECHA_CO_TRY(auto grpc, co_await bind_all(log_, settings_.listen_addresses, settings_.grpc_port, "gRPC server"));
-    for (auto& listener : grpc) grpc_servers_.add(std::move(listener), api_options(settings_), grpc_handler);
+    for (auto& listener : grpc) grpc_servers_.add(std::move(listener), api_options(Parts::header_max(settings_)), grpc_handler);
     log_.info("API gRPC server is running on port " + std::to_string(settings_.grpc_port));
     MECHA_CO_TRY(auto bound, co_await bind_all(log_, settings_.listen_addresses, settings_.http_port, "HTTP server"));
     for (auto& listener : bound) http_servers_.add(std::move(listener), server, http_handler);
@@ -141,7 +141,7 @@ Async<void> Host::start_servers() {
   }
   const auto port = application_->info.internal_port;
   const auto peers = [this](net::Exchange& exchange) { return serve_internal(exchange); };
-  grpc_servers_.add(std::move(*internal_listener_), internal_options(settings_), peers);
+  grpc_servers_.add(std::move(*internal_listener_), internal_options(Parts::header_max(settings_)), peers);
   internal_listener_.reset();
   log_.info("Internal gRPC server is running on " + options_.dapr_internal_grpc_listen_address + ":" + std::to_string(port));
   application_->health.ready("grpc-internal-server");

@@ -45,9 +45,7 @@ Async<void> settle_body(InvokeRequest& request, RequestBody& body) {
   request.body = &body;
   request.length = text::to_uint(request.headers.value_or("content-length"));
   if (request.length && *request.length > 0) co_return Result<void>{};
-  const bool seldom = request.verb == "GET" || request.verb == "HEAD" || request.verb == "DELETE" ||
-                      request.verb == "OPTIONS" || request.verb.empty() || request.length;
-  if (seldom) {
+  if (seldom_has_body(request.verb) || request.verb.empty() || request.length) {
     MECHA_CO_TRY(const bool empty, co_await body.is_empty());
     if (empty) {
       request.body = nullptr;

@@ -202,6 +202,7 @@ std::shared_ptr<net::Client> Peers::client(const std::string& address) {
     origin.port = static_cast<std::uint16_t>(port.value_or(0));
     net::ClientOptions options;
     options.http2 = true;
+    options.response_header_bytes_max = header_max_;
     options.connect_timeout = std::chrono::seconds(30);
     options.idle_timeout = std::chrono::minutes(3);
     options.ping_interval = std::chrono::seconds(10);

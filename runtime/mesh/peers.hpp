@@ -17,7 +17,9 @@ namespace mecha::mesh {
 class Peers {
  public:
   // `message_max`: of one message, both ways; 0: none.
-  Peers(Shards& shards, std::size_t message_max) : shards_(shards), message_max_(message_max) {}
+  // `header_max`: bytes of headers or trailers of an answer.
+  Peers(Shards& shards, std::size_t message_max, std::size_t header_max)
+      : shards_(shards), message_max_(message_max), header_max_(header_max) {}
 
   // One invocation at `address` ("host:port"); `request` outlives the call. The body of `request` is sent completely, then the answer read.
   // Errors carry the text as a caller nests it (contract 01, 5.6; "rpc error: code = ..." where a status came back); the
@@ -34,6 +36,7 @@ class Peers {
  private:
   Shards& shards_;
   std::size_t message_max_;
+  std::size_t header_max_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<net::Client>, std::less<>> clients_;
 };

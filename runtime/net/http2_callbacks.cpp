@@ -11,10 +11,15 @@ constexpr std::size_t kWriteMax = 128 << 10;
 // PING, SETTINGS and empty DATA that a peer may send while it gets nothing from us: so many at once, so many a second.
 constexpr double kControlBurst = 200, kControlRate = 20;
 constexpr std::size_t kFrameHead = 9;
+constexpr std::size_t kFrameMax = 16 << 10;         // what SETTINGS_MAX_FRAME_SIZE is when nobody says otherwise
+constexpr std::size_t kHeaderBlockMax = 64 << 20;   // nghttp2's estimate of a list that we send; ours come from lists that were limited
 
 std::string_view view(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
+
+// So many frames may go on with a list of the limit, and of more that is answered; small ones are a flood.
+std::size_t continuations_max(std::size_t header_bytes_max) { return 8 + 8 * header_bytes_max / kFrameMax; }
 
 Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
 
@@ -174,6 +179,8 @@ void Http2Session::make_session() {
   nghttp2_option_set_no_closed_streams(option, 1);
   // Resets are counted by the server session, which knows what was answered; nghttp2's own limit stands behind it.
   nghttp2_option_set_stream_reset_rate_limit(option, 100000, 10000);
+  nghttp2_option_set_max_continuations(option, continuations_max(options_.header_bytes_max));
+  nghttp2_option_set_max_send_header_block_length(option, kHeaderBlockMax);
   if (options_.server) {
     nghttp2_session_server_new2(&session_, callbacks, this, option);
   } else {

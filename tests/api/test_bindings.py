@@ -1,7 +1,9 @@
 """Bindings over HTTP (contract 03, 5.1 to 5.6)."""
 import json, os
 
+import grpc
 import pytest
+from dapr.proto.runtime.v1 import binding_pb2, dapr_pb2_grpc
 
 from application import Reply, echo, reply
 from sidecar import component, wait_until
@@ -43,6 +45,26 @@ def test_refused(world, name, operation, cause, verb):
 def test_malformed(world, body):
     status, code, message = world[0].request("POST", "/v1.0/bindings/files", body=body).error()
     assert (status, code) == (400, "ERR_MALFORMED_REQUEST") and message.startswith("failed deserializing HTTP body: ")
+
+
+TRACE, OTHER = ("00-%s-b7ad6b7169203331-01" % (d * 32) for d in "12")
+
+
+def test_the_trace_of_a_call_goes_along(world):
+    def sent(trace):
+        got = world[0].request("POST", "/v1.0/bindings/out", trace, json_body={"operation": "get", "metadata": {"path": "x"}})
+        return {k.lower(): v for k, v in got.json["headers"]}.get("traceparent")
+    assert sent([("traceparent", TRACE)]) == TRACE
+    assert sent([]) is None  # there is none, so no zeros either
+
+
+def test_a_trace_in_the_metadata_of_a_grpc_call_stays(world):
+    with grpc.insecure_channel(f"127.0.0.1:{world[0].grpc}") as channel:
+        def sent(**more):
+            request = binding_pb2.InvokeBindingRequest(name="out", operation="get", metadata={"path": "x", **more})
+            data = dapr_pb2_grpc.DaprStub(channel).InvokeBinding(request, metadata=(("traceparent", TRACE),), timeout=20).data
+            return {k.lower(): v for k, v in json.loads(data)["headers"]}.get("traceparent")
+        assert (sent(), sent(traceparent=OTHER)) == (TRACE, OTHER)
 
 
 OPERATIONS = [("create", "POST", True), ("post", "POST", True), ("put", "PUT", True), ("patch", "PATCH", True), ("get", "GET", False), ("delete", "DELETE", False), ("options", "OPTIONS", False), ("trace", "TRACE", False)]

@@ -91,6 +91,29 @@ def test_an_unknown_length_goes_out_chunked(world, target):
     assert (received.header("content-length"), received.body) == (None, b"four")
 
 
+@pytest.mark.parametrize("target", ["front", "back"])
+@pytest.mark.parametrize("verb", ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"])
+def test_an_empty_body_of_unknown_length_is_none(world, target, verb):
+    front, apps = world
+    apps[target].forget()
+    front.request(verb, f"/v1.0/invoke/{target}/method/x", [("Transfer-Encoding", "chunked")], body=b"")
+    (received,) = apps[target].calls()
+    assert received.header("transfer-encoding") is None and received.header("content-length") in (None, "0")
+
+
+@pytest.mark.parametrize("target", ["front", "back"])
+def test_a_get_with_a_body_of_unknown_length_keeps_it(world, target):
+    received = arrived(world, target, [("Transfer-Encoding", "chunked")], "GET", "four")
+    assert (received.header("transfer-encoding"), received.body) == ("chunked", b"four")
+
+
+@pytest.mark.parametrize("target", ["front", "back"])
+@pytest.mark.parametrize("value", ["garbage", "00-00000000000000000000000000000000-b7ad6b7169203331-01", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"])
+def test_a_trace_that_is_none_ends_at_the_sidecar(world, target, value):
+    received = arrived(world, target, [("traceparent", value), ("tracestate", "a=b")])
+    assert (received.header("traceparent"), received.header("tracestate")) == (None, None)
+
+
 def test_only_the_first_baggage(world):
     assert arrived(world, "back", [("baggage", "a=1"), ("baggage", "b=2")]).all("baggage") == ["a=1"]
 
@@ -112,6 +135,7 @@ def test_a_client_cannot_name_another_caller(world):
 def test_own_application_gets_no_caller(world):
     received = arrived(world, "front", [("X-Forwarded-For", "10.1.1.1")])
     assert received.all("x-forwarded-for") == ["10.1.1.1"]
+    assert arrived(world, "front", [("Dapr-Caller-App-Id", "admin")]).header("dapr-caller-app-id") is None
     assert [n for n in ("dapr-caller-app-id", "dapr-callee-app-id", "x-forwarded-host", "forwarded") if received.header(n)] == []
 
 

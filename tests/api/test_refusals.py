@@ -4,7 +4,17 @@ import pytest
 
 from sidecar import component
 
+# category -> some of its types, one of a module among them where there is one
+KINDS = {"state": ["state.redis", "state.postgresql", "state.sqlite"], "pubsub": ["pubsub.redis", "pubsub.kafka"], "bindings": ["bindings.http", "bindings.kafka"], "secretstores": ["secretstores.local.file"], "configuration": ["configuration.redis"],
+         "lock": ["lock.redis"], "crypto": ["crypto.dapr.jwks"], "middleware": ["middleware.http.bearer"]}
 
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_component_that_is_not_here_is_refused_with_what_is(launch, kind):
+    one = launch.sidecar(resources=[component("c", f"{kind}.http.cassandra")], ready="")
+    assert one.wait() == 1
+    (line,) = [line for line in one.log().splitlines() if ("Failed to init" if kind == "middleware" else "is not in this build") in line]
+    assert f"{kind}.http.cassandra/v1" in line and all(name in line.partition("; there are ")[2] for name in KINDS[kind])
 
 
 @pytest.mark.parametrize("path,status,code", [

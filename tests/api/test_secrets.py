@@ -15,18 +15,28 @@ SCOPES = """spec:
 """
 
 
+def mounted(folder):
+    """A folder of mounts, with one as the kubelet makes it."""
+    there = folder / "mounts" / "creds"
+    (there / "..1").mkdir(parents=True)
+    (there / "..1/user").write_text("joe\n")
+    (there / "..data").symlink_to("..1")
+    (there / "user").symlink_to("..data/user")
+    return folder / "mounts"
+
+
 @pytest.fixture(scope="module")
 def one(launch_module):
     file = launch_module.folder / "secrets.json"
     file.write_text(json.dumps(TREE))
     local = {"secretsFile": str(file)}
     parts = [component("flat", "secretstores.local.file", local), component("dots", "secretstores.local.file", {**local, "nestedSeparator": "."}), component("multi", "secretstores.local.file", {**local, "multiValued": "true"}),
-             component("env", "secretstores.local.env"), component("prefixed", "secretstores.local.env", prefix="MINE_")] + [component(n, "secretstores.local.file", local) for n in ("allowed", "denied", "closed")]
+             component("mounts", "secretstores.local.folder", folder=str(mounted(launch_module.folder)), multiValued="true"), component("env", "secretstores.local.env"), component("prefixed", "secretstores.local.env", prefix="MINE_")] + [component(n, "secretstores.local.file", local) for n in ("allowed", "denied", "closed")]
     return launch_module.sidecar(resources=parts, config=SCOPES, env={"MINE_A": "1", "MINE_": "self", "APP_API_TOKEN": "hidden", "OTHER": "2"})
 
 
 FOUND = [("flat", "top", {"top": "t"}), ("flat", "db:user", {"db:user": "u"}), ("flat", "db:inner:deep", {"db:inner:deep": "d"}), ("flat", "list:0", {"list:0": "a"}), ("flat", "list:1:b", {"list:1:b": "c"}),
-         ("flat", "empty", {"empty": ""}), ("flat", "markup", {"markup": "<&>"}), ("dots", "db.user", {"db.user": "u"}), ("multi", "top", {"top": "t"}), ("multi", "db", {"user": "u", "inner:deep": "d"}), ("multi", "nothing", {}),
+         ("flat", "empty", {"empty": ""}), ("flat", "markup", {"markup": "<&>"}), ("dots", "db.user", {"db.user": "u"}), ("multi", "top", {"top": "t"}), ("multi", "db", {"user": "u", "inner:deep": "d"}), ("multi", "nothing", {}), ("mounts", "creds", {"user": "joe\n"}),
          ("env", "OTHER", {"OTHER": "2"}), ("env", "NOT_SET_AT_ALL", {"NOT_SET_AT_ALL": ""}), ("env", "APP_API_TOKEN", {"APP_API_TOKEN": ""}), ("env", "DAPR_HTTP_PORT", {"DAPR_HTTP_PORT": ""}), ("env", "dapr_http_port", {"dapr_http_port": ""}),
          ("prefixed", "A", {"A": "1"}), ("prefixed", "OTHER", {"OTHER": ""}), ("allowed", "top", {"top": "t"}), ("denied", "db:user", {"db:user": "u"})]
 

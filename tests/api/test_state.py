@@ -163,6 +163,11 @@ def test_a_malformed_ttl(world, key, ttl):
     assert got.error()[:2] == (500, "ERR_STATE_SAVE")
 
 
+@pytest.mark.parametrize("name", ["metadata.ttlInSeconds", "%6detadata.ttlInSeconds", "metadata%2EttlInSeconds", "metadata.ttlIn%53econds"])
+def test_names_of_metadata_may_be_escaped(world, key, name):
+    assert world[0].post(f"{world[2]}?{name}=soon", [{"key": key, "value": 1}]).error()[:2] == (500, "ERR_STATE_SAVE")
+
+
 @pytest.mark.parametrize("by_query", [False, True], ids=["item", "query"])
 def test_ttl(world, key, by_query):
     one, kind, url = world

@@ -49,8 +49,8 @@ std::string event_message(const std::string& name, const InputEvent& event) {
   wire::bytes(out, 2, event.data);
   for (const auto& [key, value] : event.metadata) {
     std::string entry;
-    wire::bytes(entry, 1, key);
-    wire::bytes(entry, 2, value);
+    wire::text(entry, 1, key);
+    wire::text(entry, 2, value);
     wire::bytes_always(out, 3, entry);
   }
   return out;

@@ -92,7 +92,11 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
       call.breaker_key = call.target + ":" + call.request.method;
       const bool to_grpc = own && application_.channel != nullptr && application_.channel->is_grpc();
       if (scope.face == Face::http && (!own || to_grpc)) state_length(call.request);
-      if (!own) stamp(call.request, call);
+      if (own) {
+        call.request.headers.erase("dapr-caller-app-id");
+      } else {
+        stamp(call.request, call);
+      }
     }
   }
   call.streaming = call.request.body != nullptr && !call.request.length;
@@ -119,6 +123,14 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
 // One attempt. An answer outside 200-399 counts as failed for policies; it is kept, with its body.
 Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
   call.failed.reset();
+  // A peer does the same for its application.
+  if (call.streaming && call.kind != Kind::peer && seldom_has_body(call.request.verb)) {
+    MECHA_CO_TRY(const bool empty, co_await call.body->is_empty());
+    if (empty) {
+      call.request.body = nullptr;
+      call.request.length = 0;
+    }
+  }
   auto called = co_await call_target(scope, call);
   if (!called) co_return std::move(called);
   // Errors of gRPC applications count as success for HTTP callers (contract 01, 8.3).

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "runtime/net/message.hpp"
 
@@ -21,7 +23,10 @@ class ReplayBody final : public net::BodyReader {
       co_return rest;
     }
     if (ended_) co_return std::string_view();
-    MECHA_CO_TRY(const std::string_view piece, co_await source_.read());
+    auto piece = std::exchange(ahead_, {});
+    if (piece.empty()) {
+      MECHA_CO_TRY(piece, co_await source_.read());
+    }
     ended_ = piece.empty();
     if (lost_ || kept_.size() + piece.size() > keep_max_) {
       lost_ = lost_ || !piece.empty();
@@ -30,6 +35,15 @@ class ReplayBody final : public net::BodyReader {
     kept_.append(piece);
     position_ = kept_.size();
     co_return std::string_view(kept_).substr(kept_.size() - piece.size());
+  }
+
+  // Whether there is nothing at all to read; waits for the first piece to know. Before the first read().
+  Async<bool> is_empty() {
+    if (ahead_.empty() && !ended_) {
+      MECHA_CO_TRY(ahead_, co_await source_.read());
+      ended_ = ahead_.empty();
+    }
+    co_return ended_;
   }
 
   // Back to the beginning; false if a part is gone for good.
@@ -44,6 +58,7 @@ class ReplayBody final : public net::BodyReader {
   std::size_t keep_max_;
   std::string kept_;
   std::size_t position_ = 0;
+  std::string_view ahead_;  // was read by is_empty()
   bool ended_ = false, lost_ = false;
 };
 

@@ -27,6 +27,18 @@ std::string all(asio::io_context& context, net::BodyReader& body) {
 
 }  // namespace
 
+TEST_CASE("looking whether a body is empty takes nothing of it", "[replay]") {
+  asio::io_context context;
+  Pieces none({}), some({"ab", "c"});
+  ReplayBody empty(none, 16), full(some, 16);
+  CHECK(testing::run(context, empty.is_empty()).value());
+  CHECK(all(context, empty).empty());
+  CHECK_FALSE(testing::run(context, full.is_empty()).value());
+  CHECK(all(context, full) == "abc");
+  REQUIRE(full.rewind());
+  CHECK(all(context, full) == "abc");
+}
+
 TEST_CASE("a body within the limit can be read again, also after a part", "[replay]") {
   asio::io_context context;
   Pieces source({"ab", "cd", "e"});

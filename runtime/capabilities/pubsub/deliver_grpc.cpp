@@ -59,8 +59,8 @@ std::string encode_struct(const json::Object& object) {
 void encode_map(std::string& out, std::uint32_t field, const Metadata& map) {
   for (const auto& [key, value] : map) {
     std::string entry;
-    wire::bytes(entry, 1, key);
-    wire::bytes(entry, 2, value);
+    wire::text(entry, 1, key);
+    wire::text(entry, 2, value);
     wire::bytes_always(out, field, entry);
   }
 }
@@ -125,10 +125,10 @@ std::uint64_t number_field(std::string_view message, std::uint32_t field) {
 
 Result<std::string> encode_batch(const OutgoingBatch& batch) {
   std::string out;
-  wire::bytes(out, 1, batch.id);
+  wire::text(out, 1, batch.id);
   for (const auto* entry : batch.entries) {
     std::string item;
-    wire::bytes(item, 1, entry->entry_id);
+    wire::text(item, 1, entry->entry_id);
     if (batch.raw) {
       wire::bytes_always(item, 2, entry->event.as_string());
     } else {
@@ -139,15 +139,15 @@ Result<std::string> encode_batch(const OutgoingBatch& batch) {
       wire::bytes(event, 7, extensions_of(entry->event));
       wire::bytes_always(item, 3, event);
     }
-    wire::bytes(item, 4, entry->content_type);
+    wire::text(item, 4, entry->content_type);
     if (entry->metadata) encode_map(item, 5, *entry->metadata);
     wire::bytes_always(out, 2, item);
   }
   encode_map(out, 3, {{"pubsubName", batch.pubsub}});
-  wire::bytes(out, 4, batch.topic);
-  wire::bytes(out, 5, batch.pubsub);
+  wire::text(out, 4, batch.topic);
+  wire::text(out, 5, batch.pubsub);
   wire::bytes(out, 6, "com.dapr.event.sent.bulk");
-  wire::bytes(out, 7, batch.path);
+  wire::text(out, 7, batch.path);
   return out;
 }
 
@@ -206,11 +206,11 @@ class GrpcSink final : public Sink {
 Result<std::string> topic_event(const Outgoing& event) {
   std::string message;
   encode_attributes(message, event.envelope);
-  wire::bytes(message, 6, event.topic);
+  wire::text(message, 6, event.topic);
   MECHA_TRY(const auto data, data_of(event.envelope, true));
   wire::bytes(message, 7, data);
-  wire::bytes(message, 8, event.pubsub);
-  wire::bytes(message, 9, event.path);
+  wire::text(message, 8, event.pubsub);
+  wire::text(message, 9, event.path);
   wire::bytes(message, 10, extensions_of(event.envelope));
   return message;
 }

@@ -8,7 +8,6 @@
 namespace mecha::pubsub {
 namespace {
 
-constexpr std::string_view kZeroTrace = "00-00000000000000000000000000000000-0000000000000000-00";
 
 Error failed_status(unsigned status, std::string_view body) {
   std::string message = "retriable error returned from app while processing pub/sub event: ";
@@ -79,7 +78,6 @@ class HttpSink final : public Sink {
     request.target = request_target(event.path);
     MECHA_CO_TRY_VOID(add_metadata_headers(request.headers, event.metadata));
     request.headers.set("content-type", "application/cloudevents+json");
-    if (event.zero_trace) request.headers.set("traceparent", kZeroTrace);
     request.body = event.body;
     auto answer = co_await channel_.request(scope, std::move(request));
     if (!answer) co_return fail(std::move(answer).error());

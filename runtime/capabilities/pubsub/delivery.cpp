@@ -78,7 +78,6 @@ Async<void> Delivery::attempt(Single& work) {
   const auto mode = trace_mode(work.scope);
   const auto trace = trace_attribute(work.event.envelope);
   trace::Span span;
-  bool zero_trace = false;
   if (trace && mode != trace::Mode::off) {
     const auto parent = trace::parse_traceparent(*trace);
     span = app_.tracer->start("pubsub/" + spec_.topic, trace::Kind::client, parent);
@@ -86,7 +85,6 @@ Async<void> Delivery::attempt(Single& work) {
     span.set("messaging.destination.name", spec_.topic);
     work.scope.span = span.context();
     work.scope.span.state.clear();
-    zero_trace = !work.scope.span.valid();
   }
   const Outgoing outgoing{
       .envelope = work.event.envelope,
@@ -95,7 +93,6 @@ Async<void> Delivery::attempt(Single& work) {
       .pubsub = spec_.pubsub,
       .topic = spec_.topic,
       .path = work.path,
-      .zero_trace = zero_trace,
   };
   auto answer = co_await sink_.send(work.scope, outgoing);
   const auto time = milliseconds_since(begun);

@@ -27,7 +27,6 @@ struct Outgoing {
   const std::string& pubsub;
   const std::string& topic;    // as the subscription names it
   const std::string& path;     // as the application wrote it
-  bool zero_trace = false;     // tell of a trace context that is all zeros
 };
 
 struct OutgoingEntry {

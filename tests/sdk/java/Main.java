@@ -4,7 +4,9 @@ import io.dapr.client.DaprPreviewClient;
 import io.dapr.client.SubscriptionListener;
 import io.dapr.client.domain.CloudEvent;
 import io.dapr.client.domain.DaprMetadata;
+import io.dapr.client.domain.DecryptRequestAlpha1;
 import io.dapr.client.domain.DeleteJobRequest;
+import io.dapr.client.domain.EncryptRequestAlpha1;
 import io.dapr.client.domain.GetJobRequest;
 import io.dapr.client.domain.HttpExtension;
 import io.dapr.client.domain.JobSchedule;
@@ -19,6 +21,7 @@ import io.dapr.exceptions.DaprException;
 import io.dapr.utils.TypeRef;
 import io.dapr.utils.Version;
 import io.grpc.StatusRuntimeException;
+import java.io.ByteArrayOutputStream;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -29,10 +32,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
 /** Every operation of the Java SDK, one JSON line each. Usage: Main grpc; see tests/sdk/run.py for the environment. */
@@ -238,6 +243,20 @@ public final class Main {
         () -> fails(preview.publishEvents("nobroker", "t", "text/plain", "a"), "INVALID_ARGUMENT", "pubsub nobroker is not found"));
   }
 
+  private static byte[] joined(Flux<byte[]> pieces) {
+    var out = new ByteArrayOutputStream();
+    pieces.doOnNext(out::writeBytes).blockLast();
+    return out.toByteArray();
+  }
+
+  private static byte[] encrypt(String key, byte[]... text) {
+    return joined(preview.encrypt(new EncryptRequestAlpha1("keys", Flux.just(text), key, "RSA")));
+  }
+
+  private static byte[] decrypt(byte[] document) {
+    return joined(preview.decrypt(new DecryptRequestAlpha1("keys", Flux.just(document))));
+  }
+
   private static void resources() {
     OPERATIONS.put("binding: output", () -> {
       Map<String, String> file = Map.of("fileName", "java");
@@ -289,6 +308,16 @@ public final class Main {
     });
     OPERATIONS.put("lock: no such store",
         () -> fails(preview.tryLock("nolock", "r", "me", 5), "INVALID_ARGUMENT", "lock store nolock not found"));
+    OPERATIONS.put("crypto: encrypt and decrypt", () -> {
+      same(new String(decrypt(encrypt("rsa", "some ".getBytes(), "text".getBytes()))), "some text");
+      byte[] large = new byte[300_000];
+      new Random(1).nextBytes(large);
+      same(decrypt(encrypt("rsa", large)), large);
+    });
+    OPERATIONS.put("crypto: a broken document, no such key", () -> {
+      fails(Mono.fromCallable(() -> decrypt("no document".getBytes())), "INTERNAL", "");
+      fails(Mono.fromCallable(() -> encrypt("none", "x".getBytes())), "INTERNAL", "");
+    });
     OPERATIONS.put("metadata: get", () -> {
       DaprMetadata answer = dapr.getMetadata().block();
       same(answer.getId(), "front");
@@ -296,9 +325,9 @@ public final class Main {
     });
     OPERATIONS.put("health: wait for the sidecar", () -> dapr.waitForSidecar(5000).block());
     OPERATIONS.put("jobs: refused as not configured", () -> {
-      fails(preview.scheduleJob(new ScheduleJobRequest("j", JobSchedule.hourly())), "INTERNAL", "schedule job");
-      fails(preview.getJob(new GetJobRequest("j")), "INTERNAL", "get job");
-      fails(preview.deleteJob(new DeleteJobRequest("j")), "INTERNAL", "delete job");
+      fails(dapr.scheduleJob(new ScheduleJobRequest("j", JobSchedule.hourly())), "INTERNAL", "schedule job");
+      fails(dapr.getJob(new GetJobRequest("j")), "INTERNAL", "get job");
+      fails(dapr.deleteJob(new DeleteJobRequest("j")), "INTERNAL", "delete job");
     });
     OPERATIONS.put("shutdown", () -> dapr.shutdown().block());
   }
