@@ -315,8 +315,8 @@ public final class Main {
       same(decrypt(encrypt("rsa", large)), large);
     });
     OPERATIONS.put("crypto: a broken document, no such key", () -> {
-      fails(Mono.fromCallable(() -> decrypt("no document".getBytes())), "INTERNAL", "");
-      fails(Mono.fromCallable(() -> encrypt("none", "x".getBytes())), "INTERNAL", "");
+      fails(Mono.fromCallable(() -> decrypt("no document".getBytes())), "DECRYPT_ERROR", "INTERNAL: ");
+      fails(Mono.fromCallable(() -> encrypt("none", "x".getBytes())), "ENCRYPT_ERROR", "INTERNAL: ");
     });
     OPERATIONS.put("metadata: get", () -> {
       DaprMetadata answer = dapr.getMetadata().block();
