@@ -342,12 +342,19 @@ def test_calls_that_are_given_up_leave_nothing(world):
             wait_until(lambda: world.ended(status="499") == before + 150, "ends of calls", 3)
             world.speak()
 
+    def growth():
+        before = side.memory_kb("VmRSS")
+        rounds(12)
+        return side.memory_kb("VmRSS") - before
+
     rounds(5)
-    memory, open_files = side.memory_kb("VmRSS"), descriptors(side)
-    rounds(12)
+    open_files = descriptors(side)
+    # What leaks grows in every series; a heap that tests before this one have left in pieces settles in one of them.
+    grown = [growth()]
+    while not SLOW and grown[-1] >= 1500 and len(grown) < 3:
+        grown.append(growth())
     assert descriptors(side) <= open_files + 6
-    if not SLOW:
-        assert side.memory_kb("VmRSS") - memory < 1500
+    assert SLOW or grown[-1] < 1500, f"KB in each series of 1,800 calls: {grown}"
 
 
 @pytest.mark.parametrize("what", ["a body", "the next request"])

@@ -8,7 +8,7 @@ from sidecar import DAEMON, ROOT, run_daemon
 MIDDLEWARE = "bearer", "oauth2", "oauth2clientcredentials", "ratelimit", "routeralias", "routerchecker", "sentinel", "uppercase"
 TYPES = {
     *(f"middleware.http.{kind}" for kind in MIDDLEWARE),
-    "bindings.aws.s3", "bindings.cron", "bindings.graphql", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.mqtt3", "bindings.mysql", "bindings.postgresql", "bindings.rabbitmq", "bindings.redis", "bindings.smtp", "crypto.dapr.jwks", "crypto.dapr.kubernetes.secrets", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.jetstream", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "pubsub.sqlite", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file",
+    "bindings.aws.s3", "bindings.cron", "bindings.graphql", "bindings.http", "bindings.kafka", "bindings.localstorage", "bindings.mqtt3", "bindings.mysql", "bindings.postgresql", "bindings.rabbitmq", "bindings.redis", "bindings.smtp", "crypto.dapr.jwks", "crypto.dapr.kubernetes.secrets", "crypto.dapr.localstorage", "pubsub.in-memory", "pubsub.jetstream", "pubsub.kafka", "pubsub.mqtt3", "pubsub.rabbitmq", "pubsub.redis", "pubsub.sqlite", "secretstores.hashicorp.vault", "secretstores.kubernetes", "secretstores.local.env", "secretstores.local.file", "secretstores.local.folder",
     "configuration.local.file", "configuration.postgresql", "configuration.redis", "lock.redis", "lock.sqlite",
     "state.cockroachdb", "state.etcd", "state.in-memory", "state.memcached", "state.mongodb", "state.mysql", "state.postgresql", "state.redis", "state.sqlite", "state.yugabytedb",
 }
