@@ -132,8 +132,9 @@ def test_an_application_of_another_protocol(tool, tmp_path):
     name = name_of(tmp_path)
     process = tool.start("run", "-a", name, "-p", free_port(), "-P", "grpc", "--", "python3", "app.py")
     wait_until(lambda: "app is up" in process.output(), "the application")
-    status, out, _ = tool("status", "-a", name)
-    assert status == 1 and "does not speak gRPC" in out, out
+    # The sidecar looks a few times a second whether the application has opened its port; until then it says that it waits.
+    wait_until(lambda: "does not speak gRPC" in tool("status", "-a", name)[1], "what status says of the application")
+    assert tool("status", "-a", name)[0] == 1
     assert "--app-protocol" in refused(tool, "invoke", "-a", name, "-m", "x")
 
 
