@@ -6,11 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/bindings/binding.hpp"
 #include "components/catalog.hpp"
 #include "components/mqtt/feed.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 
 namespace mecha::bindings {
@@ -93,7 +92,7 @@ class MqttBinding final : public Binding, public OutputBinding, public InputBind
     auto topic = settings_.topic;
     if (const auto own = request.metadata.find("topic"); own != request.metadata.end() && !own->second.empty()) topic = own->second;
     auto work = producer_->publish(std::move(topic), std::move(request.data), kAtLeastOnce, settings_.retain);
-    auto sent = co_await asio::co_spawn(home_, std::move(work), asio::use_awaitable);
+    auto sent = co_await on_shard(home_, std::move(work));
     if (!sent) co_return failure(std::move(sent).error().context("mqtt error from publish"));
     co_return no_answer();
   }

@@ -5,13 +5,12 @@
 #include <memory>
 #include <string>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/bindings/binding.hpp"
 #include "components/bindings/postgresql_values.hpp"
 #include "components/bindings/sql_request.hpp"
 #include "components/catalog.hpp"
 #include "components/postgresql/pool.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -60,7 +59,7 @@ class PostgresBinding final : public Binding, public OutputBinding {
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     if (request.operation == "close") {
       closed_ = true;
-      co_await asio::co_spawn(shards_.executor(0), pool_->close(), asio::use_awaitable);
+      co_await on_shard(shards_.executor(0), pool_->close());
       co_return no_answer();
     }
     if (closed_) co_return failure({.code = Code::failed_precondition, .message = "binding is closed"});

@@ -7,13 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/bindings/binding.hpp"
 #include "components/catalog.hpp"
 #include "components/rabbitmq/consumer.hpp"
 #include "components/rabbitmq/properties.hpp"
 #include "components/rabbitmq/publisher.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -122,7 +121,7 @@ class RabbitBinding final : public Binding, public OutputBinding, public InputBi
         .body = std::move(request.data)};
     message.properties.delivery_mode = kPersistent;
     for (auto& [name, value] : request.metadata) message.properties.headers[name] = std::move(value);
-    auto sent = co_await asio::co_spawn(home_, publisher_->publish(std::move(message)), asio::use_awaitable);
+    auto sent = co_await on_shard(home_, publisher_->publish(std::move(message)));
     if (!sent) co_return failure(std::move(sent).error().context("rabbitMQ binding error: failed to publish message"));
     co_return no_answer();
   }

@@ -5,10 +5,10 @@
 #include <map>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
 #include <zlib.h>
 
 #include "runtime/async/event.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/net/authority.hpp"
 #include "runtime/net/wire.hpp"
@@ -209,7 +209,7 @@ Async<std::vector<Answer>> Client::run(std::vector<Command> commands) {
 
 asio::awaitable<void> Client::close() {
   for (std::size_t i = 0; i < per_shard_.size(); ++i) {
-    if (per_shard_[i]->used) co_await asio::co_spawn(shards_.executor(i), per_shard_[i]->close(), asio::use_awaitable);
+    if (per_shard_[i]->used) co_await on_shard(shards_.executor(i), per_shard_[i]->close());
   }
 }
 

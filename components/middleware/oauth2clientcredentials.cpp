@@ -4,12 +4,11 @@
 
 #include <mutex>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/catalog.hpp"
 #include "components/middleware/middleware.hpp"
 #include "components/middleware/token_endpoint.hpp"
 #include "runtime/async/event.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::middleware {
@@ -86,7 +85,7 @@ class ClientCredentials final : public Middleware {
       if (!RE2::PartialMatch(path, filter_)) co_return std::nullopt;
     }
     auto header = known();
-    if (header.empty()) header = co_await asio::co_spawn(home_, fetch(), asio::use_awaitable);
+    if (header.empty()) header = co_await on_shard(home_, fetch());
     // What the reference does without a token: an empty answer, and the request goes nowhere.
     if (header.empty()) co_return Reply{};
     request.headers.set(settings_.header_name, header);

@@ -1,7 +1,8 @@
 #include "components/mqtt/feed.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::mqtt {
 namespace {
@@ -53,12 +54,12 @@ Feed::Feed(Executor executor, Executor home, std::shared_ptr<Client> client, std
     : state_(std::make_shared<State>(executor, home, std::move(client), std::move(filter), std::move(handler))) {}
 
 Async<void> Feed::start(std::uint8_t qos) {
-  co_return co_await asio::co_spawn(state_->home, State::subscribe(state_, qos), asio::use_awaitable);
+  co_return co_await on_shard(state_->home, State::subscribe(state_, qos));
 }
 
 asio::awaitable<void> Feed::stop(std::chrono::steady_clock::duration grace, bool forget) {
   const auto state = state_;
-  co_await asio::co_spawn(state->home, state->client->unsubscribe(state->filter, forget), asio::use_awaitable);
+  co_await on_shard(state->home, state->client->unsubscribe(state->filter, forget));
   state->lanes.drop_waiting();
   co_await state->lanes.close(grace);
   co_await asio::post(state->home, asio::use_awaitable);  // behind what the messages had to tell

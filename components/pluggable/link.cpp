@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 
 namespace mecha::pluggable {
@@ -71,7 +71,7 @@ net::Headers Link::metadata() const {
 
 Async<std::string> Link::call(std::string method, std::string message, Translate translate) {
   if (Shards::current() == 0) return call_here(std::move(method), std::move(message), translate);
-  return asio::co_spawn(home_, call_here(std::move(method), std::move(message), translate), asio::use_awaitable);
+  return on_shard(home_, call_here(std::move(method), std::move(message), translate));
 }
 
 Async<std::string> Link::call_here(std::string method, std::string message, Translate translate) {
@@ -123,7 +123,7 @@ Async<std::string> Link::converse(std::string method, std::string message, Trans
 Async<std::unique_ptr<net::grpc::Call>> Link::open(std::string method) {
   const auto self = shared_from_this();
   auto reached = Shards::current() == 0 ? co_await within(options_.limits.call, ready())
-                                        : co_await asio::co_spawn(home_, within(options_.limits.call, ready()), asio::use_awaitable);
+                                        : co_await on_shard(home_, within(options_.limits.call, ready()));
   if (!reached) co_return fail(std::move(reached).error());
   auto call = co_await within(
       options_.limits.call,
@@ -225,7 +225,7 @@ asio::awaitable<void> Link::another(std::uint64_t seen) {
   if (Shards::current() == 0) {
     co_await wait_for(seen);
   } else {
-    co_await asio::co_spawn(home_, wait_for(seen), asio::use_awaitable);
+    co_await on_shard(home_, wait_for(seen));
   }
 }
 

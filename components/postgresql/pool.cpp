@@ -4,11 +4,11 @@
 #include <atomic>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 
 namespace mecha::postgresql {
@@ -163,7 +163,7 @@ Async<void> Pool::lend(AnyWork work) {
   home.used = true;
   auto task = within(options_->timeout, lend_at(home, std::move(work)));
   if (home.index == shard) co_return co_await std::move(task);
-  co_return co_await asio::co_spawn(home.executor, std::move(task), asio::use_awaitable);
+  co_return co_await on_shard(home.executor, std::move(task));
 }
 
 Async<Answer> Pool::run(Statement statement) {
@@ -173,7 +173,7 @@ Async<Answer> Pool::run(Statement statement) {
 
 asio::awaitable<void> Pool::close() {
   for (auto& home : homes_) {
-    if (home->used) co_await asio::co_spawn(home->executor, home->close(), asio::use_awaitable);
+    if (home->used) co_await on_shard(home->executor, home->close());
   }
 }
 

@@ -1,11 +1,10 @@
 // Broker on NATS JetStream (contract 03, 4.6): a topic is a subject of a stream that exists already, a subscriber a push
 // consumer. Metadata do not travel; order is that of the stream where one message is handled at a time, as by default.
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/catalog.hpp"
 #include "components/pubsub/jetstream_feed.hpp"
 #include "components/pubsub/pubsub.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -159,7 +158,7 @@ class JetStreamBroker final : public PubSub {
   }
 
   Async<void> publish(PublishRequest request) override {
-    auto sent = co_await asio::co_spawn(home_, publish_here(std::move(request)), asio::use_awaitable);
+    auto sent = co_await on_shard(home_, publish_here(std::move(request)));
     if (!sent) co_return fail(std::move(sent).error().context("jetstream error: publishing"));
     co_return sent;
   }

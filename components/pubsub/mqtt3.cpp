@@ -1,11 +1,10 @@
 // Broker on MQTT 3.1.1 (contract 03, 4.5): one session for publishing and subscribing, kept by the broker under the
 // consumer id. Payloads only: metadata do not travel, so there are no keys to keep in order.
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/catalog.hpp"
 #include "components/mqtt/feed.hpp"
 #include "components/pubsub/pubsub.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -91,7 +90,7 @@ class MqttBroker final : public PubSub {
       if (own != request.metadata->end()) retain = text::truthy(own->second);
     }
     auto work = client_->publish(std::move(request.topic), std::move(request.data), static_cast<std::uint8_t>(settings_.qos), retain);
-    auto sent = co_await asio::co_spawn(home_, std::move(work), asio::use_awaitable);
+    auto sent = co_await on_shard(home_, std::move(work));
     if (!sent) co_return fail(std::move(sent).error().context("mqtt error from publish"));
     co_return sent;
   }

@@ -5,14 +5,13 @@
 
 #include <chrono>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "components/catalog.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "components/pubsub/rabbitmq_topology.hpp"
 #include "components/rabbitmq/consumer.hpp"
 #include "components/rabbitmq/properties.hpp"
 #include "components/rabbitmq/publisher.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -157,7 +156,7 @@ class RabbitBroker final : public PubSub {
         .body = std::move(request.data)};
     if (const auto key = metadata.find("routingKey"); key != metadata.end()) message.routing_key = key->second;
     if (settings_.delivery_mode != 0) message.properties.delivery_mode = static_cast<std::uint8_t>(settings_.delivery_mode);
-    auto sent = co_await asio::co_spawn(home_, publisher_->publish(std::move(message)), asio::use_awaitable);
+    auto sent = co_await on_shard(home_, publisher_->publish(std::move(message)));
     if (!sent) co_return fail(std::move(sent).error().context("rabbitmq pub/sub error: publish failed"));
     co_return sent;
   }

@@ -3,13 +3,13 @@
 #include <atomic>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
 #include "components/redis/router.hpp"
 #include "components/redis/sentinel.hpp"
 #include "components/redis/slots.hpp"
 #include "runtime/async/gate.hpp"
+#include "runtime/async/on_shard.hpp"
 
 namespace mecha::redis {
 namespace {
@@ -279,7 +279,7 @@ bool Client::is_redirect(const Error& error) {
 asio::awaitable<void> Client::close() {
   for (auto& mine : per_shard_) {
     if (!mine->used) continue;
-    co_await asio::co_spawn(mine->executor, mine->close(), asio::use_awaitable);
+    co_await on_shard(mine->executor, mine->close());
   }
 }
 

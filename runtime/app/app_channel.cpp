@@ -2,12 +2,12 @@
 
 #include <atomic>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 
 #include "runtime/app/application.hpp"
 #include "runtime/app/piped_call.hpp"
 #include "runtime/async/event.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/telemetry/path_labels.hpp"
 
@@ -22,7 +22,7 @@ class Limiter {
 
   asio::awaitable<bool> acquire() {
     if (Shards::current() == 0) return semaphore_.acquire();
-    return asio::co_spawn(home_, semaphore_.acquire(), asio::use_awaitable);
+    return on_shard(home_, semaphore_.acquire());
   }
   void release() {
     asio::dispatch(home_, [this] { semaphore_.release(); });

@@ -7,6 +7,7 @@
 #include "runtime/async/bridges.hpp"
 #include "runtime/async/event.hpp"
 #include "runtime/async/gate.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/shards.hpp"
 #include "runtime/async/within.hpp"
 #include "tests/catch.hpp"
@@ -81,6 +82,37 @@ TEST_CASE("work of a gate is cancelled alone", "[gate]") {
   CHECK_FALSE(first);
   CHECK(second);
   CHECK_FALSE(gate.spawn_cancellable(context.get_executor(), [&](asio::cancellation_signal&) { return nap(1ms, &first); }));
+}
+
+TEST_CASE("a cancellation reaches work on another shard, and one that comes after its end touches nothing", "[on_shard]") {
+  // Both shards are turned by hand, so that each order of events can be had.
+  asio::io_context here, home;
+  const auto turn = [](asio::io_context& context) {
+    context.restart();
+    context.poll();
+  };
+  const auto start = [&](Async<int> work, std::vector<Result<int>>* out, asio::cancellation_signal& signal) {
+    asio::co_spawn(here, keep(on_shard(home.get_executor(), std::move(work)), out), asio::bind_cancellation_slot(signal.slot(), asio::detached));
+    turn(here);
+  };
+  std::vector<Result<int>> answers;
+  asio::cancellation_signal first;
+  start(answer_after(60s), &answers, first);
+  turn(home);
+  first.emit(asio::cancellation_type::terminal);
+  CHECK(answers.empty());
+  for (int i = 0; i < 4; ++i) turn(home), turn(here);
+  CHECK(answers.size() <= 1);  // the caller itself is cancelled, and may throw instead of answering
+  CHECK(home.stopped());       // nothing waits for 60 s
+  answers.clear();
+
+  asio::cancellation_signal second;
+  start([]() -> Async<int> { co_return 42; }(), &answers, second);
+  asio::post(here, [&] { second.emit(asio::cancellation_type::terminal); });
+  turn(home);  // the work ends, and its answer waits behind the cancellation
+  turn(here);  // the cancellation is sent to the work; the caller goes on, and whatever it held goes
+  turn(home);  // the cancellation arrives
+  turn(here);
 }
 
 TEST_CASE("within that is cancelled tells of no deadline", "[within]") {

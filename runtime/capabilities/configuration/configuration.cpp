@@ -1,9 +1,8 @@
+#include "runtime/async/on_shard.hpp"
 #include "runtime/capabilities/configuration/configuration.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <boost/asio/co_spawn.hpp>
 
 #include "api/errors/configuration.hpp"
 #include "runtime/app/snapshot.hpp"
@@ -120,7 +119,7 @@ asio::awaitable<void> ConfigurationCapability::end(std::shared_ptr<Entry> entry)
     co_await ending->subscription->stop();
     ending->subscription.reset();
   };
-  co_await asio::co_spawn(entry->executor, work(entry), asio::use_awaitable);
+  co_await on_shard(entry->executor, work(entry));
 }
 
 Async<void> ConfigurationCapability::unsubscribe(RequestScope& scope, std::string store, std::string id) {

@@ -1,8 +1,7 @@
+#include "runtime/async/on_shard.hpp"
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
 
 #include <algorithm>
-
-#include <boost/asio/co_spawn.hpp>
 
 #include "runtime/async/within.hpp"
 #include "runtime/capabilities/pubsub/delivery.hpp"
@@ -82,7 +81,7 @@ struct Subscriptions::Live {
       std::size_t& left;
       ~Count() { --left; }
     } count{*left};
-    co_await asio::co_spawn(live->executor, stop_here(live, grace), asio::use_awaitable);
+    co_await on_shard(live->executor, stop_here(live, grace));
   }
 };
 
@@ -263,7 +262,7 @@ asio::awaitable<void> Subscriptions::reroute(const std::vector<SubscriptionSpec>
     auto next = std::make_shared<Delivery>(
         app_, std::make_shared<const SubscriptionSpec>(*it), loaded->spec, *std::move(rules), *live->sink
     );
-    co_await asio::co_spawn(live->executor, Live::reroute_here(live, std::move(next)), asio::use_awaitable);
+    co_await on_shard(live->executor, Live::reroute_here(live, std::move(next)));
   }
 }
 
@@ -328,7 +327,7 @@ Result<std::shared_ptr<Subscriptions::Live>> Subscriptions::make(
 asio::awaitable<void> Subscriptions::open(std::shared_ptr<Live> live) {
   auto pause = options_.retry_first;
   while (!live->ended) {
-    const auto opened = co_await asio::co_spawn(live->executor, Live::subscribe_here(live), asio::use_awaitable);
+    const auto opened = co_await on_shard(live->executor, Live::subscribe_here(live));
     live->settled = true;
     live->opened = opened.has_value();
     if (opened) break;
@@ -340,7 +339,7 @@ asio::awaitable<void> Subscriptions::open(std::shared_ptr<Live> live) {
     pause = std::min(pause * 2, options_.retry_most);
   }
   // Given up meanwhile: what was opened too late ends here.
-  if (live->ended) co_await asio::co_spawn(live->executor, Live::stop_here(live, 0s), asio::use_awaitable);
+  if (live->ended) co_await on_shard(live->executor, Live::stop_here(live, 0s));
 }
 
 // All at once: each may take the whole grace.

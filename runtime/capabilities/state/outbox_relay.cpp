@@ -1,10 +1,9 @@
+#include "runtime/async/on_shard.hpp"
 #include "runtime/capabilities/state/outbox_relay.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <random>
-
-#include <boost/asio/co_spawn.hpp>
 
 #include "runtime/async/within.hpp"
 #include "runtime/base/json.hpp"
@@ -294,7 +293,7 @@ OutboxRelay::Lives OutboxRelay::open_missing(const Lives& wanted) {
 asio::awaitable<void> OutboxRelay::open(std::shared_ptr<Live> live) {
   Pauses pauses;
   while (!live->ended) {
-    const auto opened = co_await asio::co_spawn(live->executor, Live::subscribe_here(live), asio::use_awaitable);
+    const auto opened = co_await on_shard(live->executor, Live::subscribe_here(live));
     live->settled = true;
     if (opened) break;
     live->log.error("failed to subscribe to the internal topic of an outbox", {{"topic", live->topic}, {"error", opened.error().message}});
@@ -306,7 +305,7 @@ asio::awaitable<void> OutboxRelay::open(std::shared_ptr<Live> live) {
 
 asio::awaitable<void> OutboxRelay::end(std::shared_ptr<Live> live, std::chrono::steady_clock::duration grace) {
   live->ended = true;
-  co_await asio::co_spawn(live->executor, Live::stop_here(live, grace), asio::use_awaitable);
+  co_await on_shard(live->executor, Live::stop_here(live, grace));
 }
 
 asio::awaitable<void> OutboxRelay::stop(std::chrono::steady_clock::duration grace) {
