@@ -12,6 +12,7 @@
 #include "components/secretstores/secret_store.hpp"
 #include "runtime/async/bridge.hpp"
 #include "runtime/base/file.hpp"
+#include "runtime/base/text.hpp"
 
 namespace mecha::secrets {
 namespace {
@@ -72,8 +73,10 @@ class Folder {
     const auto real = find(below, name);
     std::error_code error;
     if (!real || !fs::is_regular_file(*real, error)) return std::optional<std::string>();
-    MECHA_TRY(auto text, read_file(real->string(), kFileMax));
-    return std::optional(std::move(text));
+    MECHA_TRY(auto content, read_file(real->string(), kFileMax));
+    // Answers are text in both faces; a repaired secret would be a wrong one that nobody sees.
+    if (!text::is_utf8(content)) return fail(Code::failed_precondition, "secret " + name + " is not UTF-8 text");
+    return std::optional(std::move(content));
   }
 
   // All files right below a folder.

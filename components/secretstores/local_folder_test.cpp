@@ -109,6 +109,15 @@ TEST_CASE("no name and no link leads out of the folder", "[secretstores][local.f
   CHECK(*stage.run((*multi)->bulk_get({})) == SecretMaps{{"in", {{"file", "mine"}}}});
 }
 
+TEST_CASE("bytes that are no text are refused, not repaired", "[secretstores][local.folder]") {
+  conformance::Stage stage(register_local_folder);
+  const Folder folder;
+  folder.write("keystore", "\x30\x82\xff");
+  const auto store = stage.start(kType, folder.items());
+  REQUIRE(store);
+  CHECK(missing(stage, **store, "keystore") == "secret keystore is not UTF-8 text");
+}
+
 TEST_CASE("a folder that is not there, or too large a file, is an error", "[secretstores][local.folder]") {
   conformance::Stage stage(register_local_folder);
   const auto absent = stage.start(kType, {{.name = "folder", .value = "/nowhere/at/all"}});

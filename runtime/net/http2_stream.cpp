@@ -55,11 +55,17 @@ Async<std::string_view> Http2Stream::take() {
 }
 
 Async<void> Http2Stream::put(std::string_view piece) {
-  for (;;) {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  for (bool begun = false, woken = true;;) {
     if (closed_ || out_end_) co_return fail(gone());
+    if (!woken || state.cancelled() != asio::cancellation_type::none) {
+      if (begun) reset(NGHTTP2_CANCEL);  // what came next would be taken for the rest of this piece
+      co_return fail(cancelled());
+    }
     const auto room = kOutboxMax - std::min(kOutboxMax, pending());
     const auto part = piece.substr(0, room);
     if (!part.empty()) {
+      begun = true;
       if (pending() == 0) progress_ = std::chrono::steady_clock::now();
       outbox_.append(part);
       session_.waiting_bytes_ += part.size();
@@ -68,8 +74,7 @@ Async<void> Http2Stream::put(std::string_view piece) {
       session_.schedule();
     }
     if (piece.empty()) co_return Result<void>();
-    const bool woken = co_await writer_.wait();
-    if (!woken) co_return fail(cancelled());
+    woken = co_await writer_.wait();
   }
 }
 

@@ -33,18 +33,15 @@ class StreamSink final : public Sink {
     const std::string id{event.envelope.text("id")};
     const auto waiter = std::make_shared<Waiter>(executor_);
     waiters_[id] = waiter;
-    if (auto sent = co_await write(std::move(message)); !sent) {
+    // No guard, whose end could come after that of the sink: a frame that nobody resumes goes with its event loop.
+    try {
+      auto answer = co_await ask(std::move(message), waiter);
       forget(id, waiter);
-      co_return fail(std::move(sent).error());
+      co_return answer;
+    } catch (...) {  // a `co_await` after a policy's timeout
+      forget(id, waiter);
+      throw;
     }
-    while (!waiter->answer && !closed_) {
-      co_await waiter->event.wait();
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) break;
-    }
-    forget(id, waiter);
-    if (!waiter->answer) co_return fail(Code::unknown, "stream closed");
-    co_return *waiter->answer;
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope&, const OutgoingBatch& batch) override {
@@ -72,11 +69,27 @@ class StreamSink final : public Sink {
     std::optional<Answer> answer;
   };
 
+  Async<Answer> ask(std::string message, std::shared_ptr<Waiter> waiter) {
+    MECHA_CO_TRY_VOID(co_await write(std::move(message)));
+    while (!waiter->answer && !closed_) {
+      co_await waiter->event.wait();
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) break;
+    }
+    if (!waiter->answer) co_return fail(Code::unknown, "stream closed");
+    co_return *waiter->answer;
+  }
+
   Async<void> write(std::string message) {
     if (!co_await turn_.acquire()) co_return fail(Code::cancelled, "context canceled");
-    auto sent = closed_ ? fail(Code::unknown, "stream closed") : co_await send_(std::move(message));
-    turn_.release();
-    co_return sent;
+    try {
+      auto sent = closed_ ? fail(Code::unknown, "stream closed") : co_await send_(std::move(message));
+      turn_.release();
+      co_return sent;
+    } catch (...) {
+      turn_.release();
+      throw;
+    }
   }
 
   void forget(const std::string& id, const std::shared_ptr<Waiter>& waiter) {
