@@ -1,5 +1,5 @@
 """The manual and the examples hold what they say: pages are played as a reader would, code on them is what the files hold, the site builds."""
-import json, os, shutil, subprocess, sys
+import json, os, shutil, subprocess, sys, tempfile
 from pathlib import Path
 
 import pytest
@@ -18,15 +18,22 @@ def name_of(path):
     return str(path.relative_to(ROOT))
 
 
+@pytest.fixture
+def short_path():
+    """A folder of its own: pages open Unix sockets, whose paths have 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="mecha-guide-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("page", PLAYED, ids=name_of)
-def test_a_page_does_what_it_says(page, tmp_path):
+def test_a_page_does_what_it_says(page, short_path):
     """In a copy of the folder of an example, or in an empty folder for a page of the guide."""
-    folder = tmp_path / "work"
+    folder = short_path / "work"
     if page.is_relative_to(ROOT / "examples"):
         shutil.copytree(page.parent, folder)
     else:
         folder.mkdir()
-    environment = {"PATH": f"{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}", "MECHA_REGISTRY_DIR": str(tmp_path / "registry"), "HOME": str(tmp_path),
+    environment = {"PATH": f"{BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}", "MECHA_REGISTRY_DIR": str(short_path / "registry"), "HOME": str(short_path),
                    "PYTHONDONTWRITEBYTECODE": "1", "MECHA_SOURCE": str(ROOT)}
     Page(page, folder, environment).play()
 
