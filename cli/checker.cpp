@@ -41,11 +41,6 @@ std::string tab_in(const std::string& content) {
   return "look at that line and the one before: a colon, a bracket, a quote or the indentation";
 }
 
-bool is_resource_file(const fs::path& path) {
-  const auto end = text::lower(path.extension().string());
-  return end == ".yaml" || end == ".yml";
-}
-
 bool is_run_template(const yaml::Node& root) {
   const auto* apps = root.find("apps");
   return root.find("kind") == nullptr && apps != nullptr && apps->is(yaml::Node::Kind::list);
@@ -115,7 +110,7 @@ void Checker::folder(const std::string& path) {
   std::ranges::sort(names);
   const auto before = files_;
   for (const auto& name : names) {
-    if (is_resource_file(name)) file(name);
+    if (loading::is_resource_file(name)) file(name);
     else warn({name, 0}, "is passed over: resource files end in .yaml or .yml", "rename it if it is one");
   }
   if (files_ != before) return;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <netinet/in.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/async/gate.hpp"
+#include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/net/http1_server.hpp"
 #include "runtime/net/http2.hpp"
@@ -286,9 +286,7 @@ asio::awaitable<void> Server::stop(std::chrono::milliseconds grace) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now()
     );
-    co_await asio::co_spawn(
-        state->shards.executor(i), state->drain(i, std::max(left, 0ms)), asio::use_awaitable
-    );
+    co_await on_shard(state->shards.executor(i), state->drain(i, std::max(left, 0ms)));
   }
 }
 

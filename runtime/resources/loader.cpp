@@ -133,8 +133,7 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
   }
   std::ranges::sort(files);
   for (const auto& path : files) {
-    const auto extension = text::lower(path.extension().string());
-    if (extension != ".yaml" && extension != ".yml") {
+    if (!loading::is_resource_file(path)) {
       const auto name = path.filename().string();
       batch.notices.push_back({.text = "A non-YAML Component file " + name + " was detected, it will not be loaded"});
       continue;
@@ -150,6 +149,11 @@ Result<void> read_directory(const std::string& directory, Batch& batch) {
 }
 
 }  // namespace
+
+bool is_resource_file(const std::filesystem::path& path) {
+  const auto extension = text::lower(path.extension().string());
+  return extension == ".yaml" || extension == ".yml";
+}
 
 std::string name_fault(std::string_view name) {
   if (name == "." || name == "..") return "may not be '" + std::string(name) + "'";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ struct Batch {
   std::vector<std::string> unreadable;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
+// By its name: .yaml or .yml, in whatever case.
+bool is_resource_file(const std::filesystem::path& path);
 // Why the text cannot be the name of a resource, a segment of a path; empty if it can.
 std::string name_fault(std::string_view name);
 // A warning for each field that nobody asked for. `what` names the resource.
