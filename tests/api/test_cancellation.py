@@ -69,9 +69,25 @@ def relayed(relays, name):
     return address.replace(f":{port}", f":{relays[port].port}", 1)
 
 
-class World:
+class Relayed:
+    """Servers behind relays, which fall silent together."""
+
+    def __init__(self, relays):
+        self.relays = relays
+
+    def fall_silent(self):
+        for relay in self.relays.values():
+            relay.speaks.clear()
+
+    def speak(self):
+        for relay in self.relays.values():
+            relay.speaks.set()
+
+
+class World(Relayed):
     def __init__(self, launch):
-        self.relays, self.silent, self.launch = {}, Silent(), launch
+        super().__init__({})
+        self.silent, self.launch = Silent(), launch
         self.have, parts = {"silent"}, []
         by_id = {one.id: one for one in STORES + BROKERS}
         for name, server, make in (
@@ -98,14 +114,6 @@ class World:
             self.have.add("state-mongodb")
         self.leave = threading.Event()
         self.side = launch.sidecar(resources=parts, app=launch.app().on("/silent", lambda _: self.leave.wait(60) and None))
-
-    def fall_silent(self):
-        for relay in self.relays.values():
-            relay.speaks.clear()
-
-    def speak(self):
-        for relay in self.relays.values():
-            relay.speaks.set()
 
     def ended(self, **labels):
         return ended(self.side, **labels)
@@ -403,19 +411,6 @@ class Locked:
     def speak(self):
         self.other.execute("ROLLBACK")
         self.other.close()
-
-
-class Relayed:
-    def __init__(self, relays):
-        self.relays = relays
-
-    def fall_silent(self):
-        for relay in self.relays.values():
-            relay.speaks.clear()
-
-    def speak(self):
-        for relay in self.relays.values():
-            relay.speaks.set()
 
 
 @pytest.mark.parametrize("kind", ["redis", "mysql", "mongodb", "sqlite"])

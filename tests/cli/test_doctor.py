@@ -24,6 +24,19 @@ def one(found, area, text):
     return next((f for f in found if f["area"] == area and text in f["text"]), None) or pytest.fail(f"no {area!r} with {text!r} in {found}")
 
 
+def serve(listener, talk):
+    """One connection after the other, in a thread, until the listener is shut down."""
+    def work():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                talk(connection)
+    threading.Thread(target=work, daemon=True).start()
+
+
 @pytest.fixture
 def server():
     """A server that answers each connection with what it is told: server(answer) gives its port."""
@@ -33,20 +46,14 @@ def server():
         listener = socket.create_server(("127.0.0.1", 0))
         sockets.append(listener)
 
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(3)
-                    try:
-                        connection.recv(100)
-                    except OSError:
-                        pass
-                    connection.sendall(answer() if callable(answer) else answer)
-        threading.Thread(target=serve, daemon=True).start()
+        def talk(connection):
+            connection.settimeout(3)
+            try:
+                connection.recv(100)
+            except OSError:
+                pass
+            connection.sendall(answer() if callable(answer) else answer)
+        serve(listener, talk)
         return listener.getsockname()[1]
     yield start
     for listener in sockets:
@@ -135,17 +142,11 @@ def test_a_session_of_mqtt_that_runs_is_left_alone(tool):
     """A broker ends the session of whoever has the id already, so the doctor takes one of its own."""
     asked = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    asked.append(connection.recv(1000))
-                    connection.sendall(CONNACK)
-                    connection.recv(100)
-        threading.Thread(target=serve, daemon=True).start()
+        def talk(connection):
+            asked.append(connection.recv(1000))
+            connection.sendall(CONNACK)
+            connection.recv(100)
+        serve(listener, talk)
         tool.write("resources/a.yaml", component("bus", "pubsub.mqtt3", url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", consumerID="the-running-one"))
         one(doctor(tool, code=0), "backends", "bus (pubsub.mqtt3): starts")
         listener.shutdown(socket.SHUT_RDWR)
@@ -167,21 +168,15 @@ def test_a_certificate_of_an_unknown_authority(tool):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file, key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    try:
-                        with context.wrap_socket(connection, server_side=True) as secure:
-                            secure.recv(1000)
-                            secure.sendall(CONNACK)
-                            secure.recv(100)
-                    except OSError:
-                        pass
-        threading.Thread(target=serve, daemon=True).start()
+        def talk(connection):
+            try:
+                with context.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(1000)
+                    secure.sendall(CONNACK)
+                    secure.recv(100)
+            except OSError:
+                pass
+        serve(listener, talk)
         url = f"ssl://127.0.0.1:{listener.getsockname()[1]}"
         tool.write("resources/a.yaml", "---\n".join([component("stranger", "pubsub.mqtt3", url=url), component("known", "pubsub.mqtt3", url=url, caCert=file.read_text())]))
         found = doctor(tool, code=1)

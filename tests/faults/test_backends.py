@@ -143,21 +143,27 @@ def disk(request, tmp_path):
     one.close()
 
 
-def test_full_disk(launch, disk):
-    file = disk.folder / "s.db"
-    one = launch.sidecar(resources=[component("s", "state.sqlite", connectionString=str(file)), component("m", "state.in-memory")], before=disk.before)
-    statuses, text = [], "x" * 2000
+def fill(one, path, body, what):
+    """Posts body(number) until the disk is full: the numbers that were acknowledged, and what a refused request was told."""
+    statuses = []
 
     def work(connection, number):
-        connection.request("POST", "/v1.0/state/s", json.dumps([{"key": f"k{number}", "value": number}, {"key": f"text{number}", "value": text}]))
+        connection.request("POST", path, json.dumps(body(number)), {"Content-Type": "application/json"})
         got = connection.getresponse()
         statuses.append((got.status, got.read()))
         return got.status == 204
     with Load(one.http, work, threads=4, limit=3000) as load:
-        wait_until(lambda: sum(s[0] == 500 for s in statuses) > 20, f"the disk to be full ({len(statuses)} saves)", 30)
+        wait_until(lambda: sum(s[0] == 500 for s in statuses) > 20, f"the disk to be full ({len(statuses)} {what})", 30)
         acknowledged = load.stop()
     assert len(acknowledged) > 20 and {s[0] for s in statuses} == {204, 500} and load.errors == []
-    error = json.loads(next(body for status, body in statuses if status == 500))
+    return acknowledged, json.loads(next(told for status, told in statuses if status == 500))
+
+
+def test_full_disk(launch, disk):
+    file = disk.folder / "s.db"
+    one = launch.sidecar(resources=[component("s", "state.sqlite", connectionString=str(file)), component("m", "state.in-memory")], before=disk.before)
+    text = "x" * 2000
+    acknowledged, error = fill(one, "/v1.0/state/s", lambda number: [{"key": f"k{number}", "value": number}, {"key": f"text{number}", "value": text}], "saves")
     assert error["errorCode"] == "ERR_STATE_SAVE" and error["message"].startswith("failed saving state in state store s: ")
     assert one.alive and one.get("/v1.0/healthz").status == 204
     assert one.post("/v1.0/state/m", [{"key": "a", "value": 1}]).status == 204
@@ -181,18 +187,8 @@ def test_full_disk_of_messages(launch, disk):
     assert subscriber.stop() == 0  # its group stays
 
     front = launch.sidecar("front", resources=parts, before=disk.before)
-    statuses, text = [], "x" * 2000
-
-    def work(connection, number):
-        connection.request("POST", "/v1.0/publish/ps/t", json.dumps({"number": number, "text": text}), {"Content-Type": "application/json"})
-        got = connection.getresponse()
-        statuses.append((got.status, got.read()))
-        return got.status == 204
-    with Load(front.http, work, threads=4, limit=3000) as load:
-        wait_until(lambda: sum(s[0] == 500 for s in statuses) > 20, f"the disk to be full ({len(statuses)} messages)", 30)
-        acknowledged = load.stop()
-    assert len(acknowledged) > 20 and {s[0] for s in statuses} == {204, 500} and load.errors == []
-    error = json.loads(next(body for status, body in statuses if status == 500))
+    text = "x" * 2000
+    acknowledged, error = fill(front, "/v1.0/publish/ps/t", lambda number: {"number": number, "text": text}, "messages")
     assert error["errorCode"] == "ERR_PUBSUB_PUBLISH_MESSAGE" and "sqlite pubsub: publishing: " in error["message"], error
     assert front.get("/v1.0/healthz").status == 204 and front.post("/v1.0/state/m", [{"key": "a", "value": 1}]).status == 204
 
