@@ -248,7 +248,8 @@ def test_what_a_crashed_application_left_behind_does_not_hold_its_port(folder):
 @pytest.fixture
 def pair(tool, tmp_path):
     """A template of two applications, the second with a store of its own: (tool, the two ids)."""
-    ids = [f"{name_of(tmp_path)}-{end}" for end in "ab"]
+    name = name_of(tmp_path)
+    ids = [f"{name}-{end}" for end in "ab"]
     for place in ("a", "b"):
         tool.write(f"{place}/app.py", (tool.folder / "app.py").read_text())
     tool.write("b/resources/store.yaml", STORE)

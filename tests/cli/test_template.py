@@ -10,7 +10,8 @@ from conftest import alive, free_port, name_of, wait_until
 @pytest.fixture
 def shop(tool, tmp_path):
     """A template of two applications: (tool, the two ids)."""
-    ids = [name_of(tmp_path) + end for end in ("-a", "-b")]
+    name = name_of(tmp_path)
+    ids = [f"{name}-a", f"{name}-b"]
     for folder in ("a", "b"):
         tool.write(f"{folder}/app.py", (tool.folder / "app.py").read_text())
     tool.write("a/.env", "T_DOTENV=yes\n")
