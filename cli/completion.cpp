@@ -94,18 +94,22 @@ std::string bash(const CLI::App& root) {
   }
   const auto top = shell_word(names_of(root) + " --help --version");
   return "_mecha() {\n"
-         "  local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words= i\n"
+         "  local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words= flag= i\n"
          "  COMPREPLY=()\n"
          "  for ((i = 2; i < COMP_CWORD; i++)); do [ \"${COMP_WORDS[i]}\" != -- ] || return; done\n"
          "  if [ \"$word\" = = ]; then word=; elif [ \"$last\" = = ]; then last=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+         "  case $word in --*=*) last=${word%%=*} flag=${word%%=*}= word=${word#*=} ;; esac\n"  // zsh does not cut a word at =
          "  case $command:$last in\n" + values + "  esac\n"
          "  [ -n \"$words\" ] || [[ $word == -* ]] || case $command in\n" + positions + "  esac\n"
          "  [ -n \"$words\" ] || case $command in\n" + flags + "    *) words=" + top + " ;;\n  esac\n"
          "  [ \"$COMP_CWORD\" != 1 ] || words=" + top + "\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o default -F _mecha mecha\n";
+         "  COMPREPLY=($(compgen -P \"$flag\" -W \"$words\" -- \"$word\"))\n}\ncomplete -o default -F _mecha mecha\n";
 }
 
-std::string zsh(const CLI::App& root) { return "#compdef mecha\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root); }
+// As a file of $fpath it is read at the first Tab, and then has to answer that, too.
+std::string zsh(const CLI::App& root) {
+  return "#compdef mecha\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root) + "[[ $funcstack[1] != _mecha ]] || _bash_complete -o default -F _mecha\n";
+}
 
 std::string fish(const CLI::App& root) {
   std::string out;

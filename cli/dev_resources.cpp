@@ -67,13 +67,11 @@ Result<void> write_file(const fs::path& path, const std::string& text, mode_t mo
   return fail(cannot("cannot write", path.string()));
 }
 
-bool is_yaml(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
-
 std::vector<fs::path> yaml_files(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (is_yaml(entry.path())) files.push_back(entry.path());
+    if (loading::is_resource_file(entry.path())) files.push_back(entry.path());
   }
   return files;
 }

@@ -54,7 +54,7 @@ TEST_CASE("resources of the folder take the place of the embedded ones of their 
   folder.write("components/button.js", "");
   CHECK(own_resources(folder.path).empty());
   folder.write("components/a.yaml", manifest("mystate", "state.in-memory") + "scopes: [orders]\n");
-  folder.write("resources/b.yaml", manifest("pubsub", "bindings.cron"));
+  folder.write("resources/b.YAML", manifest("pubsub", "bindings.cron"));
   const auto folders = own_resources(folder.path);
   CHECK(folders == std::vector<std::string>{folder.path + "/resources", folder.path + "/components"});
   auto all = dev_components(places);

@@ -14,7 +14,7 @@ BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build cca
 SDK_PACKAGES="clang-16 libclang-rt-16-dev libgrpc++-dev protobuf-compiler-grpc nlohmann-json3-dev libasio-dev doxygen"
 RUN_PACKAGES="redis-server python3 python3-venv openssl curl sqlite3 procps"
 TEST_PACKAGES="clang-format-19 nginx-light wrk nghttp2-client libgrpc++-dev rabbitmq-server mosquitto nats-server etcd-server memcached mariadb-server-core postgresql-15
-  mmdebstrap dpkg-dev systemd iproute2"
+  mmdebstrap dpkg-dev systemd zsh fish iproute2"
 
 if [ -t 1 ]; then BOLD=$'\e[1m' DIM=$'\e[2m' RED=$'\e[31m' GREEN=$'\e[32m' YELLOW=$'\e[33m' PLAIN=$'\e[0m'
 else BOLD='' DIM='' RED='' GREEN='' YELLOW='' PLAIN=''; fi

@@ -44,6 +44,26 @@ def test_code_on_a_page_is_what_the_file_holds(page):
     assert snippets.fresh(text) == text, "stale; python3 tests/guide/snippets.py writes it anew"
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "examples").glob("*/README.md")), ids=name_of)
+def test_the_page_of_an_example_is_one_screen(page):
+    assert len(page.read_text().splitlines()) <= 60
+
+
+def test_no_yaml_of_a_page_is_without_proof():
+    """It is played, or cut from a file that is run or checked, or the page says why not."""
+    loose = [f"{name_of(page)}:{b.line}" for page in [ROOT / "docs/pluggable.md", *PAGES] for b in blocks(page) if b.language == "yaml" and not (b.title or b.cut or b.shown_only)]
+    assert not loose, f"give it a title, or cut it from a file: {loose}"
+
+
+def test_what_only_stands_on_a_page_is_right(tmp_path):
+    """Resources that a page shows and does not play go through the code that the daemon runs at its start."""
+    shutil.copytree(ROOT / "tests/guide/files", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "secrets.json").write_text('{"database": {"password": "x"}}')
+    for file in sorted(tmp_path.glob("*.yaml")):
+        done = subprocess.run([BIN / "mecha", "check", file], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout, done.stdout + done.stderr
+
+
 def test_the_site_builds_and_is_searchable(tmp_path):
     mkdocs = Path(sys.executable).parent / "mkdocs"
     done = subprocess.run([mkdocs, "build", "--strict", "--quiet", "-d", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=120,

@@ -7,12 +7,14 @@ app = App()
 left = 3
 
 
+# [handler]
 @app.binding("tick")
 def tick(request: BindingRequest):
     global left
     if left:
         print(f"tick {left}", flush=True)
         left -= 1
+# [/handler]
 
 
 app.run(int(os.environ["APP_PORT"]))

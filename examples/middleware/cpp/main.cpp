@@ -9,6 +9,7 @@ int main() {
   const auto client = mecha::BlockingClient::connect();
   if (!client) return std::fprintf(stderr, "%s\n", client.error().to_string().c_str()), 1;
 
+  // [use]
   const auto greeter = client->app("greeter");
   for (int call = 0; call < 3; ++call) {
     const auto answer = greeter.get<std::string>("welcome");
@@ -18,6 +19,7 @@ int main() {
       std::printf("refused: %s\n", answer.error().to_string().c_str());
     }
   }
+  // [/use]
   return 0;
 }
 // [/calls]

@@ -81,7 +81,6 @@ int main() {
   const auto store = client->state("statestore");
   Announced announced;
 
-  // [service]
   mecha::Service service;
   service.method("charge", [store](Order order) { return charge(store, std::move(order)); });
 
@@ -94,7 +93,6 @@ int main() {
   });
 
   service.method("report", [&announced] { return nlohmann::json{{"announced", announced.count()}}; });
-  // [/service]
 
   const auto ended = service.run();
   if (ended) return 0;

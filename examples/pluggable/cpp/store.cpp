@@ -29,6 +29,7 @@ class Store final : public proto::StateStore::Service {
     return Status::OK;
   }
 
+  // [get]
   Status Get(Context*, const proto::GetRequest* request, proto::GetResponse* response) override {
     const std::lock_guard lock(mutex_);
     const auto found = values_.find(request->key());
@@ -36,6 +37,7 @@ class Store final : public proto::StateStore::Service {
     return Status::OK;
   }
 
+  // [/get]
   Status Set(Context*, const proto::SetRequest* request, proto::SetResponse*) override {
     const std::lock_guard lock(mutex_);
     values_[request->key()] = request->value();
