@@ -46,6 +46,8 @@ class ConfigurationStore : public Component {
   // Changes made after it has returned are heard; values that are there already are not told. A connection that breaks is made
   // anew; what changes meanwhile is not heard. The store outlives the subscription.
   virtual Async<std::unique_ptr<Subscription>> subscribe(StoreRequest request, Handler handler) = 0;
+  // What the store says of an id that no subscription has.
+  virtual std::string unknown_subscription(const std::string& id) const { return "subscription with id " + id + " does not exist"; }
 };
 
 }  // namespace mecha::configuration

@@ -95,6 +95,8 @@ class PostgresConfiguration final : public ConfigurationStore {
     co_return Result<void>{};
   }
 
+  std::string unknown_subscription(const std::string& id) const override { return "unable to find subscription with ID : " + id; }
+
   Async<Items> get(StoreRequest request) override {
     postgresql::Statement statement{.sql = "SELECT * FROM " + settings_.table, .params = {}};
     for (const auto& key : request.keys) {

@@ -28,10 +28,9 @@ class RedisConfiguration final : public ConfigurationStore {
 
   Async<void> start() override {
     MECHA_CO_TRY(auto options, check(settings_));
-    const auto address = options.address();
     client_.emplace(shards_, std::move(options));
     if (auto connected = co_await client_->connect(); !connected) {
-      co_return fail(std::move(connected).error().context("redis store: error connecting to redis at " + address));
+      co_return fail(std::move(connected).error().context("redis store: error connecting to redis at " + settings_.host));
     }
     co_return Result<void>{};
   }

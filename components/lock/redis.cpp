@@ -37,10 +37,9 @@ class RedisLock final : public LockStore {
 
   Async<void> start() override {
     MECHA_CO_TRY(auto options, check(settings_));
-    const auto address = options.address();
     client_.emplace(shards_, std::move(options));
     if (auto connected = co_await client_->connect(); !connected) {
-      co_return fail(std::move(connected).error().context("redis lock: error connecting to redis at " + address));
+      co_return fail(std::move(connected).error().context("error connecting to Redis"));
     }
     // A replica that takes over would not know of every lock.
     MECHA_CO_TRY(const auto replication, co_await client_->call(Command("INFO", "replication")));

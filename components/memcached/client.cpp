@@ -163,7 +163,8 @@ Async<void> Client::run_on(std::shared_ptr<Server> server, std::shared_ptr<Excha
     if (!answer) answer = fail(std::move(answer).error().context(context));
   }
   if (done) co_return done;
-  auto error = std::move(done).error().context(context);
+  auto error = std::move(done).error();
+  if (!error.message.starts_with("dial ")) error = std::move(error).context(context);  // which names the server itself
   while (work->answers.size() < work->commands.size()) work->answers.emplace_back(fail(error));
   co_return fail(std::move(error));
 }

@@ -23,7 +23,7 @@ std::unexpected<Error> unexpected_answer(std::string_view line) {
 Result<void> check_key(std::string_view key) {
   const auto odd = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
   if (key.empty() || key.size() > kKeyMax || std::ranges::any_of(key, odd)) {
-    return fail(Code::invalid_argument, "a key has 1 to 250 bytes without white space and control characters");
+    return fail(Code::invalid_argument, "malformed: key is too long or contains invalid characters");
   }
   return {};
 }

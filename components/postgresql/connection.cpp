@@ -176,7 +176,8 @@ Async<std::unique_ptr<Connection>> Connection::open(std::shared_ptr<const Option
   }
   auto error = first ? *std::move(first) : unavailable("timeout expired");
   error.failure = Failure::never_sent;
-  co_return fail(std::move(error).context("failed to connect to the database"));
+  const auto whom = "user=" + options->words.get("user") + " database=" + options->words.get("dbname");
+  co_return fail(std::move(error).context("failed to connect to `" + whom + "`"));
 }
 
 std::unexpected<Error> Connection::lost() {

@@ -108,9 +108,13 @@ class VaultStore final : public SecretStore {
     MECHA_CO_TRY_VOID(co_await read_token());
     Bridge bridge("vault-tls");
     std::function<Result<net::TlsClientOptions>()> read = [this] { return tls_options(); };
-    MECHA_CO_TRY(const auto tls, co_await bridge.call<net::TlsClientOptions>(std::move(read)));
-    MECHA_CO_TRY(auto context, net::make_tls(tls));
-    client_ = std::make_unique<http::HttpClient>(shards_, std::move(context));
+    constexpr std::string_view kWords = "couldn't create client using config";
+    const auto tls = co_await bridge.call<net::TlsClientOptions>(std::move(read));
+    if (!tls) co_return fail(Error(tls.error()).context(kWords));
+    auto context = net::make_tls(*tls);
+    if (!context && !tls->ca_pem.empty()) context = fail(Code::invalid_argument, "couldn't read PEM");
+    if (!context) co_return fail(std::move(context).error().context(kWords));
+    client_ = std::make_unique<http::HttpClient>(shards_, *std::move(context));
     co_return Result<void>{};
   }
 
@@ -184,13 +188,16 @@ class VaultStore final : public SecretStore {
   Result<net::TlsClientOptions> tls_options() const {
     const auto& s = settings_;
     net::TlsClientOptions tls{.verify = s.skip_verify != "true", .server_name = s.server_name};
-    if (!s.ca_pem.empty()) {
-      tls.ca_pem = s.ca_pem;
-    } else if (!s.ca_path.empty()) {
-      MECHA_TRY(tls.ca_pem, files::read_folder(s.ca_path));
-    } else if (!s.ca_file.empty()) {
-      MECHA_TRY(tls.ca_pem, read_file(s.ca_file));
+    if (!tls.verify) return tls;
+    Result<std::string> authorities = s.ca_pem;
+    if (s.ca_pem.empty() && !s.ca_path.empty()) {
+      authorities = files::read_folder(s.ca_path);
+      if (!authorities) return fail(std::move(authorities).error().context("couldn't read certificates at " + s.ca_path));
+    } else if (s.ca_pem.empty() && !s.ca_file.empty()) {
+      authorities = read_file(s.ca_file);
+      if (!authorities) return fail(std::move(authorities).error().context("couldn't read CA file from disk"));
     }
+    tls.ca_pem = *std::move(authorities);
     return tls;
   }
 

@@ -124,8 +124,9 @@ TEST_CASE("settings that exclude each other fail the start", "[secretstores][vau
       start_failure({{.name = "vaultToken", .value = "a"}, {.name = "vaultValueType", .value = "xml"}}) ==
       "vault init error, invalid value type xml, accepted values are map or text"
   );
-  CHECK(!start_failure({{.name = "vaultToken", .value = "a"}, {.name = "caPem", .value = "nonsense"}}).empty());
-  CHECK(start_failure({{.name = "vaultToken", .value = "a"}, {.name = "caCert", .value = "/nowhere/ca"}}) == "open /nowhere/ca: no such file or directory");
+  const std::string config = "couldn't create client using config: ";
+  CHECK(start_failure({{.name = "vaultToken", .value = "a"}, {.name = "caPem", .value = "nonsense"}}) == config + "couldn't read PEM");
+  CHECK(start_failure({{.name = "vaultToken", .value = "a"}, {.name = "caCert", .value = "/nowhere/ca"}}) == config + "couldn't read CA file from disk: open /nowhere/ca: no such file or directory");
 }
 
 TEST_CASE("the raw text of a member is found whatever stands around it", "[secretstores][vault]") {

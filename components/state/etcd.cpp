@@ -31,7 +31,7 @@ struct EtcdSettings {
   static constexpr auto fields() {
     using S = EtcdSettings;
     return std::tuple{
-        field("endpoints", &S::endpoints, "Servers, host:port, joined by commas.").required(),
+        field("endpoints", &S::endpoints, "Servers, host:port, joined by commas.").required("initializing etcd client: endpoints required"),
         field("keyPrefixPath", &S::prefix, "Stands with a slash before each key."),
         field("tlsEnable", &S::tls, "TLS; needs ca, cert and key."),
         field("ca", &S::ca, "Authorities, PEM text."),
@@ -43,9 +43,12 @@ struct EtcdSettings {
   }
 };
 
+constexpr std::int64_t kNoRevision = -1;  // no key has it
+
 // One operation as etcd is told it. Reads nothing, so that a condition and its write are one step.
 struct Plan {
   std::optional<etcd::Condition> condition;
+  std::string etag;  // which the condition is about; empty: there must be no record
   etcd::Write write;
   std::optional<std::int64_t> ttl;
 };
@@ -68,7 +71,7 @@ class EtcdStore : public StateStore {
     }
     if (settings.tls) {
       if (settings.ca.empty() || settings.certificate.empty() || settings.key.empty()) {
-        return fail(Code::invalid_argument, "tlsEnable needs ca, cert and key");
+        return fail(Code::invalid_argument, "initializing etcd client: tls authentication information is incomplete");
       }
       net::TlsClientOptions tls{
           .ca_pem = settings.ca, .certificate_pem = settings.certificate, .private_key_pem = settings.key, .alpn = {"h2"}};
@@ -90,7 +93,7 @@ class EtcdStore : public StateStore {
   std::size_t operations_max() const override { return static_cast<std::size_t>(settings_.operations_max); }
 
   Async<std::optional<Item>> get(GetRequest request) override {
-    MECHA_CO_TRY(auto found, co_await client_->get(path(request.key)));
+    MECHA_CO_TRY(auto found, co_await read(path(request.key)));
     if (!found) co_return std::optional<Item>();
     Item item{.data = std::move(found->value), .etag = std::to_string(found->mod_revision), .metadata = {}};
     if (!with_times_) co_return item;
@@ -158,22 +161,25 @@ class EtcdStore : public StateStore {
  private:
   std::string path(const std::string& key) const { return settings_.prefix + "/" + key; }
 
-  Result<std::optional<etcd::Condition>> condition(const std::string& key, const std::string& etag, const Options& options) const {
+  std::optional<etcd::Condition> condition(const std::string& key, const std::string& etag, const Options& options) const {
     using Of = etcd::Condition::Of;
-    if (etag.empty()) {
-      if (!first_write(options)) return std::nullopt;
-      return etcd::Condition{.key = path(key), .of = Of::create_revision, .equals = 0};
-    }
-    const auto revision = text::to_int(etag);
-    if (!revision) return etag_mismatch();
-    return etcd::Condition{.key = path(key), .of = Of::mod_revision, .equals = *revision};
+    if (!etag.empty()) return etcd::Condition{.key = path(key), .of = Of::mod_revision, .equals = text::to_int(etag).value_or(kNoRevision)};
+    if (!first_write(options)) return std::nullopt;
+    return etcd::Condition{.key = path(key), .of = Of::create_revision, .equals = 0};
+  }
+
+  Async<std::optional<etcd::KeyValue>> read(std::string key) {
+    auto found = co_await client_->get(key);
+    if (!found) co_return fail(std::move(found).error().context("couldn't get key " + key));
+    co_return found;
   }
 
   Result<Plan> prepare(SetRequest request) const {
     MECHA_TRY_VOID(check_options(request.options));
     Plan plan;
     MECHA_TRY(plan.ttl, ttl_seconds(request.metadata));
-    MECHA_TRY(plan.condition, condition(request.key, request.etag, request.options));
+    plan.condition = condition(request.key, request.etag, request.options);
+    plan.etag = std::move(request.etag);
     plan.write = {.key = path(request.key), .value = to_bytes(std::move(request.value))};
     if (with_times_) {
       plan.write.value = write_etcd_record(
@@ -188,7 +194,8 @@ class EtcdStore : public StateStore {
   Result<Plan> prepare(DeleteRequest request) const {
     MECHA_TRY_VOID(check_options(request.options));
     Plan plan;
-    MECHA_TRY(plan.condition, condition(request.key, request.etag, request.options));
+    plan.condition = condition(request.key, request.etag, request.options);
+    plan.etag = std::move(request.etag);
     plan.write = {.key = path(request.key), .value = std::nullopt};
     return plan;
   }
@@ -204,13 +211,37 @@ class EtcdStore : public StateStore {
     std::vector<etcd::Write> writes;
     for (auto& [key, plan] : last) {
       if (plan->ttl) {
-        MECHA_CO_TRY(plan->write.lease, co_await client_->grant(*plan->ttl));
+        auto lease = co_await client_->grant(*plan->ttl);
+        if (!lease) co_return fail(std::move(lease).error().context("couldn't grant lease " + key));
+        plan->write.lease = *lease;
       }
       writes.push_back(std::move(plan->write));
     }
-    MECHA_CO_TRY(const bool applied, co_await client_->transact(std::move(conditions), std::move(writes)));
-    if (!applied) co_return etag_mismatch();
+    if (writes.empty()) co_return Result<void>{};
+    const auto words = (writes[0].value ? "couldn't set key " : "couldn't delete key ") + writes[0].key;
+    const bool alone = plans.size() == 1;
+    const auto applied = co_await client_->transact(std::move(conditions), std::move(writes));
+    if (!applied) co_return fail(alone ? Error(applied.error()).context(words) : applied.error());
+    if (!*applied) co_return co_await why_not(std::move(plans));
     co_return Result<void>{};
+  }
+
+  // Of the first condition that does not hold, as far as it can still be seen.
+  Async<void> why_not(std::vector<Plan> plans) {
+    for (const auto& plan : plans) {
+      if (!plan.condition) continue;
+      const auto key = plan.condition->key;
+      MECHA_CO_TRY(const auto found, co_await read(key));
+      if (plan.etag.empty()) {
+        if (found) co_return etag_mismatch("item already exists and no etag was passed");
+        continue;
+      }
+      if (!found) co_return etag_mismatch("state not exist or expired for key=" + key);
+      const auto current = std::to_string(found->mod_revision);
+      if (current == plan.etag) continue;
+      co_return etag_mismatch("state etag not match for key=" + key + ": current=" + current + ", expect=" + plan.etag);
+    }
+    co_return etag_mismatch();
   }
 
   EtcdSettings settings_;

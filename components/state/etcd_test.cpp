@@ -91,15 +91,16 @@ TEST_CASE("the layout in etcd is that of the contract", "[state][etcd][needs-etc
 TEST_CASE("a server that is not there is an error in time", "[state][etcd]") {
   StoreBench store(register_etcd, "state.etcd", {{"endpoints", "127.0.0.1:1,http://127.0.0.1:2"}});
   store.start();
-  CHECK(store.set("k", "1").find("127.0.0.1:2: connect: connection refused") != std::string::npos);
+  CHECK_THAT(store.set("k", "1"), Catch::StartsWith("couldn't set key /k: ") && Catch::Contains("127.0.0.1:2: connect: connection refused"));
 }
 
 TEST_CASE("settings of state.etcd that cannot be are refused", "[state][etcd]") {
   CHECK(StoreBench(register_etcd, "state.etcd", {{"endpoints", "nonsense"}}).start_error() == R"(etcd: an endpoint is host:port, got "nonsense")");
   CHECK(
       StoreBench(register_etcd, "state.etcd", {{"endpoints", "a:1"}, {"tlsEnable", "true"}}).start_error() ==
-      "tlsEnable needs ca, cert and key"
+      "initializing etcd client: tls authentication information is incomplete"
   );
+  CHECK(StoreBench(register_etcd, "state.etcd", {}).start_error() == "initializing etcd client: endpoints required");
 }
 
 TEST_CASE("a record of state.etcd v2 has all three fields", "[state][etcd]") {

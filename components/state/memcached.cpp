@@ -29,7 +29,7 @@ struct MemcachedSettings {
   static constexpr auto fields() {
     using S = MemcachedSettings;
     return std::tuple{
-        field("hosts", &S::hosts, "Servers, host:port, joined by commas; keys are spread over them.").required(),
+        field("hosts", &S::hosts, "Servers, host:port, joined by commas; keys are spread over them.").required("missing or empty hosts field from metadata"),
         field("maxIdleConnections", &S::idle_max, "Connections kept per server and shard; 2 unless more than 0."),
         field("timeout", &S::timeout_ms, "Limit on one exchange with a server in milliseconds; 1000 unless more than 0."),
     };
@@ -39,8 +39,8 @@ struct MemcachedSettings {
 Result<std::int64_t> expiry_of(const Metadata& metadata) {
   const auto it = metadata.find("ttlInSeconds");
   if (it == metadata.end() || it->second.empty()) return 0;
-  auto seconds = parse_integer(it->second);
-  if (!seconds) return fail(std::move(seconds).error().context("failed to parse ttl from metadata"));
+  auto seconds = parse_integer(it->second, "ParseInt");
+  if (!seconds) return fail(std::move(seconds).error());
   if (*seconds <= 0) return 0;
   if (*seconds < kMonth) return *seconds;
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -125,7 +125,7 @@ class MemcachedStore final : public StateStore {
       auto& request = requests[i];
       auto expiry = expiry_of(request.metadata);
       if (!expiry) {
-        writes.failed.push_back({i, std::move(expiry).error().context("failed to set key " + request.key)});
+        writes.failed.push_back({i, std::move(expiry).error().context("failed to parse ttl " + request.key)});
         continue;
       }
       writes.indexes.push_back(i);
@@ -142,7 +142,7 @@ class MemcachedStore final : public StateStore {
       writes.indexes.push_back(i);
       writes.commands.push_back({.verb = Verb::remove, .key = std::move(requests[i].key)});
     }
-    co_return co_await apply(std::move(writes), "failed to delete key ");
+    co_return co_await apply(std::move(writes), {});
   }
 
  private:
@@ -157,7 +157,7 @@ class MemcachedStore final : public StateStore {
     for (const auto& command : writes.commands) keys.push_back(command.key);
     MECHA_CO_TRY(auto answers, co_await client_->run(std::move(writes.commands)));
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (!answers[i]) writes.failed.push_back({writes.indexes[i], std::move(answers[i]).error().context(words + keys[i])});
+      if (!answers[i]) writes.failed.push_back({writes.indexes[i], words.empty() ? std::move(answers[i]).error() : std::move(answers[i]).error().context(words + keys[i])});
     }
     std::ranges::sort(writes.failed, {}, &KeyError::index);
     co_return std::move(writes.failed);

@@ -22,6 +22,7 @@ using mysql::Params;
 using mysql::Row;
 
 constexpr std::size_t kKeysMax = 10'000;  // of one statement
+constexpr int kTimeoutS = 20;
 constexpr int kAttempts = 10;             // of what the server undid because of a deadlock
 constexpr std::int64_t kNoLimit = std::int64_t{1} << 62;
 
@@ -30,7 +31,7 @@ struct MysqlSettings {
   std::string schema = "dapr_state_store";
   std::string table = "state";
   std::string metadata_table = "dapr_metadata";
-  int timeout_s = 20;
+  int timeout_s = kTimeoutS;
   std::string pem_path;
   std::string cleanup_interval = "1h";
 
@@ -38,11 +39,11 @@ struct MysqlSettings {
     using S = MysqlSettings;
     return std::tuple{
         field("connectionString", &S::connection, "user:password@tcp(host:port)/?param=value, without a database.")
-            .required("missing MySql connection string"),
+            .required("missing connection string"),
         field("schemaName", &S::schema, "Database of the tables; made if absent."),
         field("tableName", &S::table, "Table of the records."),
         field("metadataTableName", &S::metadata_table, "Table of the last clean-up."),
-        field("timeoutInSeconds", &S::timeout_s, "Limit on connecting and on each answer of the server.").between(1, 86400),
+        field("timeoutInSeconds", &S::timeout_s, "Limit on connecting and on each answer of the server; 20 unless more than 0."),
         field("pemPath", &S::pem_path, "File of authorities, for tls=custom."),
         field("cleanupInterval", &S::cleanup_interval, "How often expired rows are deleted; 0 or less is never, empty is 1h."),
     };
@@ -54,11 +55,12 @@ struct Write {
   std::string sql;
   Params params;
   bool must_change = false;
+  std::string_view unchanged;  // what is wrong when it does not
 };
 
 Result<void> apply(Connection& connection, const Write& write) {
   MECHA_TRY(const auto changed, connection.execute(write.sql, write.params));
-  if (write.must_change && changed == 0) return etag_mismatch();
+  if (write.must_change && changed == 0) return etag_mismatch(write.unchanged);
   return {};
 }
 
@@ -108,7 +110,7 @@ Result<mysql::Options> options_of(const MysqlSettings& settings) {
   MECHA_TRY_VOID(mysql::check_identifier("schema name", settings.schema));
   MECHA_TRY_VOID(mysql::check_identifier("table name", settings.table));
   MECHA_TRY_VOID(mysql::check_identifier("metadata table name", settings.metadata_table));
-  mysql::Options options{.dsn = {}, .ca_file = settings.pem_path, .timeout = std::chrono::seconds(settings.timeout_s)};
+  mysql::Options options{.dsn = {}, .ca_file = settings.pem_path, .timeout = std::chrono::seconds(settings.timeout_s > 0 ? settings.timeout_s : kTimeoutS)};
   MECHA_TRY(options.dsn, mysql::parse_dsn(settings.connection.reveal()));
   if (!options.dsn.database.empty()) return fail(Code::invalid_argument, "invalid connectionString: schemaName names the database");
   const bool custom = options.dsn.tls == mysql::Tls::custom;
@@ -189,7 +191,7 @@ Result<Write> MysqlStore::prepare(SetRequest request) const {
   const bool binary = std::holds_alternative<std::string>(request.value);
   auto text = to_bytes(std::move(request.value));
   if (binary) text = '"' + text::base64(text) + '"';
-  Write write;
+  Write write{.unchanged = "rows affected error: no rows match given key and eTag"};
   if (!request.etag.empty()) {
     write.sql = sql_.update;
     write.params = {std::move(text), std::int64_t{binary}, text::uuid(), std::move(expiry), std::move(request.key), std::move(request.etag)};

@@ -235,11 +235,14 @@ TEST_CASE("state.mysql over TLS, checked or not", "[state][mysql][needs-mysql]")
 }
 
 TEST_CASE("state.mysql says what is wrong with its settings", "[state][mysql]") {
-  CHECK(start_error({}) == "missing MySql connection string");
+  CHECK(start_error({}) == "missing connection string");
   CHECK(start_error({{"connectionString", "/"}, {"tableName", "a b"}}) == "table name 'a b' is not valid");
   CHECK(start_error({{"connectionString", "/"}, {"schemaName", "a-b"}}) == "schema name 'a-b' is not valid");
   CHECK(start_error({{"connectionString", "/db"}}) == "invalid connectionString: schemaName names the database");
   CHECK(start_error({{"connectionString", "/?tls=custom"}}) == "tls=custom and pemPath need each other");
   CHECK(start_error({{"connectionString", "/"}, {"cleanupInterval", "x"}}) == "invalid value for 'cleanupInterval': x");
   CHECK_THAT(start_error({{"connectionString", "u:secret@tcp(127.0.0.1:1)/"}}), Catch::Contains("Error 2002"));
+  for (const auto* fine : {"", "0", "-1"}) {
+    CHECK_THAT(start_error({{"connectionString", "u:secret@tcp(127.0.0.1:1)/"}, {"timeoutInSeconds", fine}}), Catch::Contains("Error 2002"));
+  }
 }

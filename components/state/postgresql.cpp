@@ -217,9 +217,14 @@ Async<void> PostgresStore::start() {
   MECHA_CO_TRY(const auto interval, cleanup_interval(settings_.cleanup_interval));
   MECHA_CO_TRY(auto options, postgresql::resolve(settings_));
   pool_ = std::make_unique<postgresql::Pool>(shards_, std::move(options));
-  MECHA_CO_TRY_VOID(co_await pool_->with<void>([names = names_, second = second_](Connection& connection) {
+  auto migrated = co_await pool_->with<void>([names = names_, second = second_](Connection& connection) {
     return migrate_postgres(connection, names, second);
-  }));
+  });
+  if (!migrated) {
+    auto error = std::move(migrated).error();
+    const bool connected = error.failure != Failure::never_sent;
+    co_return fail(connected ? std::move(error) : std::move(error).context("failed to ping the database"));
+  }
   if (interval > 0ns) spawn(gate_, executor_, clean_up(std::chrono::ceil<std::chrono::milliseconds>(interval)));
   co_return Result<void>{};
 }

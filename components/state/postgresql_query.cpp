@@ -24,7 +24,7 @@ class Translator {
     const auto& [op, value] = *unit.as_object().begin();
     if (op == "AND" || op == "OR") return group(value.as_array(), op == "AND" ? " AND " : " OR ");
     const auto& [path, operand] = *value.as_object().begin();
-    if (op == "IN") return any_of(column(path), operand.as_array());
+    if (op == "IN") return any_of(path, operand.as_array());
     if (op == "EQ") return compare(column(path), "=", operand);
     if (op == "NEQ") return compare(column(path), "!=", operand);
     if (operand.is_string()) return wrong("unsupported type of value " + operand.as_string() + "; string type not permitted");
@@ -42,8 +42,9 @@ class Translator {
     return "(" + out + ")";
   }
 
-  Result<std::string> any_of(const std::string& left, const json::Array& values) {
-    if (values.empty()) return wrong("empty IN operator for key " + left);
+  Result<std::string> any_of(const std::string& path, const json::Array& values) {
+    if (values.empty()) return wrong("empty IN operator for key " + text::quote(path));
+    const auto left = column(path);
     std::string out;
     for (const auto& value : values) out += (out.empty() ? "" : " OR ") + compare(left, "=", value);
     return "(" + out + ")";

@@ -249,7 +249,7 @@ Async<std::optional<Item>> RedisStore::get_text(std::string key) {
 Result<std::string> RedisStore::ttl_of(const Metadata& metadata) const {
   const auto it = metadata.find("ttlInSeconds");
   if (it == metadata.end() || it->second.empty()) return ttl_ ? std::to_string(*ttl_) : std::string();
-  auto seconds = parse_integer(it->second);
+  auto seconds = parse_integer(it->second, "ParseInt");
   if (!seconds) return fail(std::move(seconds).error().context("failed to parse ttl from metadata"));
   return std::to_string(*seconds);
 }

@@ -17,9 +17,12 @@ struct Script {
   std::string hash;  // by which the server knows it; set when the store starts
 };
 
+// What the server says of an error names its line, and users know the lines: 14 here and 6 below.
 // KEYS: key. ARGV: expected version (0: none), value, 0 to set the flag, time to live ("": leave it as it is; 0 or less: none).
 inline constexpr std::string_view kSetScript = R"lua(
-local key, want, data, mark, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local key = KEYS[1]
+local want, data = ARGV[1], ARGV[2]
+local mark, ttl = ARGV[3], ARGV[4]
 local kind = redis.call('TYPE', key).ok
 if kind ~= 'hash' and kind ~= 'none' then
   redis.call('DEL', key)
@@ -28,7 +31,9 @@ end
 local version = kind == 'hash' and redis.call('HGET', key, 'version')
 if version and version ~= '' then
   local free = want == '0' and redis.call('HEXISTS', key, 'first-write') == 0
-  if version ~= want and not free then error('failed to set key ' .. key) end
+  if version ~= want and not free then
+    error('failed to set key ' .. key)
+  end
   redis.call('HSET', key, 'data', data)
   redis.call('HINCRBY', key, 'version', 1)
 else
@@ -43,7 +48,8 @@ return 1
 
 // KEYS: key. ARGV: etag.
 inline constexpr std::string_view kDeleteScript = R"lua(
-local key, want = KEYS[1], ARGV[1]
+local key = KEYS[1]
+local want = ARGV[1]
 local version = redis.call('TYPE', key).ok == 'hash' and redis.call('HGET', key, 'version')
 if version and version ~= '' and version ~= want and want ~= '0' then
   error('failed to delete ' .. key)

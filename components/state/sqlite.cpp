@@ -200,7 +200,9 @@ Async<void> SqliteStore::start() {
   options.timeout = settings_.timeout;
   options.connection.busy_timeout = std::max(settings_.busy_timeout, milliseconds(0));
   sql_ = statements(settings_);
-  MECHA_CO_TRY(database_, co_await Database::open(std::move(options)));
+  auto opened = co_await Database::open(std::move(options));
+  if (!opened) co_return fail(std::move(opened).error().context("failed to ping"));
+  database_ = *std::move(opened);
   auto migrated = co_await database_->migrate([this](Connection& connection) -> Result<void> {
     MECHA_TRY_VOID(connection.script(sql_.create_metadata));
     MECHA_TRY_VOID(connection.script(sql_.create));
@@ -237,7 +239,7 @@ Result<Write> SqliteStore::prepare(SetRequest request) const {
 }
 
 Result<Write> SqliteStore::prepare(DeleteRequest request) const {
-  if (request.key.empty()) return fail(Code::invalid_argument, "missing key in delete option");
+  if (request.key.empty()) return fail(Code::invalid_argument, "missing key in delete operation");
   MECHA_TRY_VOID(check_options(request.options));
   if (request.etag.empty()) return Write{.sql = sql_.remove, .params = {std::move(request.key)}};
   return Write{
@@ -291,7 +293,7 @@ Async<void> SqliteStore::transact(TransactRequest request) {
 }
 
 Async<std::optional<Item>> SqliteStore::get(GetRequest request) {
-  if (request.key.empty()) co_return fail(Code::invalid_argument, "missing key in get option");
+  if (request.key.empty()) co_return fail(Code::invalid_argument, "missing key in get operation");
   Params params;
   params.emplace_back(std::move(request.key));
   MECHA_CO_TRY(auto rows, co_await database_->query(sql_.get, std::move(params)));

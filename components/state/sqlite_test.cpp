@@ -184,6 +184,6 @@ TEST_CASE("state.sqlite refuses an empty key in its own words", "[state][sqlite]
   auto bench = bench_on(":memory:");
   bench.start();
   CHECK(bench.set("", "1") == "missing key in set option");
-  CHECK(bench.remove({}) == "missing key in delete option");
-  CHECK(bench.get("") == "error: missing key in get option");
+  CHECK(bench.remove({}) == "missing key in delete operation");
+  CHECK(bench.get("") == "error: missing key in get operation");
 }

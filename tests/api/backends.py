@@ -43,6 +43,9 @@ class Store:
 
 SQL = ["ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE", "ACTOR"]
 ETCD_TTL = "incorrect value for metadata 'ttlInSeconds': strconv.ParseInt: parsing \"x\": invalid syntax"
+ETCD = {"stale": f"{MISMATCH}: state etag not match for key={RUN}v", "malformed": (409, f"{MISMATCH}: state etag not match for key={RUN}v"),
+        "first_write": (409, f"{MISMATCH}: item already exists and no etag was passed")}
+ROWS = f"{MISMATCH}: rows affected error: no rows match given key and eTag"
 GONE = "127.0.0.1:1"
 
 
@@ -59,19 +62,20 @@ def wrong_password(url):
     return url.replace("a-password", "wrong")
 
 
-NO_POSTGRES = [("gone", lambda url: url.split("@")[0] + "@127.0.0.1:1/postgres", "failed to connect to the database: "),
+NO_POSTGRES = [("gone", lambda url: url.split("@")[0] + "@127.0.0.1:1/postgres", "failed to ping the database: failed to connect to `user="),
                ("wrong password", wrong_password, 'password authentication failed for user')]
 STORES = [
     Store("redis", lambda name, address: component(name, "state.redis", redisHost=address, maxRetries="0"), SQL, "redis",
-          stale="possible etag mismatch. error from state store: ERR user_script", malformed=(400, 'invalid etag value: strconv.Atoi: parsing "bad": invalid syntax'),
-          first_write=(204, ""), atomic=False, expiry_told=False, bad_ttl='failed to parse ttl from metadata: strconv.Atoi: parsing "x": invalid syntax', overwrite_clears_ttl=False,
+          stale="possible etag mismatch. error from state store: ERR user_script:14: failed to set key ", malformed=(400, 'invalid etag value: strconv.Atoi: parsing "bad": invalid syntax'),
+          first_write=(204, ""), atomic=False, expiry_told=False, bad_ttl='failed to parse ttl from metadata: strconv.ParseInt: parsing "x": invalid syntax', overwrite_clears_ttl=False,
           wrong=[("gone", lambda address: GONE, "redis store: error connecting to redis at 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused")]),
-    Store("etcd-v1", etcd, SQL, "etcd", expiry_told=False, bad_ttl=ETCD_TTL),
-    Store("etcd-v2", lambda name, address: etcd(name, address, "v2"), SQL, "etcd", bad_ttl=ETCD_TTL),
+    Store("etcd-v1", etcd, SQL, "etcd", expiry_told=False, bad_ttl=ETCD_TTL, **ETCD),
+    Store("etcd-v2", lambda name, address: etcd(name, address, "v2"), SQL, "etcd", bad_ttl=ETCD_TTL, **ETCD),
     Store("memcached", lambda name, address: component(name, "state.memcached", hosts=address), ["TTL"], "memcached", etags=False, transactions=False, expiry_told=False,
-          bad_ttl='failed to parse ttl from metadata: strconv.Atoi: parsing "x": invalid syntax',
-          wrong=[("gone", lambda address: GONE, "memcached 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused")]),
+          bad_ttl='strconv.ParseInt: parsing "x": invalid syntax',
+          wrong=[("gone", lambda address: GONE, "dial tcp 127.0.0.1:1: connect: connection refused")]),
     Store("mysql", lambda name, address: component(name, "state.mysql", connectionString=address, schemaName="wire", tableName=f"wire_{RUN}", metadataTableName=f"wire_{RUN}_meta"), SQL, "mysql",
+          stale=ROWS, malformed=(409, ROWS), first_write=(409, ROWS),
           wrong=[("gone", lambda address: "u:p@tcp(127.0.0.1:1)/", "Can't connect to server on '127.0.0.1'"), ("wrong password", wrong_password, "Access denied for user 'mecha'@'127.0.0.1' (using password: YES)")]),
     Store("mongodb", lambda name, address: component(name, "state.mongodb", connectionString=address, databaseName=f"wire_{RUN}"), ["ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "KEYS_LIKE", "ACTOR"],
           "mongodb-set", query=True, wrong=[("gone", lambda address: "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300", "error in connecting to mongodb, host: : No suitable servers found")]),
@@ -79,7 +83,7 @@ STORES = [
           first_write=(500, "no item was updated"), query=True, wrong=NO_POSTGRES),
     Store("postgresql-v2", lambda name, address: postgres(name, address, "v2"), SQL, "postgres", first_write=(500, "no item was updated"), wrong=NO_POSTGRES),
     Store("sqlite", lambda name, folder: component(name, "state.sqlite", connectionString=f"{folder}/state.db"), SQL,
-          wrong=[("no folder", lambda folder: "/nowhere", "unable to open database file")]),
+          wrong=[("no folder", lambda folder: "/nowhere", "failed to ping: unable to open database file")]),
     Store("in-memory", lambda name, _: component(name, "state.in-memory"), ["ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE", "ACTOR"],
           bad_ttl='error parsing ttlInSeconds: strconv.ParseInt: parsing "x": invalid syntax'),
 ]

@@ -134,6 +134,12 @@ def test_configuration(launch, database, table):
     wait_until(lambda: database.sql(f"SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN {table}'") == "0", "the connection to go")
 
 
+def test_a_configuration_subscription_that_is_not_there(launch, database, table):
+    one = launch.sidecar("pgapp", resources=[component("c", "configuration.postgres", url=database.url, table=table)])
+    gone = one.get("/v1.0/configuration/c/x/unsubscribe")
+    assert (gone.status, gone.json) == (500, {"message": "failed to unsubscribe to configuration request x: unable to find subscription with ID : x"})
+
+
 def test_a_configuration_table_must_be_there(launch, database):
     one = launch.sidecar("pgapp", resources=[component("c", "configuration.postgresql", connectionString=database.url, table="absent")], ready=None)
     one.says("postgreSQL configuration table 'absent' does not exist")

@@ -123,11 +123,11 @@ asio::awaitable<void> ConfigurationCapability::end(std::shared_ptr<Entry> entry)
 }
 
 Async<void> ConfigurationCapability::unsubscribe(RequestScope& scope, std::string store, std::string id) {
-  MECHA_CO_TRY_VOID(find_store(scope, store));
+  MECHA_CO_TRY(const auto found, find_store(scope, store));
   const auto begun = RequestScope::Clock::now();
   auto entry = take(id, [&](const Entry& e) { return e.store_name == store; });
   record(scope, store, "unsubscribe", entry != nullptr, begun);
-  if (!entry) co_return fail(errors::configuration_unsubscribe(id, "subscription with id " + id + " does not exist"));
+  if (!entry) co_return fail(errors::configuration_unsubscribe(id, found->unknown_subscription(id)));
   co_await end(std::move(entry));
   co_return Result<void>{};
 }

@@ -17,13 +17,14 @@ std::unexpected<Error> illegal(std::string_view text) {
   return fail(Code::invalid_argument, "input key/keyPrefix '" + std::string(text) + "' can't contain '||'");
 }
 
-// What stands between `lock||` and the resource id, without separator. `namespace` is no strategy here, but a text.
-std::string key_prefix(const ComponentSpec& store, std::string_view app_id) {
+// What stands between `lock||` and the resource id, without separator. `namespace` is no strategy here, but a text; so is
+// an empty value.
+std::optional<std::string> key_prefix(const ComponentSpec& store, std::string_view app_id) {
   const auto item = store.value("keyPrefix");
   const auto strategy = item ? text::lower(*item) : std::string("appid");
-  if (strategy == "appid") return std::string(app_id);
+  if (strategy == "appid") return app_id.empty() ? std::nullopt : std::optional(std::string(app_id));
   if (strategy == "name") return store.name;
-  if (strategy == "none") return {};
+  if (strategy == "none") return std::nullopt;
   return strategy;
 }
 
@@ -49,7 +50,7 @@ Result<const Loaded<LockStore>*> find_store(const RequestScope& scope, const R& 
 Result<std::string> lock_key(const ComponentSpec& store, std::string_view app_id, std::string_view resource_id) {
   if (resource_id.find(kSeparator) != std::string_view::npos) return illegal(resource_id);
   std::string key = "lock||";
-  if (const auto prefix = key_prefix(store, app_id); !prefix.empty()) key.append(prefix).append(kSeparator);
+  if (const auto prefix = key_prefix(store, app_id)) key.append(*prefix).append(kSeparator);
   return key.append(resource_id);
 }
 

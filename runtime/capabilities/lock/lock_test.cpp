@@ -72,6 +72,7 @@ TEST_CASE("the key of a lock follows the prefix strategy", "[lock]") {
   CHECK(key("none") == "lock||r");
   CHECK(key("Own Text") == "lock||own text||r");
   CHECK(key("namespace") == "lock||namespace||r");
+  CHECK(lock_key({.name = "s", .metadata = {{"keyPrefix", ""}}}, "app", "r").value() == "lock||||r");
   CHECK(check_store_spec({.name = "s", .metadata = {{"keyPrefix", "none"}}}).has_value());
   const auto refused = check_store_spec({.name = "s", .metadata = {{"keyPrefix", "A||b"}}});
   REQUIRE(!refused);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::state {
@@ -32,9 +33,8 @@ Result<void> check_group(const std::string& op, const json::Value& value) {
 }
 
 Result<void> check_filter(const json::Value& filter) {
-  if (!filter.is_object() || filter.as_object().size() != 1) {
-    return wrong("filter unit must have a single element");
-  }
+  if (!filter.is_object()) return wrong("filter unit must be a map");
+  if (filter.as_object().size() != 1) return wrong("filter unit must have a single element");
   const auto& [op, value] = *filter.as_object().begin();
   if (op == "AND" || op == "OR") return check_group(op, value);
   for (const auto* known : {"EQ", "NEQ", "GT", "GTE", "LT", "LTE", "IN"}) {
@@ -43,30 +43,47 @@ Result<void> check_filter(const json::Value& filter) {
   return wrong("unsupported filter " + text::quote(op));
 }
 
-Result<void> check_sort(const json::Value& sort) {
-  if (!sort.is_array()) return wrong("json: cannot unmarshal into Go struct field .sort of type []query.Sorting");
-  for (const auto& entry : sort.as_array()) {
-    const auto* key = entry.find_nocase("key");
-    const auto* order = entry.find_nocase("order");
-    const bool fits = entry.is_object() && (!key || key->is_string()) && (!order || order->is_string());
-    if (!fits) return wrong("json: cannot unmarshal into Go value of type query.Sorting");
+// The members that are stated, with these names.
+json::Object stated(const json::Value& object, std::initializer_list<std::string_view> names) {
+  json::Object clean;
+  for (const auto name : names) {
+    const auto* value = object.find_nocase(name);
+    if (value != nullptr && !value->is_null()) clean[std::string(name)] = *value;
   }
-  return {};
+  return clean;
 }
 
-Result<void> check_page(const json::Value& page) {
-  const auto* limit = page.find_nocase("limit");
-  const auto* token = page.find_nocase("token");
-  const bool fits = page.is_object() && (!limit || (limit->is_number() && limit->as_int())) &&
-                    (!token || token->is_string());
-  if (!fits) return wrong("json: cannot unmarshal into Go struct field .page of type query.Pagination");
-  return {};
+Result<json::Value> checked_sort(const json::Value& sort) {
+  if (!sort.is_array()) return json::mismatch(sort, "QueryFields.sort", "[]query.Sorting");
+  json::Array entries;
+  for (const auto& entry : sort.as_array()) {
+    if (!entry.is_object() && !entry.is_null()) return json::mismatch(entry, "QueryFields.sort", "query.Sorting");
+    auto clean = stated(entry, {"key", "order"});
+    for (const auto& [name, value] : clean) {
+      if (!value.is_string()) return json::mismatch(value, "Sorting.sort." + name, "string");
+    }
+    entries.emplace_back(std::move(clean));
+  }
+  return json::Value(std::move(entries));
+}
+
+Result<json::Value> checked_page(const json::Value& page) {
+  if (!page.is_object()) return json::mismatch(page, "QueryFields.page", "query.Pagination");
+  auto clean = stated(page, {"limit", "token"});
+  if (const auto limit = clean.find("limit"); limit != clean.end()) {
+    const bool whole = limit->second.is_number() && limit->second.as_int();
+    if (!whole) return json::mismatch(limit->second, "Pagination.page.limit", "int");
+  }
+  if (const auto token = clean.find("token"); token != clean.end() && !token->second.is_string()) {
+    return json::mismatch(token->second, "Pagination.page.token", "string");
+  }
+  return json::Value(std::move(clean));
 }
 
 Result<json::Value> checked(std::string_view text) {
   MECHA_TRY(auto query, json::parse(text, true));
   if (!query.is_object() && !query.is_null()) {
-    return wrong("json: cannot unmarshal into Go value of type query.Query");
+    return json::mismatch(query, {}, "query.QueryFields");
   }
   const auto part = [&](std::string_view name) {
     const auto* value = query.find_nocase(name);
@@ -74,19 +91,17 @@ Result<json::Value> checked(std::string_view text) {
   };
   json::Object clean;
   if (const auto* filter = part("filter")) {
-    if (!filter->is_object()) return wrong("json: cannot unmarshal into Go struct field .filter of type map[string]interface {}");
+    if (!filter->is_object()) return json::mismatch(*filter, "QueryFields.filter", "map[string]interface {}");
     if (!filter->as_object().empty()) {
       MECHA_TRY_VOID(check_filter(*filter));
       clean["filter"] = *filter;
     }
   }
   if (const auto* sort = part("sort")) {
-    MECHA_TRY_VOID(check_sort(*sort));
-    clean["sort"] = *sort;
+    MECHA_TRY(clean["sort"], checked_sort(*sort));
   }
   if (const auto* page = part("page")) {
-    MECHA_TRY_VOID(check_page(*page));
-    clean["page"] = *page;
+    MECHA_TRY(clean["page"], checked_page(*page));
   }
   return json::Value(std::move(clean));
 }
