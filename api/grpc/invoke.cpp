@@ -84,7 +84,9 @@ net::grpc::Status failed_status(const InvokeAnswer& answer, std::string_view bod
 }
 
 Async<void> finish(GrpcRequest& request, const std::string& id, InvokeAnswer& answer) {
-  add_all(request, answer_metadata(request.scope, answer.headers, true));
+  auto metadata = answer_metadata(request.scope, answer.headers, true);
+  if (!answer.is_grpc()) metadata.erase("dapr-http-status");
+  add_all(request, metadata);
   if (!answer.is_grpc()) request.call.add_header("dapr-http-status", std::to_string(answer.status));
   auto read = co_await body_of(request.scope, answer);
   if (!read && read.error().code != Code::resource_exhausted) co_return fail(errors::direct_invoke(id, read.error().message));

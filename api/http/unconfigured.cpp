@@ -52,12 +52,17 @@ Error actors(const HttpRequest& request) {
   return type.starts_with("dapr.internal.") ? errors::actor_type_reserved(type) : errors::actors_without_placement();
 }
 
+Error invoked_actor(const HttpRequest& request) {
+  request.scope.target = request.parameter(0) + "." + request.parameter(1);
+  return actors(request);
+}
+
 void add_actors(std::vector<HttpRoute>& routes) {
   const std::string base = "/v1.0/actors/{actorType}/{actorId}/", group = "v1/actors";
   const std::vector<std::string> write{"POST", "PUT"};
   add(routes, {write, base + "state", "ExecuteActorStateTransaction", group, Body::unread, actors});
   add(routes, {{"GET"}, base + "state/{key}", "GetActorState", group, Body::unread, actors});
-  add(routes, {{"GET", "POST", "PUT", "DELETE"}, base + "method/{method}", "InvokeActor", group, Body::unread, actors});
+  add(routes, {{"GET", "POST", "PUT", "DELETE"}, base + "method/{method}", "InvokeActor", group, Body::unread, invoked_actor});
   add(routes, {write, base + "reminders/{name}", "RegisterActorReminder", group, Body::unread, actors});
   add(routes, {{"GET"}, base + "reminders/{name}", "GetActorReminder", group, Body::unread, actors});
   add(routes, {{"DELETE"}, base + "reminders/{name}", "UnregisterActorReminder", group, Body::unread, actors});

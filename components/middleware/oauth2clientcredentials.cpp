@@ -30,8 +30,7 @@ struct CredentialsSettings {
         field("tokenURL", &S::token_url, "Where tokens are given out; needed."),
         field("headerName", &S::header_name, "Header that carries the token; needed."),
         field("endpointParamsQuery", &S::endpoint_query, "Further fields of the question, as a query."),
-        field("authStyle", &S::auth_style, "Where the credentials stand: 0 tries header and form, 1 form, 2 header.")
-            .between(0, 2),
+        field("authStyle", &S::auth_style, "Where the credentials stand: 0 tries header and form, 1 form, 2 header."),
         field("pathFilter", &S::path_filter, "Regular expression; other paths pass as they are."),
     };
   }
@@ -58,14 +57,18 @@ class ClientCredentials final : public Middleware {
         ) {}
 
   static Result<void> check(const Settings& settings) {
-    std::string missing;
+    std::string wrong;
     for (const auto& [name, absent] :
-         {std::pair("clientID", settings.client_id.empty()), std::pair("clientSecret", settings.client_secret.empty()),
-          std::pair("scopes", settings.scopes.empty()), std::pair("tokenURL", settings.token_url.empty()),
-          std::pair("headerName", settings.header_name.empty())}) {
-      if (absent) missing.append("Parameter '").append(name).append("' needs to be set. ");
+         {std::pair("headerName", settings.header_name.empty()), std::pair("clientID", settings.client_id.empty()),
+          std::pair("clientSecret", settings.client_secret.empty()), std::pair("scopes", settings.scopes.empty()),
+          std::pair("tokenURL", settings.token_url.empty())}) {
+      if (absent) wrong.append("Parameter '").append(name).append("' needs to be set. ");
     }
-    if (!missing.empty()) return fail(Code::invalid_argument, "metadata errors: " + missing);
+    if (settings.auth_style < 0 || settings.auth_style > 2) {
+      wrong.append("Parameter 'authStyle' can only have the values 0,1,2. Received: '");
+      wrong.append(std::to_string(settings.auth_style)).append("'. ");
+    }
+    if (!wrong.empty()) return fail(Code::invalid_argument, "metadata errors: " + wrong);
     if (!text::is_token(settings.header_name)) {
       return fail(Code::invalid_argument, "headerName is no name of a header: " + text::quote(settings.header_name));
     }
@@ -109,7 +112,10 @@ class ClientCredentials final : public Middleware {
     const Turn turn{turn_};
     if (auto header = known(); !header.empty()) co_return header;
     std::multimap<std::string, std::string> form{{"grant_type", "client_credentials"}, {"scope", scope_text(settings_.scopes)}};
-    for (auto& pair : text::parse_query(settings_.endpoint_query)) form.insert(std::move(pair));
+    for (auto& pair : text::parse_query(settings_.endpoint_query)) {
+      if (pair.first == "grant_type") form.erase(pair.first);
+      form.insert(std::move(pair));
+    }
     const auto token = co_await endpoint_.ask(std::move(form));
     if (!token) {
       log_.error("no token for a request", {{"error", token.error().message}});

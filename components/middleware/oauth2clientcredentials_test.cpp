@@ -34,6 +34,14 @@ TEST_CASE("middleware.http.oauth2clientcredentials adds one token to many reques
   CHECK(server.seen().front().body == "client_id=me%3A&client_secret=s%26&grant_type=client_credentials&scope=a+b&x=y+z");
 }
 
+TEST_CASE("further fields may name another grant", "[middleware][oauth2clientcredentials]") {
+  auto server = endpoint(R"({"access_token":"tok"})");
+  auto one = bench(server, {{"authStyle", "1"}, {"endpointParamsQuery", "grant_type=password&username=u"}});
+  REQUIRE(one.start_error() == "");
+  (void)one.enter(request_to("/x"));
+  CHECK(server.seen().front().body == "client_id=me%3A&client_secret=s%26&grant_type=password&scope=a+b&username=u");
+}
+
 TEST_CASE("credentials in a header are escaped", "[middleware][oauth2clientcredentials]") {
   auto server = endpoint(R"({"access_token":"tok","expires_in":"60"})");
   auto one = bench(server);
@@ -55,5 +63,8 @@ TEST_CASE("without a token the request ends in an empty answer", "[middleware][o
 TEST_CASE("what is missing is told all at once", "[middleware][oauth2clientcredentials]") {
   MiddlewareBench empty(middleware::register_oauth2clientcredentials, "middleware.http.oauth2clientcredentials", {{"clientID", "a"}, {"scopes", "b"}});
   CHECK(empty.start_error() ==
-        "metadata errors: Parameter 'clientSecret' needs to be set. Parameter 'tokenURL' needs to be set. Parameter 'headerName' needs to be set. ");
+        "metadata errors: Parameter 'headerName' needs to be set. Parameter 'clientSecret' needs to be set. Parameter 'tokenURL' needs to be set. ");
+  const auto server = endpoint("");
+  CHECK(bench(server, {{"authStyle", "3"}}).start_error() ==
+        "metadata errors: Parameter 'authStyle' can only have the values 0,1,2. Received: '3'. ");
 }

@@ -174,8 +174,9 @@ Result<net::RequestHead> http_request_head(
   MECHA_TRY(const auto method, escaped_method(request.method, url + request.method));
   url += method;
   const auto authority = url.find("://") + 3;
-  const auto path = url.find('/', authority);
+  const auto path = url.find_first_of("/?", authority);
   head.target = path == std::string::npos ? "/" : url.substr(path);
+  if (head.target.front() == '?') head.target.insert(0, "/");
   head.authority = url.substr(authority, path == std::string::npos ? std::string::npos : path - authority);
   if (!request.query.empty()) head.target.append("?").append(request.query);
 

@@ -32,8 +32,9 @@ asio::awaitable<void> Host::became_healthy(bool healthy) {
   const auto turn = co_await take_turn(turn_);
   if (!turn) co_return;
   application_->channel->set_healthy(healthy);
-  log_.info(healthy ? "App entered healthy status" : "App entered un-healthy status");
+  if (!healthy) log_.warn("App entered un-healthy status");
   if (healthy) {
+    log_.info("App entered healthy status");
     co_await first_healthy();
     co_return;
   }

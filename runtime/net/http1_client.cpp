@@ -168,7 +168,7 @@ Result<bool> Http1Call::take_head() {
     }
     if (*used == 0) return false;
     c.inbox.consume(*used);
-    if (response_.status >= 200 || response_.status == 101) return true;
+    if (response_.status >= 200 || response_.status < 100 || response_.status == 101) return true;
     c.parser.reset(request_.method == "HEAD");
   }
   return false;

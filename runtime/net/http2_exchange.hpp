@@ -25,7 +25,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   Async<void> finish(Headers trailers) override;
   bool started() const override { return started_; }
   unsigned status() const override { return status_; }
-  std::uint64_t sent_bytes() const override { return sent_; }
+  std::uint64_t sent_bytes() const override { return sent_ + pending(); }
   std::uint64_t received_bytes() const override { return received_; }
   void abort() override;
   void expire(ResponseHead head, Headers trailers) override;

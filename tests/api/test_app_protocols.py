@@ -1,8 +1,11 @@
 """The channel to the application: https and h2c, limits, health (contract 01, section 6)."""
 import socket, ssl, subprocess, threading, time
 
+import grpc
 import h2.config, h2.connection, h2.events
 import pytest
+from dapr.proto.common.v1 import common_pb2
+from dapr.proto.runtime.v1 import dapr_pb2_grpc, invoke_pb2
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any
 from google.rpc import error_details_pb2
@@ -123,6 +126,17 @@ def test_a_stale_connection_is_no_error(launch):
             assert one.invoke("app", "x", "GET").body == b"ok"
 
 
+def test_a_status_below_100_is_an_error_not_a_hang(launch):
+    def answer(connection):
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok")
+        connection.recv(1)
+
+    with RawApp(answer) as app:
+        got = launch.sidecar(app=app, flags=("--disable-init-endpoints", "config,subscribe")).invoke("app", "x", "GET", timeout=5)
+        assert got.error()[:2] == (500, "ERR_DIRECT_INVOKE")
+
+
 def test_concurrency_of_one_is_given_back_when_a_caller_leaves(launch):
     release = threading.Event()
     app = launch.app().on("/quick", reply(200, b"quick")).on("/slow", lambda call: release.wait(3) or reply(200))
@@ -149,3 +163,13 @@ def test_the_details_of_a_grpc_applications_error_are_json(launch, remote):
         app.close()
     assert got.status == 400 and got.header("content-type").startswith("text/plain")
     assert got.json == {"code": 3, "message": "refused", "details": [json_format.MessageToDict(one) for one in packed]}
+
+
+def test_an_application_cannot_overrule_the_status_told_to_grpc_callers(launch):
+    app = launch.app().on("/x", Reply(202, b"ok", [("dapr-http-status", "500")]))
+    front, back, _ = launch.pair(app)
+    for one in (front, back):
+        with grpc.insecure_channel(f"127.0.0.1:{one.grpc}") as channel:
+            request = invoke_pb2.InvokeServiceRequest(id="back", message=common_pb2.InvokeRequest(method="x", http_extension=common_pb2.HTTPExtension(verb="GET")))
+            _, call = dapr_pb2_grpc.DaprStub(channel).InvokeService.with_call(request, timeout=10)
+        assert [v for k, v in call.initial_metadata() if k == "dapr-http-status"] == ["202"]

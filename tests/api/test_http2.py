@@ -146,3 +146,12 @@ def test_a_stop_lets_a_stream_end(launch):
         came += piece
     assert b"done" in came
     assert one.wait() == 0
+
+
+def test_a_call_is_logged_with_its_size(launch):
+    one = launch.sidecar(flags=("--enable-api-logging",), app=launch.app().on("/say", reply(200, b"x" * 3000)))
+    client = Client(one.http)
+    sizes = {path: len(client.ask("GET", path)[2]) for path in ("/v1.0/metadata", "/nope", "/v1.0/invoke/app/method/say")}
+    assert min(sizes.values()) > 100
+    for path, size in sizes.items():
+        one.says(f'method="GET {path}" scope=dapr.runtime.http-info size={size} ')

@@ -1,5 +1,5 @@
 """Finding the target and the method of an invocation (contract 01, 5.1 and 5.2), one case per row."""
-import base64
+import base64, json
 
 import pytest
 
@@ -124,3 +124,50 @@ def test_endpoints_follow_redirects_and_urls_do_not(launch):
     by_url = one.get(f"/v1.0/invoke/http://127.0.0.1:{app.port}/method/from")
     assert (by_url.status, by_url.header("location")) == (302, "/to")
     assert one.invoke("app", "from", "GET").status == 302
+
+
+def endpoint(name, url, *headers):
+    return f"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: {name}}}\nspec: {json.dumps({'baseUrl': url, 'headers': [{'name': k, 'value': v} for k, v in headers]})}\n"
+
+
+@pytest.fixture(scope="module")
+def odd(launch_module):
+    """HTTPEndpoints whose URLs have parts beside host and path; {at} of a target is the application's address."""
+    app = launch_module.app().on(".*", echo)
+    at = f"127.0.0.1:{app.port}"
+    resources = [endpoint("user", f"http://al%20i:s%40c@{at}/p"), endpoint("query", f"http://{at}?code=1"), endpoint("capitals", f"HTTP://{at}"),
+                 endpoint("headers", f"http://{at}", ("Host", "elsewhere"), ("Authorization", "stated")), endpoint("nothing", ""), endpoint("other", "ftp://127.0.0.1:1"), endpoint("bare", at)]
+    return launch_module.sidecar(app=app, resources=resources), app, at
+
+
+# target | headers of the client | (path, query, Authorization) that the other side gets
+URLS = [
+    ("user", [], ("/p/x", "q=1", basic("al i:s@c")[1])),
+    ("user", [("Authorization", "mine")], ("/p/x", "q=1", "mine")),
+    ("http://u@{at}", [], ("/x", "q=1", basic("u:")[1])),
+    ("query", [], ("/", "code=1/x?q=1", None)),
+    ("capitals", [], ("/x", "q=1", None)),
+    ("headers", [("Authorization", "mine")], ("/x", "q=1", "stated")),
+]
+
+
+@pytest.mark.parametrize("target,headers,want", URLS, ids=[f"{row[0]} {len(row[1])}" for row in URLS])
+def test_parts_of_a_url(odd, target, headers, want):
+    one, app, at = odd
+    app.forget()
+    assert one.get("/x?q=1", [("dapr-app-id", target.format(at=at)), *headers]).status == 200
+    (got,) = app.calls()
+    assert (got.path, got.query, got.header("authorization")) == want
+    assert got.all("host") == [at]
+
+
+@pytest.mark.parametrize("target,cause", [
+    ("nothing", 'unsupported protocol scheme ""'),
+    ("bare", 'unsupported protocol scheme ""'),
+    ("other", 'unsupported protocol scheme "ftp"'),
+    ("http://", "http: no Host in request URL"),
+    ("http:///x", "http: no Host in request URL"),
+    ("http://a b", 'parse "http://a b": invalid character in host name'),
+])
+def test_a_url_that_is_none(odd, target, cause):
+    assert odd[0].get("/x", [("dapr-app-id", target)]).error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {target}, err: {cause}")

@@ -113,6 +113,14 @@ def test_a_call_is_logged(world):
     assert (line["scope"], line["level"], line["code"], line["size"], line["useragent"]) == ("dapr.runtime.http-info", "info", 204, 0, "tester") and isinstance(line["duration"], int)
 
 
+def test_names_in_place_of_urls(launch):
+    one = launch.sidecar(flags=("--enable-api-logging",), config="spec: {logging: {apiLogging: {obfuscateURLs: true}}}")
+    for method, path, name in [("PUT", "/v1.0/actors/a%20type/an%2Fid/method/m", '"InvokeActor/a type.an/id"'), ("GET", "/v1.0/actors/t/i/state/k", "GetActorState"),
+                               ("GET", "/v1.0/invoke/other/method/x", "InvokeService/other"), ("GET", "/nope", "InvokeService")]:
+        one.request(method, path)
+        one.says(f" method={name} ")
+
+
 TEXT = re.compile(r'time="[^"]+" level=(debug|info|warning|error|fatal) msg=("(?:[^"\\]|\\.)*"|[\w.\-/@^+]+)( [\w_.]+=("(?:[^"\\]|\\.)*"|[\w.\-/@^+:\[\]]*))*')
 
 

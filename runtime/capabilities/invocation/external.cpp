@@ -6,6 +6,7 @@
 #include "runtime/app/piped_call.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/net/redirect.hpp"
+#include "runtime/net/url.hpp"
 
 namespace mecha {
 namespace {
@@ -16,13 +17,23 @@ constexpr std::size_t kClientsMax = 256;
 // Scheme and authority of a URL, "http://host:port".
 std::string_view origin_of(std::string_view url) {
   const auto authority = url.find("://") + 3;
-  return url.substr(0, url.find('/', authority));
+  return url.substr(0, url.find_first_of("/?", authority));
 }
 
 // appHttpPipeline, which stands only before applications that speak HTTP.
 const middleware::Pipeline* app_pipeline(const RequestScope& scope) {
   const auto* channel = scope.app.channel.get();
   return channel != nullptr && channel->is_grpc() ? nullptr : scope.snapshot->app_http_pipeline.get();
+}
+
+// Takes user and password out of `url`. The value of the Authorization that says the same; empty without a user.
+std::string take_user(std::string& url, const std::string& user_info) {
+  if (user_info.empty()) return {};
+  url.erase(url.find("://") + 3, user_info.size() + 1);
+  const auto colon = user_info.find(':');
+  const auto plain = [](std::string_view part) { return text::unescape_path(part).value_or(std::string(part)); };
+  const auto password = colon == std::string::npos ? std::string() : plain(std::string_view(user_info).substr(colon + 1));
+  return "Basic " + text::base64(plain(std::string_view(user_info).substr(0, colon)) + ":" + password);
 }
 
 std::vector<std::string> names_of(const net::Headers& headers) {
@@ -72,21 +83,9 @@ Result<std::shared_ptr<net::Client>> External::client(const Target& target) {
   const std::lock_guard lock(mutex_);
   if (const auto it = clients_.find(key); it != clients_.end()) return it->second;
 
-  const bool secure = origin_text.starts_with("https://");
-  auto authority = origin_text.substr(origin_text.find("://") + 3);
-  if (const auto user = authority.rfind('@'); user != std::string_view::npos) authority.remove_prefix(user + 1);
-  net::Origin origin{.port = static_cast<std::uint16_t>(secure ? 443 : 80)};
-  const auto colon = authority.rfind(':');
-  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
-    const auto port = text::to_uint(authority.substr(colon + 1));
-    if (!port || *port > 65535) {
-      return fail(Code::invalid_argument, "parse " + text::quote(target.url) + ": invalid port");
-    }
-    origin.port = static_cast<std::uint16_t>(*port);
-    authority = authority.substr(0, colon);
-  }
-  origin.host = std::string(authority);
-  if (origin.host.starts_with('[') && origin.host.ends_with(']')) origin.host = origin.host.substr(1, origin.host.size() - 2);
+  MECHA_TRY(const auto url, net::parse_url(target.url));
+  const bool secure = url.scheme == "https";
+  net::Origin origin{.host = url.host, .port = url.port};
 
   net::ClientOptions options{.http2 = target.http2};
   options.connect_timeout = std::chrono::seconds(15);
@@ -118,13 +117,20 @@ Async<InvokeAnswer> External::call_endpoint(
   target.tls.certificate_pem = endpoint.certificate.value;
   target.tls.private_key_pem = Secret(endpoint.private_key.value);
   net::Headers extra;
-  for (const auto& header : endpoint.headers) extra.add(header.name, header.value);
+  for (const auto& header : endpoint.headers) {
+    if (!text::equals_nocase(header.name, "host")) extra.add(header.name, header.value);
+  }
   co_return co_await send(scope, std::move(target), request, std::move(extra));
 }
 
 Async<InvokeAnswer> External::send(
     RequestScope& scope, Target target, InvokeRequest& request, net::Headers extra
 ) {
+  MECHA_CO_TRY(const auto url, net::parse_url(target.url));
+  const auto authorization = take_user(target.url, url.user_info);
+  if (!authorization.empty() && !request.headers.has("authorization") && !extra.has("authorization")) {
+    extra.add("Authorization", authorization);
+  }
   MECHA_CO_TRY(auto head, http_request_head(scope, request, target.url, extra));
   if (scope.span.valid()) head.headers.set("traceparent", scope.span.traceparent());
   // One walk for all hops: redirects are followed behind the middleware.
