@@ -1,4 +1,4 @@
-"""Servers for tests that Debian does not have: built from a Go module or installed from npm once, and kept in the user's cache."""
+"""Servers for tests that Debian does not have: built from Go modules once, and kept in the user's cache."""
 import hashlib
 import json
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 from server_base import Unavailable, free_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
-MONGODB_DOUBLE = Path(__file__).resolve().parents[1] / "tests/servers/mongodb/double.py"
-S3_PACKAGES = Path(__file__).resolve().parents[1] / "tests/servers/s3"
+TEST_SERVERS = Path(__file__).resolve().parents[1] / "tests/servers"
+MONGODB_DOUBLE = TEST_SERVERS / "mongodb/double.py"
 FERRETDB = ("github.com/FerretDB/FerretDB", "v1.24.2")
 
 
@@ -47,23 +47,20 @@ def built(module, version, package, extra=None):
     return program
 
 
-def installed(packages):
-    """The folder with what a lock file of npm names."""
-    lock = (packages / "package-lock.json").read_bytes()
-    folder = CACHE / f"npm-{packages.name}-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
-    if not shutil.which("npm"):
-        raise Unavailable(f"the packages of {packages.name} need Node with npm, which is not installed")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="npm-", dir=folder.parent) as fresh:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(packages / name, fresh)
-        got = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-        if got.returncode:
-            raise Unavailable(f"npm could not install the packages of {packages.name}: {got.stdout[-400:]}")
-        shutil.copytree(fresh, folder, symlinks=True)
-    return folder
+def built_here(folder):
+    """The program of a module of ours, which wraps a server that is a library."""
+    name = folder.name
+    sources = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+    program = CACHE / f"{name}-{hashlib.sha256(sources).hexdigest()[:12]}" / name
+    if program.exists():
+        return program
+    if not shutil.which("go"):
+        raise Unavailable(f"{name} is built with Go, which is not installed")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=program.parent) as made:
+        go(folder, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{made}/{name}", ".")
+        (Path(made) / name).rename(program)
+    return program
 
 
 def http_answers(port):
@@ -106,10 +103,16 @@ class FetchedServers:
         return self.environment["MECHA_TEST_MONGODB_SET"]
 
     def s3(self, name="s3", port=None):
-        """s3rver, which speaks the protocol of S3, with a bucket `mecha`. Of a login it checks the key's id, not the signature."""
-        program = installed(S3_PACKAGES) / "node_modules/s3rver/bin/s3rver.js"
-        data, port = self.data_of(name, fresh=not port), port or free_port()
-        self.start(name, ["node", str(program), "-d", str(data), "-a", "127.0.0.1", "-p", str(port), "-s", "--no-vhost-buckets", "--configure-bucket", "mecha"],
-                   http_answers, port, 60)
-        self.environment["MECHA_TEST_S3"] = f"S3RVER:S3RVER@127.0.0.1:{port}"
+        """The server of `rclone serve s3`, in memory, with a bucket `mecha`: it checks signatures."""
+        return self.s3_server(name, "s3", port or free_port())
+
+    def s3_versity(self, name="s3-versity", port=None):
+        """The gateway of Versity over files, a server of production, for a look by hand: 85 s of CPU to build. It takes the place of `s3`."""
+        (self.data_of(name, fresh=not port) / "mecha").mkdir(exist_ok=True)
+        return self.s3_server(name, "versitygw", port or free_port(), str(self.data_of(name)))
+
+    def s3_server(self, name, program, port, *more):
+        key, secret = "a-key", "a/secret+key"
+        self.start(name, [str(built_here(TEST_SERVERS / program)), f"127.0.0.1:{port}", key, secret, *more], http_answers, port, 60)
+        self.environment["MECHA_TEST_S3"] = f"{key}:{secret}@127.0.0.1:{port}"
         return self.environment["MECHA_TEST_S3"]

@@ -1,5 +1,5 @@
 // bindings.aws.s3 against a server of the protocol (MECHA_TEST_S3=key:secret@host:port) and against a scripted one: what goes
-// out, what comes back. Signatures are checked in components/aws and in tests/api/test_s3.py.
+// out, what comes back. Signatures are checked in components/aws, in tests/api/test_s3.py and by the real server.
 
 #include <cstdlib>
 #include <filesystem>
