@@ -58,8 +58,7 @@ Async<bool> take_verdict(GrpcRequest& request, Stream& stream) {
   pb::SubscribeTopicEventsRequestAlpha1 message;
   MECHA_CO_TRY(const bool there, co_await request.read(message));
   if (!there) co_return false;
-  if (message.has_initial_request()) co_return fail(Code::unknown, "duplicate initial request received");
-  if (!message.has_event_processed()) co_return true;
+  if (!message.has_event_processed()) co_return fail(Code::unknown, "duplicate initial request received");
   const auto& processed = message.event_processed();
   stream.processed(processed.id(), static_cast<std::uint64_t>(processed.status().status()));
   co_return true;

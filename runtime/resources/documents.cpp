@@ -92,7 +92,7 @@ SubscriptionSpec read_subscription(View& doc, Location where, bool with_routes) 
   if (with_routes) {
     View routes = body.object("routes");
     for (View& rule : routes.objects("rules")) {
-      spec.rules.push_back({.match = rule.text("match"), .path = rule.text("path")});
+      spec.rules.push_back({.match = std::string(text::trim(rule.text("match"))), .path = rule.text("path")});
       rule.done();
     }
     last = routes.text("default");

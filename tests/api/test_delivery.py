@@ -138,7 +138,8 @@ def test_bulk_delivery(launch):
 
 
 BULK_VERDICTS = [("SUCCESS", statuses("SUCCESS"), False), ("DROP", statuses("DROP"), True), ("RETRY", statuses("RETRY"), True), ("unknown", statuses("MAYBE"), True), ("empty status", statuses(""), True), ("entry is missing", reply(json_body={"statuses": []}), True),
-                 ("no JSON", Reply(200, b"OK"), True), ("empty", Reply(200), True), ("500", Reply(500), True), ("404", Reply(404), False)]
+                 ("another entry has a status that is no text", lambda call: reply(json_body={"statuses": [{"entryId": "?", "status": 1}, *json.loads(statuses("SUCCESS")(call).body)["statuses"]]}), True), ("keys in other case", lambda call: Reply(200, statuses("SUCCESS")(call).body.replace(b"entryId", b"ENTRYID").replace(b"status", b"Status")), False),
+                 ("null", Reply(200, b"null"), True), ("no JSON", Reply(200, b"OK"), True), ("empty", Reply(200), True), ("500", Reply(500), True), ("404", Reply(404), False)]
 
 
 @pytest.mark.parametrize("answer,dies", [row[1:] for row in BULK_VERDICTS], ids=[row[0] for row in BULK_VERDICTS])

@@ -80,6 +80,11 @@ def test_ttl_becomes_an_expiration(world, query):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", publish(world, b"x", query="?" + query)["expiration"])
 
 
+@pytest.mark.parametrize("query,year", [("metadata.ttlInSeconds=8000000000", 2280), ("metadata.ttlInSeconds=9223372036854775807", 2318), ("metadata.ttl=2562047h47m16s", 2318)])
+def test_the_longest_ttl_is_no_past(world, query, year):
+    assert int(publish(world, b"x", query="?" + query)["expiration"][:4]) >= year
+
+
 @pytest.mark.parametrize("query", ["metadata.ttlInSeconds=soon", "metadata.ttlInSeconds=-5", "metadata.TTL2=5", "Metadata.ttl=5"])
 def test_no_expiration(world, query):
     assert "expiration" not in publish(world, b"x", query="?" + query)

@@ -73,21 +73,22 @@ std::string extensions_of(const json::Value& envelope) {
   return encode_struct(rest);
 }
 
-// `data` as bytes. Empty for content types that are neither text nor JSON.
-Result<std::string> data_of(const json::Value& envelope, bool with_base64) {
-  if (with_base64) {
-    if (const auto* binary = envelope.find("data_base64"); binary != nullptr && binary->is_string()) {
-      auto bytes = text::from_base64(binary->as_string());
-      if (!bytes) return fail(Code::invalid_argument, "data_base64 is no base64");
-      return *std::move(bytes);
-    }
+constexpr std::string_view kUnexpected = "unexpected data type encountered in envelope";
+
+// `data` as bytes. Empty for null, and for content types that are neither text nor JSON.
+Result<std::string> data_of(const json::Value& envelope) {
+  if (const auto* binary = envelope.find("data_base64"); binary != nullptr && !binary->is_null()) {
+    if (!binary->is_string()) return fail(Code::invalid_argument, std::string(kUnexpected));
+    auto bytes = text::from_base64(binary->as_string());
+    if (!bytes) return fail(Code::invalid_argument, "data_base64 is no base64");
+    return *std::move(bytes);
   }
   const auto* data = envelope.find("data");
-  if (data == nullptr) return std::string();
+  if (data == nullptr || data->is_null()) return std::string();
   const auto media = text::media_type(envelope.text("datacontenttype"));
   if (media == "application/json" || media == "application/cloudevents+json") return json::write(*data);
   if (!media.starts_with("text/") && media != "application/xml") return std::string();
-  if (!data->is_string()) return fail(Code::invalid_argument, "the data of a text event is no text");
+  if (!data->is_string()) return fail(Code::invalid_argument, std::string(kUnexpected));
   return data->as_string();
 }
 
@@ -103,7 +104,8 @@ net::Headers request_metadata(const Metadata& metadata) {
   net::Headers headers;
   for (const auto& [key, value] : metadata) {
     const auto name = text::lower(key);
-    if (name != "content-type" && name != "content-length") headers.set(name, value);
+    if (name == "content-type" || name == "content-length") continue;
+    headers.set(name, name.ends_with("-bin") ? net::grpc::encode_bin(value) : value);
   }
   return headers;
 }
@@ -123,26 +125,35 @@ std::uint64_t number_field(std::string_view message, std::uint32_t field) {
   return value;
 }
 
-Result<std::string> encode_batch(const OutgoingBatch& batch) {
+Result<std::string> encode_entry(const OutgoingEntry& entry, bool raw) {
+  std::string item;
+  wire::text(item, 1, entry.entry_id);
+  if (raw) {
+    wire::bytes_always(item, 2, entry.event.as_string());
+  } else {
+    MECHA_TRY(const auto data, data_of(entry.event));
+    std::string event;
+    encode_attributes(event, entry.event);
+    wire::bytes(event, 6, data);
+    wire::bytes(event, 7, extensions_of(entry.event));
+    wire::bytes_always(item, 3, event);
+  }
+  wire::text(item, 4, entry.content_type);
+  if (entry.metadata) encode_map(item, 5, *entry.metadata);
+  return item;
+}
+
+// An entry that cannot be written is left out, so that it fails alone; without any other one there is nothing to send.
+std::string encode_batch(const OutgoingBatch& batch) {
   std::string out;
   wire::text(out, 1, batch.id);
+  bool some = false;
   for (const auto* entry : batch.entries) {
-    std::string item;
-    wire::text(item, 1, entry->entry_id);
-    if (batch.raw) {
-      wire::bytes_always(item, 2, entry->event.as_string());
-    } else {
-      std::string event;
-      encode_attributes(event, entry->event);
-      MECHA_TRY(const auto data, data_of(entry->event, true));
-      wire::bytes(event, 6, data);
-      wire::bytes(event, 7, extensions_of(entry->event));
-      wire::bytes_always(item, 3, event);
-    }
-    wire::text(item, 4, entry->content_type);
-    if (entry->metadata) encode_map(item, 5, *entry->metadata);
-    wire::bytes_always(out, 2, item);
+    const auto item = encode_entry(*entry, batch.raw);
+    if (item) wire::bytes_always(out, 2, *item);
+    some = some || item.has_value();
   }
+  if (!some) return {};
   encode_map(out, 3, {{"pubsubName", batch.pubsub}});
   wire::text(out, 4, batch.topic);
   wire::text(out, 5, batch.pubsub);
@@ -180,7 +191,8 @@ class GrpcSink final : public Sink {
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
-    MECHA_CO_TRY(auto message, encode_batch(batch));
+    auto message = encode_batch(batch);
+    if (message.empty()) co_return fail(Code::invalid_argument, std::string(kUnexpected));
     auto answer = co_await call_bulk(scope, std::string(kOnBulk), message, batch.pubsub);
     if (answer && answer->status.code == Code::unimplemented) {
       answer = co_await call_bulk(scope, std::string(kOnBulkAlpha), std::move(message), batch.pubsub);
@@ -207,7 +219,7 @@ Result<std::string> topic_event(const Outgoing& event) {
   std::string message;
   encode_attributes(message, event.envelope);
   wire::text(message, 6, event.topic);
-  MECHA_TRY(const auto data, data_of(event.envelope, true));
+  MECHA_TRY(const auto data, data_of(event.envelope));
   wire::bytes(message, 7, data);
   wire::text(message, 8, event.pubsub);
   wire::text(message, 9, event.path);

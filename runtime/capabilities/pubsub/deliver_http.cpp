@@ -2,6 +2,7 @@
 #include <map>
 
 #include "runtime/app/metadata_headers.hpp"
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/pubsub/sink.hpp"
 
@@ -52,21 +53,27 @@ std::string batch_body(const OutgoingBatch& batch) {
   return json::write(json::Value(std::move(body)));
 }
 
-// By entry id; what is missing, empty or unknown is a retry.
-std::vector<Answer> batch_verdicts(const OutgoingBatch& batch, const std::string& body) {
+// By entry id; what is empty or unknown is a retry. Fails for an answer of another shape, which says nothing about any entry.
+Result<AnswersById> answers_of(const std::string& body) {
   AnswersById given;
-  const auto parsed = json::parse(body);
-  const auto* statuses = parsed ? parsed->find_nocase("statuses") : nullptr;
-  if (statuses != nullptr && statuses->is_array()) {
-    for (const auto& item : statuses->as_array()) {
-      const auto* id = item.find_nocase("entryId");
-      const auto* status = item.find_nocase("status");
-      if (id == nullptr || !id->is_string() || status == nullptr || !status->is_string()) continue;
-      const auto& word = status->as_string();
-      given[id->as_string()] = word == "SUCCESS" ? Answer::success : word == "DROP" ? Answer::drop : Answer::retry;
-    }
+  MECHA_TRY(const auto parsed, json::parse(body));
+  if (parsed.is_null()) return given;
+  if (!parsed.is_object()) return json::mismatch(parsed, {}, "struct");
+  MECHA_TRY(const auto* statuses, json::read_array(parsed, "statuses"));
+  if (statuses == nullptr) return given;
+  for (const auto& item : statuses->as_array()) {
+    if (item.is_null()) continue;
+    if (!item.is_object()) return json::mismatch(item, "statuses", "struct");
+    std::string id, word;
+    MECHA_TRY_VOID(json::read(item, "entryId", id));
+    MECHA_TRY_VOID(json::read(item, "status", word));
+    given[id] = word == "SUCCESS" ? Answer::success : word == "DROP" ? Answer::drop : Answer::retry;
   }
-  return in_order(batch, given);
+  return given;
+}
+
+std::vector<Answer> batch_verdicts(const OutgoingBatch& batch, const std::string& body) {
+  return in_order(batch, answers_of(body).value_or(AnswersById()));
 }
 
 class HttpSink final : public Sink {

@@ -27,6 +27,14 @@ std::string local_time(std::chrono::system_clock::time_point now) {
   return std::string(buffer, size) + zone;
 }
 
+// RFC 3339 in whole seconds, UTC; also beyond the end of the clock, which the longest times to live pass.
+std::string later(std::chrono::system_clock::time_point now, std::chrono::nanoseconds ttl) {
+  constexpr std::chrono::seconds kSecond(1);
+  const auto since = std::chrono::floor<std::chrono::nanoseconds>(now).time_since_epoch();
+  const auto rest = since % kSecond + ttl % kSecond;
+  return text::format_instant({.seconds = since / kSecond + ttl / kSecond + rest / kSecond});
+}
+
 void put_data(json::Object& event, const EnvelopeInput& input) {
   const auto media = text::media_type(input.content_type);
   const bool binary = media == "application/octet-stream" || media == "application/cloudevents+protobuf" ||
@@ -47,8 +55,7 @@ void put_data(json::Object& event, const EnvelopeInput& input) {
 void put_expiration(json::Object& event, const EnvelopeInput& input) {
   if (input.ttl_native) return;
   if (const auto ttl = time_to_live(input.metadata)) {
-    const auto end = input.now + std::chrono::duration_cast<std::chrono::system_clock::duration>(*ttl);
-    event["expiration"] = text::rfc3339(end);
+    event["expiration"] = later(input.now, *ttl);
   }
 }
 
@@ -131,7 +138,7 @@ std::optional<std::chrono::nanoseconds> time_to_live(const Metadata& metadata) {
   const auto* value = find_nocase(metadata, "ttl");
   if (value == nullptr) value = find_nocase(metadata, "ttlInSeconds");
   if (value == nullptr || value->empty()) return std::nullopt;
-  constexpr std::int64_t kSecondsMax = 9'000'000'000;
+  constexpr std::int64_t kSecondsMax = std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds::max()).count();
   if (const auto seconds = text::to_int(*value); seconds && *seconds > 0) {
     return std::chrono::seconds(std::min(*seconds, kSecondsMax));
   }
@@ -160,7 +167,8 @@ bool is_cloud_event_protobuf(std::string_view bytes) {
 }
 
 Result<std::string> make_envelope(const EnvelopeInput& input) {
-  if (text::media_type(input.content_type) == "application/cloudevents+json") return complete(input);
+  const bool whole = !input.always_wrap && text::media_type(input.content_type) == "application/cloudevents+json";
+  if (whole) return complete(input);
   return wrap(input);
 }
 

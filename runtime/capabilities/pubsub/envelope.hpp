@@ -19,6 +19,7 @@ struct EnvelopeInput {
   const Metadata& metadata;       // of the request: overrides and time to live
   std::string_view traceparent, tracestate;
   bool ttl_native = false;        // the broker expires messages itself
+  bool always_wrap = false;       // a CloudEvent of the caller is data like any other
   std::chrono::system_clock::time_point now;
 };
 

@@ -22,6 +22,7 @@ Result<void> read_routes(const json::Value& element, SubscriptionSpec& spec) {
       if (!item.is_object()) return json::mismatch(item, "rules", "struct");
       RouteRule& rule = spec.rules.emplace_back();
       MECHA_TRY_VOID(json::read(item, "match", rule.match));
+      rule.match = std::string(text::trim(rule.match));
       MECHA_TRY_VOID(json::read(item, "path", rule.path));
     }
     MECHA_TRY_VOID(json::read(*routes, "default", otherwise));
@@ -57,7 +58,7 @@ void read_rules(std::string_view message, SubscriptionSpec& spec) {
     if (routes.field() != 1) continue;
     RouteRule& rule = spec.rules.emplace_back();
     for (wire::Reader field(routes.bytes()); field.next();) {
-      if (field.field() == 1) rule.match = field.text();
+      if (field.field() == 1) rule.match = std::string(text::trim(field.bytes()));
       if (field.field() == 2) rule.path = field.text();
     }
   }

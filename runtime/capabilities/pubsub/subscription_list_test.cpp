@@ -50,6 +50,12 @@ TEST_CASE("answers that cannot be used are errors, empty ones are not", "[pubsub
   }
 }
 
+TEST_CASE("blanks around a rule are no part of it", "[pubsub][subscriptions]") {
+  const auto list = read_subscribe_answer(R"([{"topic":"t","routes":{"rules":[{"match":" true\n","path":"/a"},{"match":"  ","path":"/b"}]}}])", Log());
+  REQUIRE(list.has_value());
+  CHECK((*list)[0].rules == std::vector<RouteRule>{{"true", "/a"}, {"", "/b"}});
+}
+
 TEST_CASE("a gRPC subscription without routes has one rule without a path", "[pubsub][subscriptions]") {
   // {1: {1: "bus", 2: "t"}}
   const auto list = read_topic_subscriptions(std::string("\x0a\x08\x0a\x03" "bus" "\x12\x01" "t"));

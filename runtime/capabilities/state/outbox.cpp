@@ -65,7 +65,7 @@ void print(std::string& out, const json::Value& value) {
 std::string payload(const Value& value, std::string_view content_type) {
   if (const auto* bytes = std::get_if<std::string>(&value)) return *bytes;
   const auto& document = std::get<json::Value>(value);
-  if (content_type == "application/json") return json::write(document);
+  if (text::equals_nocase(content_type, "application/json")) return json::write(document);
   std::string out;
   print(out, document);
   return out;
@@ -90,6 +90,7 @@ Result<std::string> make_event(
           .metadata = none,
           .traceparent = trace.traceparent,
           .tracestate = trace.tracestate,
+          .always_wrap = true,
           .now = std::chrono::system_clock::now(),
       })
   );
