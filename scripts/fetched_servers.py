@@ -95,9 +95,9 @@ class FetchedServers:
         self.environment["MECHA_TEST_MONGODB"] = f"mongodb://mecha:a-password@127.0.0.1:{port}/?authSource=admin"
         return self.environment["MECHA_TEST_MONGODB"]
 
-    def mongodb_set(self, name="mongodb-set"):
+    def mongodb_set(self, name="mongodb-set", port=None):
         """A double of a replica set, for transactions: tests/servers/mongodb/double.py."""
-        port = free_port()
+        port = port or free_port()
         self.start(name, [sys.executable, str(MONGODB_DOUBLE), str(port)], mongodb_answers, port, 20)
         self.environment["MECHA_TEST_MONGODB_SET"] = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
         return self.environment["MECHA_TEST_MONGODB_SET"]

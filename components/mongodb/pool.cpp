@@ -1,6 +1,7 @@
 #include "components/mongodb/pool.hpp"
 
 #include <mutex>
+#include <utility>
 
 #include <mongoc/mongoc.h>
 
@@ -46,8 +47,10 @@ Pool::~Pool() {
   mongoc_client_pool_destroy(clients_);
 }
 
-Pool::Lease::Lease(Pool& of)
-    : pool(of), client(mongoc_client_pool_pop(of.clients_)), session(client == nullptr ? nullptr : std::make_unique<Session>(client, of.options_)) {}
+Pool::Lease::Lease(Pool& of, std::function<bool()> wanted)
+    : pool(of),
+      client(mongoc_client_pool_pop(of.clients_)),
+      session(client == nullptr ? nullptr : std::make_unique<Session>(client, of.options_, std::move(wanted))) {}
 
 Pool::Lease::~Lease() {
   session.reset();

@@ -2,8 +2,9 @@
 // they are first needed; the driver watches the servers and finds a new primary by itself.
 //
 // Threads: from any shard; a call ends on the caller's. One that waits for longer than the options' timeout fails with
-// `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind: it owns what it uses, and its client serves no other
-// until it ends. The destructor finishes what is queued and waits for the driver's threads: it blocks.
+// `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind: it owns what it uses, its client serves no other
+// until it ends, and it sends no further write (see Session). The destructor finishes what is queued and waits for the driver's
+// threads: it blocks.
 
 #pragma once
 
@@ -33,8 +34,8 @@ class Pool {
 
   template <class T>
   Async<T> run(Work<T> work) {
-    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t, Asked<T>&) -> Result<T> {
-      const Lease lease(*this);
+    return bridges_.call<T>(options_.timeout, [this, work = std::move(work)](std::size_t, Asked<T>& asked) -> Result<T> {
+      const Lease lease(*this, [&asked] { return asked.waits(); });
       if (lease.session == nullptr) return fail(Code::unavailable, "no connection to MongoDB was free within waitQueueTimeoutMS");
       return work(*lease.session);
     });
@@ -42,7 +43,7 @@ class Pool {
 
  private:
   struct Lease {
-    explicit Lease(Pool& pool);
+    Lease(Pool& pool, std::function<bool()> wanted);
     ~Lease();
     Pool& pool;
     _mongoc_client_t* client;

@@ -31,8 +31,8 @@ struct Reply {
 
 }  // namespace
 
-Session::Session(_mongoc_client_t* client, const Options& options)
-    : client_(client), options_(options),
+Session::Session(_mongoc_client_t* client, const Options& options, std::function<bool()> wanted)
+    : client_(client), options_(options), wanted_(std::move(wanted)),
       collection_(mongoc_client_get_collection(client, options.database.c_str(), options.collection.c_str())) {
   const std::unique_ptr<mongoc_write_concern_t, decltype(&mongoc_write_concern_destroy)> writes(mongoc_write_concern_new(), &mongoc_write_concern_destroy);
   mongoc_write_concern_set_w(writes.get(), options.writes_confirmed);
@@ -49,6 +49,28 @@ Session::~Session() { mongoc_collection_destroy(collection_); }
 void Session::note_refusal(const Document& reply, int code) {
   refusal_ = reply;
   last_code_ = code;
+}
+
+Result<void> Session::check_wanted() const {
+  if (!wanted_()) return fail(Code::cancelled, "context canceled");
+  return {};
+}
+
+// Waits for all that the driver would wait for before it sends.
+Result<void> Session::prepare_write() {
+  note_refusal({}, 0);
+  bson_error_t error{};
+  const auto free = &mongoc_server_description_destroy;
+  using Description = std::unique_ptr<mongoc_server_description_t, decltype(free)>;
+  const auto unprepared = [this](const bson_error_t& why) {
+    if (transaction_ != nullptr) refusal_ = Document().texts("errorLabels", {"TransientTransactionError"});  // as the driver has it
+    return failure(why);
+  };
+  const Description primary(mongoc_client_select_server(client_, true, nullptr, &error), free);
+  if (primary == nullptr) return unprepared(error);
+  const Description connected(mongoc_client_get_handshake_description(client_, mongoc_server_description_id(primary.get()), nullptr, &error), free);
+  if (connected == nullptr) return unprepared(error);
+  return check_wanted();
 }
 
 // Adds the transaction that is open, if any.
@@ -78,6 +100,7 @@ Result<std::vector<Document>> Session::find(const Document& filter, const Docume
 Result<bool> Session::upsert(const Document& filter, const Document& update) {
   MECHA_TRY_VOID(filter.check());
   MECHA_TRY_VOID(update.check());
+  MECHA_TRY_VOID(prepare_write());
   bson_error_t error{};
   Document options;
   options.boolean("upsert", true).boolean("validate", false);  // bytes go out as they are
@@ -90,6 +113,7 @@ Result<bool> Session::upsert(const Document& filter, const Document& update) {
 
 Result<std::int64_t> Session::remove(const Document& filter, bool many) {
   MECHA_TRY_VOID(filter.check());
+  MECHA_TRY_VOID(prepare_write());
   bson_error_t error{};
   Reply reply;
   const auto command = many ? &mongoc_collection_delete_many : &mongoc_collection_delete_one;
@@ -126,11 +150,12 @@ Result<void> Session::transaction(const std::function<Result<void>()>& work) {
   mongoc_transaction_opts_set_read_concern(options.get(), reads.get());
 
   struct Run {
+    const Session& session;
     const std::function<Result<void>()>& work;
     Document& refusal;
     const std::chrono::steady_clock::time_point until;  // the driver itself would try for two minutes
     Result<void> result;
-  } run{work, refusal_, std::chrono::steady_clock::now() + options_.timeout, {}};
+  } run{*this, work, refusal_, std::chrono::steady_clock::now() + options_.timeout, {}};
   transaction_ = session.get();
   const bool done = mongoc_client_session_with_transaction(
       session.get(),
@@ -138,6 +163,7 @@ Result<void> Session::transaction(const std::function<Result<void>()>& work) {
         auto& mine = *static_cast<Run*>(context);
         mine.refusal = Document();  // what was refused before was tried again already
         mine.result = mine.work();
+        if (mine.result) mine.result = mine.session.check_wanted();
         if (!mine.result) {
           bson_set_error(why, 0, 0, "%s", mine.result.error().message.c_str());
           if (std::chrono::steady_clock::now() > mine.until) mine.refusal = Document();

@@ -1,5 +1,9 @@
 // Session: the collection of a store on one client of MongoDB, blocking; used by one thread at a time. Errors have the words
 // of the server or of its driver; a server that cannot be reached is `unavailable`.
+//
+// A write is sent only to somebody who still wants it: finding the primary and connecting to it may take as long as the options'
+// timeout, so that comes first. What was sent once the driver itself may send again, to the next primary, under the same number:
+// the server does it once.
 
 #pragma once
 
@@ -28,8 +32,9 @@ inline constexpr int kMajority = -3;
 
 class Session {
  public:
-  // `client` is somebody else's and outlives the session.
-  Session(_mongoc_client_t* client, const Options& options);
+  // `client` is somebody else's and outlives the session. Writes, and the commit of a transaction, fail with `cancelled` once
+  // `wanted` says no.
+  Session(_mongoc_client_t* client, const Options& options, std::function<bool()> wanted);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -50,11 +55,14 @@ class Session {
   int last_code() const { return last_code_; }
 
  private:
+  Result<void> check_wanted() const;
+  Result<void> prepare_write();
   Document in_transaction(Document options);
   void note_refusal(const Document& reply, int code);
 
   _mongoc_client_t* client_;
   const Options& options_;
+  const std::function<bool()> wanted_;
   _mongoc_collection_t* collection_;
   _mongoc_client_session_t* transaction_ = nullptr;
   int last_code_ = 0;

@@ -1,7 +1,10 @@
 #include "components/sqlite/connection.hpp"
 
+#include <algorithm>
 #include <list>
+#include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include <sqlite3.h>
 
@@ -12,6 +15,7 @@ namespace mecha::sqlite {
 namespace {
 
 constexpr std::size_t kStatementsMax = 64;
+constexpr int kStepsBetweenQuestions = 1000;  // of the virtual machine: some microseconds
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -131,9 +135,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const OpenOptions& options)
   std::unique_ptr<Connection> connection(new Connection(handle));
   if (code != SQLITE_OK) return fail(connection->failure());
   connection->immediate_ = options.immediate;
-  if (options.busy_timeout.count() > 0) {
-    sqlite3_busy_timeout(handle, static_cast<int>(options.busy_timeout.count()));
-  }
+  connection->busy_timeout_ = options.busy_timeout;
+  sqlite3_busy_handler(
+      handle, [](void* self, int times) { return static_cast<Connection*>(self)->wait_for_lock(times) ? 1 : 0; }, connection.get()
+  );
   MECHA_TRY_VOID(connection->script("PRAGMA foreign_keys = 1"));
   if (!options.journal_mode.empty()) {
     MECHA_TRY_VOID(connection->script("PRAGMA journal_mode = " + options.journal_mode));
@@ -198,7 +203,28 @@ std::string Connection::file() const {
   return name == nullptr ? "" : name;
 }
 
-void Connection::interrupt() { sqlite3_interrupt(handle_); }
+// Another connection has the lock; this is the wait before the next try, of which `times` came before.
+bool Connection::wait_for_lock(int times) {
+  const auto now = std::chrono::steady_clock::now();
+  if (times == 0) busy_since_ = now;
+  const auto left = busy_timeout_ - std::chrono::duration_cast<std::chrono::milliseconds>(now - busy_since_);
+  if (left.count() <= 0 || unwanted()) return false;
+  const std::chrono::milliseconds step(std::min(1 << std::min(times, 4), 25));
+  std::this_thread::sleep_for(std::min(step, left));
+  return true;
+}
+
+Connection::Watch::Watch(Connection& connection, std::function<bool()> wanted) : connection_(connection) {
+  connection_.wanted_ = std::move(wanted);
+  sqlite3_progress_handler(
+      connection_.handle_, kStepsBetweenQuestions, [](void* self) { return static_cast<Connection*>(self)->unwanted() ? 1 : 0; }, &connection_
+  );
+}
+
+Connection::Watch::~Watch() {
+  sqlite3_progress_handler(connection_.handle_, 0, nullptr, nullptr);
+  connection_.wanted_ = nullptr;
+}
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 

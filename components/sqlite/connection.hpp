@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -59,17 +60,33 @@ class Connection {
   bool in_transaction() const;
   // The absolute path of the file; empty of a database in memory.
   std::string file() const;
-  // From any thread while the connection lives: ends the statements that run.
-  void interrupt();
+
+  // While it lives, who waits for the connection's statements is asked for: once `wanted` says no, the one that runs, or waits for a
+  // lock, fails soon. It is asked on the connection's thread, every few microseconds, and must be cheap. One at a time.
+  class Watch {
+   public:
+    Watch(Connection& connection, std::function<bool()> wanted);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    Connection& connection_;
+  };
 
  private:
   explicit Connection(sqlite3* handle);
   struct Cache;
 
   Error failure() const;
+  bool unwanted() const { return wanted_ && !wanted_(); }
+  bool wait_for_lock(int times);
   sqlite3* handle_;
   std::unique_ptr<Cache> cache_;
   bool immediate_ = true;
+  std::chrono::milliseconds busy_timeout_{0};
+  std::chrono::steady_clock::time_point busy_since_;
+  std::function<bool()> wanted_;
 };
 
 }  // namespace mecha::sqlite

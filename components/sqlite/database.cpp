@@ -101,6 +101,7 @@ std::optional<Error> Database::run_one(Job& job) {
   }
   // After a failure that ended the whole transaction (a full disk) the next job begins another.
   if (!writing_->in_transaction()) {
+    const Connection::Watch watch(*writing_, [&job] { return job.waits(); });  // the lock may be another's for long
     if (auto begun = writing_->begin(); !begun) return std::move(begun).error();
   }
   if (!job.several) {

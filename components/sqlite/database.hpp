@@ -68,10 +68,8 @@ class Database {
     if (options_.single) co_return co_await write<T>(std::move(work), Atomic::statement);
     co_return co_await reader().template call_or_leave<T>([this, work = std::move(work)](Asked<T>& asked) -> Result<T> {
       MECHA_TRY(auto* connection, reading());
-      asked.work([connection] { connection->interrupt(); });
-      auto result = work(*connection);
-      asked.rest();
-      return result;
+      const Connection::Watch watch(*connection, [&asked] { return asked.waits(); });
+      return work(*connection);
     });
   }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <latch>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -169,6 +170,40 @@ TEST_CASE("a read that nobody waits for is interrupted", "[sqlite]") {
   REQUIRE_FALSE(cut);
   CHECK(cut.error().failure == Failure::timeout);
   CHECK(bench.count() == 0);  // the same thread answers
+}
+
+TEST_CASE("a read is cut even if nobody waits for it when its statement begins", "[sqlite]") {
+  Bench bench;
+  std::latch left{1}, done{1};
+  Result<std::vector<Row>> read;
+  Database::Work<void> work = [&](Connection& connection) -> Result<void> {
+    left.wait();
+    read = connection.query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000000) SELECT max(i) FROM n");
+    done.count_down();
+    return {};
+  };
+  REQUIRE_FALSE(bench.run(within(20ms, bench.db->read<void>(std::move(work)))));
+  left.count_down();
+  done.wait();
+  REQUIRE_FALSE(read);
+  CHECK_THAT(read.error().message, Catch::Contains("interrupted"));
+  CHECK(bench.count() == 0);  // the next is not
+}
+
+TEST_CASE("a write that nobody waits for any more does not hold the writer at a lock", "[sqlite]") {
+  Bench bench;
+  auto options = parse_connection_string(bench.file()).value();
+  options.connection.busy_timeout = 1min;
+  auto database = bench.run(Database::open(options)).value();
+  const auto other = Connection::open({.uri = "file:" + bench.file(), .busy_timeout = 0ms, .journal_mode = {}, .pragmas = {}});
+  REQUIRE(other);
+  REQUIRE((*other)->begin(true));
+  REQUIRE_FALSE(bench.run(within(20ms, database->execute("INSERT INTO t VALUES ('a', 1)"))));
+  const auto begun = std::chrono::steady_clock::now();
+  database.reset();
+  CHECK(std::chrono::steady_clock::now() - begun < 30s);
+  (*other)->rollback();
+  CHECK(bench.count() == 0);
 }
 
 TEST_CASE("who waits for the lock of another process gives up, and what was not begun is not done", "[sqlite]") {

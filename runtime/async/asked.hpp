@@ -32,16 +32,6 @@ class Asked {
   // Once, from any thread. The result is dropped if nobody waits.
   virtual void answer(Result<T> result) = 0;
 
-  // For the job's thread: while it works, a caller that leaves calls `cut`, from its own thread, which must not block.
-  void work(std::function<void()> cut) {
-    const std::lock_guard lock(mutex_);
-    cut_ = std::move(cut);
-  }
-  void rest() { work(nullptr); }
-
- protected:
-  std::mutex mutex_;
-  std::function<void()> cut_;
 };
 
 template <class T, class Handler>
@@ -51,18 +41,17 @@ class AskedBy final : public Asked<T> {
       : executor_(asio::get_associated_executor(handler)), guard_(executor_), handler_(std::move(handler)) {}
 
   bool waits() override {
-    const std::lock_guard lock(this->mutex_);
+    const std::lock_guard lock(mutex_);
     return handler_.has_value();
   }
 
   void answer(Result<T> result) override {
-    const std::lock_guard lock(this->mutex_);
+    const std::lock_guard lock(mutex_);
     post(std::move(result));
   }
 
   void leave() {
-    const std::lock_guard lock(this->mutex_);
-    if (handler_ && this->cut_) this->cut_();
+    const std::lock_guard lock(mutex_);
     post(fail(Code::cancelled, "context canceled"));
   }
 
@@ -75,6 +64,7 @@ class AskedBy final : public Asked<T> {
     guard_.reset();
   }
 
+  std::mutex mutex_;
   const asio::associated_executor_t<Handler> executor_;
   asio::executor_work_guard<asio::associated_executor_t<Handler>> guard_;
   std::optional<Handler> handler_;

@@ -1,87 +1,20 @@
 """Nobody waits for a call any more: it is given up at once, whatever it waits for and through whichever door it came (docs/adr/0012-cancellation.md).
 Calls of each kind hang at a backend that has fallen silent; their clients go away; what the sidecar holds for them is counted."""
-import json, os, re, socket, sqlite3, threading, time
+import json, os, sqlite3, threading, time
 
 import grpc
 import h2.config, h2.connection
 import pytest
 from google.protobuf import json_format, message_factory
 
-from application import RawApp, reply
+from application import reply
 from backends import RUN, STORES, BROKERS
+from relays import Relayed, Silent, relayed
 from sidecar import SLOW, component, wait_until
 from test_error_rows import DAPR
 
 CALLS = 12
 AT_ONCE = 20.0 if SLOW else 1.0  # seconds; every backend here would be waited for at least five
-
-
-class Relay:
-    """Stands before a server and passes everything on, until it falls silent: then both sides wait."""
-
-    def __init__(self, port):
-        self.upstream, self.speaks = port, threading.Event()
-        self.speaks.set()
-        self.app = RawApp(self.talk)
-        self.port = self.app.port
-
-    def talk(self, near):
-        with socket.create_connection(("127.0.0.1", self.upstream)) as far:
-            back = threading.Thread(target=self.pump, args=(far, near), daemon=True)
-            back.start()
-            self.pump(near, far)
-            back.join()
-
-    def pump(self, source, sink):
-        try:
-            while data := source.recv(65536):
-                self.speaks.wait()
-                sink.sendall(data)
-        except OSError:
-            pass
-        for each in (source, sink):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
-class Silent:
-    """Takes connections and requests, and never answers."""
-
-    def __init__(self):
-        self.app = RawApp(self.talk)
-        self.port = self.app.port
-
-    def talk(self, connection):
-        while connection.recv(65536):
-            pass
-
-
-def relayed(relays, name):
-    """The address of a server of the test run, by way of a relay; None without the server."""
-    address = os.environ.get("MECHA_TEST_" + name.upper())
-    if address is None:
-        return None
-    port = re.search(r"127\.0\.0\.1:(\d+)", address).group(1)
-    if port not in relays:
-        relays[port] = Relay(int(port))
-    return address.replace(f":{port}", f":{relays[port].port}", 1)
-
-
-class Relayed:
-    """Servers behind relays, which fall silent together."""
-
-    def __init__(self, relays):
-        self.relays = relays
-
-    def fall_silent(self):
-        for relay in self.relays.values():
-            relay.speaks.clear()
-
-    def speak(self):
-        for relay in self.relays.values():
-            relay.speaks.set()
 
 
 class World(Relayed):
@@ -132,6 +65,18 @@ def ended(side, **labels):
         if all(f'{name}="{value}"' in line for name, value in labels.items()):
             total += int(float(line.rsplit(" ", 1)[1]))
     return total
+
+
+FAMILIES = {"state": "state", "secrets": "secret", "configuration": "configuration", "bindings": "output_binding", "publish": "pubsub_egress", "publish/bulk": "pubsub_egress_bulk"}
+
+
+def failures(side, path):
+    """How many operations on components have failed, of the family that a call with this path belongs to; None: it has none."""
+    family = FAMILIES.get("publish/bulk" if "/publish/bulk/" in path else path.split("/")[2])
+    if family is None:
+        return None
+    lines = side.get("/metrics", port=side.metrics).text.splitlines()
+    return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith(f"dapr_component_{family}_count{{") and 'success="false"' in line)
 
 
 def descriptors(side):
@@ -279,7 +224,7 @@ def test_a_client_that_goes_away(world, kind):
     world.fall_silent()
     try:
         for name, (door, labels) in DOORS.items():
-            given_up, all_ended = world.ended(**labels), world.ended()
+            given_up, all_ended, failed = world.ended(**labels), world.ended(), failures(side, http[1])
             go = door(side, http, grpc_call)
             time.sleep(1 if SLOW else 0.3)
             # A sanitized daemon is too slow for what is said of time: of it, only that all ends, and without a report.
@@ -291,6 +236,7 @@ def test_a_client_that_goes_away(world, kind):
                 continue
             wait_until(lambda: world.ended(**labels) == given_up + CALLS, f"{CALLS} ends of calls over {name}", AT_ONCE)
             assert world.ended() == all_ended + CALLS
+            assert failed is None or failures(side, http[1]) == failed + CALLS, "the component's metrics"
             print(f"{kind}, {name}: {time.monotonic() - gone:.3f} s")
     finally:
         world.speak()

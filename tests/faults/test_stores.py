@@ -1,15 +1,17 @@
-"""etcd, memcached and MariaDB that are killed and come back in the middle of load: calls fail and end meanwhile, nothing that was answered is lost, and the sidecar needs no restart."""
-import json, sys, tempfile, threading, time, uuid
+"""etcd, memcached and MariaDB that are killed and come back in the middle of load: calls fail and end meanwhile, nothing that was answered is lost, and the sidecar needs no restart.
+Servers of drivers that block, which fall silent or are away."""
+import json, re, signal, sys, tempfile, threading, time, uuid
 from pathlib import Path
 
 import pytest
 
 from load import Load
-from sidecar import ROOT, wait_until
+from sidecar import ROOT, SLOW, wait_until
 
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/api")]
 from backends import STORES  # noqa: E402
 from servers import Servers, Unavailable  # noqa: E402
+from test_cancellation import LATE, SHORT  # noqa: E402
 
 pytestmark = pytest.mark.timeout(180)
 KINDS = [one for one in STORES if one.id in ("etcd-v1", "etcd-v2", "memcached", "mysql")]
@@ -24,11 +26,11 @@ def own_server():
 
         def start(name):
             try:
-                address = getattr(servers, name)()
+                address = getattr(servers, name.replace("-", "_"))()
             except Unavailable as e:
                 pytest.skip(str(e))
-            port = int(address.rstrip(")/").rsplit(":", 1)[1])
-            return address, servers.processes[-1][1], lambda: getattr(servers, name)(port=port)
+            port = int(re.search(r"127\.0\.0\.1:(\d+)", address).group(1))
+            return address, servers.processes[-1][1], lambda: getattr(servers, name.replace("-", "_"))(port=port)
         yield start
         servers.stop()
 
@@ -70,3 +72,27 @@ def test_killed_and_back_under_load(launch, own_server, store):
         acknowledged = acknowledged[-50:]
     lost = [number for number in acknowledged if one.get(f"/v1.0/state/s/k{number}").body != str(number).encode()]
     assert lost == [], f"{len(lost)} of {len(acknowledged)}"
+
+
+BY_ID = {one.id: one for one in STORES}
+
+
+def test_a_write_that_was_given_up_is_not_sent_to_the_next_primary(launch, own_server):
+    """Of MongoDB, whose driver waits for a primary: here until the server is back."""
+    address, process, again = own_server("mongodb-set")
+    one = launch.sidecar(resources=[SHORT, BY_ID["mongodb"].make("s", address)])
+
+    def write(key):
+        return one.post("/v1.0/state/s", [{"key": key, "value": 1}])
+    wait_until(lambda: write("before").status == 204, "a write", 10)  # the policy is a short one
+    process.kill()
+    process.wait(20)
+    for _ in range(2):
+        assert one.get("/v1.0/state/s/before").status == 500
+    for i in range(6):
+        assert write(f"k{i}").error()[2].endswith(LATE)
+    again()
+    wait_until(lambda: write("after").status == 204, "the store to come back", 20)
+    time.sleep(5 if SLOW else 1)  # those that waited have found it too
+    assert [one.get(f"/v1.0/state/s/k{i}").body for i in range(6)] == [b""] * 6
+    assert one.get("/v1.0/state/s/after").body == b"1"

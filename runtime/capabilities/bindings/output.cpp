@@ -6,6 +6,7 @@
 #include "api/errors/component.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
+#include "runtime/capabilities/call/operation_count.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -29,7 +30,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
   if (std::ranges::find(operations, request.operation) == operations.end()) {
     co_return failed(name, errors::operation_not_supported(name, request.operation, operations));
   }
-  const auto begun = RequestScope::Clock::now();
+  OperationCount count(scope, {Metric::component_output_binding_count, Metric::component_output_binding_latencies, name, request.operation});
   InvokeOutcome last;
   const auto attempt = [&]() -> Async<bool> {
     last = {};  // an attempt that is cancelled leaves nothing of the one before
@@ -37,20 +38,7 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
     if (last.error) co_return fail(*last.error);
     co_return true;
   };
-  const auto done = co_await call_component<bool>(scope, name, ComponentKind::binding, attempt);
-  const auto spent =
-      milliseconds_since(begun);
-  auto& metrics = *scope.app.metrics;
-  const auto& name_space = scope.app.info.name_space;
-  const std::string_view success = done ? "true" : "false";
-  metrics.count(
-      Metric::component_output_binding_count, {name, name_space, request.operation, success}
-  );
-  metrics.observe(
-      Metric::component_output_binding_latencies,
-      {name, name_space, request.operation, success},
-      spent
-  );
+  const auto done = count.done(co_await call_component<bool>(scope, name, ComponentKind::binding, attempt));
   if (!done) last.error = errors::is_structured(done.error()) ? done.error() : errors::output_binding(name, done.error().message);
   co_return last;
 }

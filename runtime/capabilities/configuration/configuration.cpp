@@ -8,8 +8,8 @@
 #include "runtime/app/snapshot.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
+#include "runtime/capabilities/call/operation_count.hpp"
 #include "runtime/capabilities/configuration/push.hpp"
-#include "runtime/telemetry/metrics.hpp"
 
 namespace mecha::configuration {
 namespace {
@@ -24,13 +24,8 @@ Result<StorePtr> find_store(const RequestScope& scope, std::string_view name) {
   return fail(any ? errors::configuration_store_not_found(name) : errors::configuration_not_configured());
 }
 
-void record(RequestScope& scope, std::string_view store, std::string_view operation, bool success, RequestScope::Clock::time_point begun) {
-  if (scope.app.metrics == nullptr) return;
-  const std::string_view space = scope.app.info.name_space, outcome = success ? "true" : "false";
-  scope.app.metrics->count(Metric::component_configuration_count, {store, space, operation, outcome});
-  scope.app.metrics->observe(
-      Metric::component_configuration_latencies, {store, space, operation, outcome}, milliseconds_since(begun)
-  );
+OperationCount::Names names(std::string_view store, std::string_view operation) {
+  return {Metric::component_configuration_count, Metric::component_configuration_latencies, store, operation};
 }
 
 }  // namespace
@@ -46,10 +41,9 @@ struct ConfigurationCapability::Entry {
 
 Async<Items> ConfigurationCapability::get(RequestScope& scope, ItemsRequest request) {
   MECHA_CO_TRY(const auto store, find_store(scope, request.store));
-  const auto begun = RequestScope::Clock::now();
+  OperationCount count(scope, names(request.store, "get"));
   std::function<Async<Items>()> operation = [&] { return store->get({request.keys, request.metadata}); };
-  auto items = co_await call_component<Items>(scope, request.store, ComponentKind::configuration, std::move(operation));
-  record(scope, request.store, "get", items.has_value(), begun);
+  auto items = count.done(co_await call_component<Items>(scope, request.store, ComponentKind::configuration, std::move(operation)));
   if (!items) co_return fail(errors::configuration_get(request.keys, request.store, items.error().message));
   co_return items;
 }
@@ -59,7 +53,7 @@ Async<std::shared_ptr<ConfigurationCapability::Entry>> ConfigurationCapability::
 ) {
   MECHA_CO_TRY(auto store, find_store(scope, request.store));
   if (!streams && application_.channel == nullptr) co_return fail(errors::configuration_without_app());
-  const auto begun = RequestScope::Clock::now();
+  OperationCount count(scope, names(request.store, "subscribe"));
   auto entry = std::make_shared<Entry>(
       Entry{.id = text::uuid(), .store_name = request.store, .executor = co_await asio::this_coro::executor, .store = store}
   );
@@ -71,8 +65,7 @@ Async<std::shared_ptr<ConfigurationCapability::Entry>> ConfigurationCapability::
     return store->subscribe({request.keys, request.metadata}, handler);
   };
   auto subscribed =
-      co_await call_component<SubscriptionPtr>(scope, request.store, ComponentKind::configuration, std::move(operation));
-  record(scope, request.store, "subscribe", subscribed.has_value(), begun);
+      count.done(co_await call_component<SubscriptionPtr>(scope, request.store, ComponentKind::configuration, std::move(operation)));
   if (!subscribed) {
     co_return fail(errors::configuration_subscribe(request.keys, request.store, subscribed.error().message));
   }
@@ -124,9 +117,9 @@ asio::awaitable<void> ConfigurationCapability::end(std::shared_ptr<Entry> entry)
 
 Async<void> ConfigurationCapability::unsubscribe(RequestScope& scope, std::string store, std::string id) {
   MECHA_CO_TRY(const auto found, find_store(scope, store));
-  const auto begun = RequestScope::Clock::now();
+  OperationCount count(scope, names(store, "unsubscribe"));
   auto entry = take(id, [&](const Entry& e) { return e.store_name == store; });
-  record(scope, store, "unsubscribe", entry != nullptr, begun);
+  count.done(entry != nullptr);
   if (!entry) co_return fail(errors::configuration_unsubscribe(id, found->unknown_subscription(id)));
   co_await end(std::move(entry));
   co_return Result<void>{};

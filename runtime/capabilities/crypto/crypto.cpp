@@ -89,14 +89,6 @@ Result<CryptoProvider*> find_provider(RequestScope& scope, std::string_view name
   return loaded->instance.get();
 }
 
-void count_call(RequestScope& scope, std::string_view component, bool success, RequestScope::Clock::time_point begun) {
-  const std::string_view outcome = success ? "true" : "false";
-  const std::string_view space = scope.app.info.name_space;
-  auto& metrics = *scope.app.metrics;
-  metrics.count(Metric::component_crypto_count, {component, space, "crypto_op", outcome});
-  metrics.observe(Metric::component_crypto_latencies, {component, space, "crypto_op", outcome}, milliseconds_since(begun));
-}
-
 Result<void> CryptoCapability::check_component(RequestScope& scope, std::string_view component) const {
   MECHA_TRY([[maybe_unused]] const auto* provider, find_provider(scope, component));
   return {};

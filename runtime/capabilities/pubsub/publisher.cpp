@@ -5,6 +5,7 @@
 
 #include "api/errors/pubsub.hpp"
 #include "runtime/app/application.hpp"
+#include "runtime/capabilities/call/operation_count.hpp"
 #include "runtime/capabilities/pubsub/envelope.hpp"
 #include "runtime/capabilities/pubsub/guard.hpp"
 #include "runtime/capabilities/pubsub/topics.hpp"
@@ -14,6 +15,7 @@ namespace mecha::pubsub {
 namespace {
 
 using Component = Loaded<PubSub>;
+constexpr auto kOutcome = OperationCount::Names::Success::before_detail;  // of the labels
 
 errors::RequestMetadata shown(const Metadata& metadata) { return {metadata.begin(), metadata.end()}; }
 
@@ -41,14 +43,6 @@ Error with_outcome(Error error, Face face) {
   if (error.code == Code::unavailable) error.outcome = face == Face::http ? 503 : 14;
   if (error.code == Code::failed_precondition) error.outcome = face == Face::http ? 400 : 9;
   return error;
-}
-
-void record(RequestScope& scope, Metric count, Metric latency, std::string_view pubsub, std::string_view topic, bool ok,
-            RequestScope::Clock::time_point begun) {
-  if (scope.app.metrics == nullptr) return;
-  const std::string_view success = ok ? "true" : "false";
-  scope.app.metrics->count(count, {pubsub, scope.app.info.name_space, success, topic});
-  scope.app.metrics->observe(latency, {pubsub, scope.app.info.name_space, success, topic}, milliseconds_since(begun));
 }
 
 // One attempt, with a copy of the request: a retry needs it again.
@@ -93,9 +87,11 @@ Result<bool> Publisher::check_raw(const std::string& pubsub, const Metadata& met
 }
 
 Async<void> Publisher::hand_over(RequestScope& scope, std::string pubsub, PublishRequest request) const {
-  const auto begun = RequestScope::Clock::now();
   MECHA_CO_TRY(const auto* component, look_up(scope, pubsub, {}));
   const std::string topic = request.topic;
+  OperationCount count(
+      scope, {Metric::component_pubsub_egress_count, Metric::component_pubsub_egress_latencies, pubsub, topic, kOutcome}
+  );
   Result<void> sent;
   if (!topic_allowed(*component->spec, scope.app.info.id, topic, Direction::publish)) {
     sent = fail(errors::pubsub_forbidden(pubsub, topic, scope.app.info.id));
@@ -105,9 +101,7 @@ Async<void> Publisher::hand_over(RequestScope& scope, std::string pubsub, Publis
       return attempt(broker, request, face);
     });
   }
-  record(scope, Metric::component_pubsub_egress_count, Metric::component_pubsub_egress_latencies, pubsub, topic,
-         sent.has_value(), begun);
-  co_return sent;
+  co_return count.done(std::move(sent));
 }
 
 Async<void> Publisher::send(RequestScope& scope, std::string pubsub, PublishRequest request) const {
@@ -161,7 +155,6 @@ Async<void> Publisher::forward(RequestScope& scope, std::string pubsub, PublishR
 asio::awaitable<BulkOutcome> Publisher::forward_bulk(
     RequestScope& scope, std::string pubsub, BulkPublishRequest request
 ) const {
-  const auto begun = RequestScope::Clock::now();
   BulkOutcome outcome;
   const auto component = look_up(scope, pubsub, {});
   if (!component) {
@@ -169,6 +162,9 @@ asio::awaitable<BulkOutcome> Publisher::forward_bulk(
     co_return outcome;
   }
   const std::string topic = request.topic;
+  OperationCount count(
+      scope, {Metric::component_pubsub_egress_bulk_count, Metric::component_pubsub_egress_bulk_latencies, pubsub, topic, kOutcome}
+  );
   if (!topic_allowed(*(*component)->spec, scope.app.info.id, topic, Direction::publish)) {
     outcome.error = errors::pubsub_forbidden(pubsub, topic, scope.app.info.id);
   } else if (!request.entries.empty()) {
@@ -184,8 +180,7 @@ asio::awaitable<BulkOutcome> Publisher::forward_bulk(
       outcome.error = errors::pubsub_publish(pubsub, topic, sent.error().message);
     }
   }
-  record(scope, Metric::component_pubsub_egress_bulk_count, Metric::component_pubsub_egress_bulk_latencies, pubsub, topic,
-         !outcome.error, begun);
+  count.done(!outcome.error);
   co_return outcome;
 }
 

@@ -1,7 +1,6 @@
 #include "runtime/capabilities/secrets/secrets.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "api/errors/component.hpp"
@@ -10,7 +9,7 @@
 #include "runtime/app/snapshot.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
-#include "runtime/telemetry/metrics.hpp"
+#include "runtime/capabilities/call/operation_count.hpp"
 
 namespace mecha::secrets {
 namespace {
@@ -23,26 +22,9 @@ Result<SecretStore*> find_store(RequestScope& scope, std::string_view name) {
   return fail(any ? errors::secret_store_not_found(name) : errors::secret_stores_not_configured());
 }
 
-// component_secret_count and _latencies of one operation.
-class Meter {
- public:
-  Meter(RequestScope& scope, std::string_view store, std::string_view operation)
-      : scope_(scope), store_(store), operation_(operation), begun_(RequestScope::Clock::now()) {}
-
-  void done(bool success) const {
-    const auto time = milliseconds_since(begun_);
-    const std::string_view outcome = success ? "true" : "false";
-    auto& metrics = *scope_.app.metrics;
-    const std::string_view space = scope_.app.info.name_space;
-    metrics.count(Metric::component_secret_count, {store_, space, operation_, outcome});
-    metrics.observe(Metric::component_secret_latencies, {store_, space, operation_, outcome}, time);
-  }
-
- private:
-  RequestScope& scope_;
-  std::string_view store_, operation_;
-  RequestScope::Clock::time_point begun_;
-};
+OperationCount::Names names(std::string_view store, std::string_view operation) {
+  return {Metric::component_secret_count, Metric::component_secret_latencies, store, operation};
+}
 
 bool lists(const std::vector<std::string>& names, std::string_view key) {
   return std::ranges::find(names, key) != names.end();
@@ -63,13 +45,13 @@ Async<std::optional<SecretMap>> SecretsCapability::get(RequestScope& scope, GetR
   if (!may_read(scope.snapshot->configuration, request.store, request.key)) {
     co_return fail(errors::secret_denied(request.key, request.store));
   }
-  const Meter meter(scope, request.store, "get");
+  OperationCount count(scope, names(request.store, "get"));
   std::function<Async<std::optional<SecretMap>>()> operation = [&request, store] {
     return store->get(request.key, request.metadata);
   };
-  auto secret =
-      co_await call_component<std::optional<SecretMap>>(scope, request.store, ComponentKind::secretstore, std::move(operation));
-  meter.done(secret.has_value());
+  auto secret = count.done(
+      co_await call_component<std::optional<SecretMap>>(scope, request.store, ComponentKind::secretstore, std::move(operation))
+  );
   if (!secret && errors::is_structured(secret.error())) co_return fail(secret.error());
   if (!secret) co_return fail(errors::secret_get(request.key, request.store, secret.error().message));
   co_return std::move(secret);
@@ -77,10 +59,9 @@ Async<std::optional<SecretMap>> SecretsCapability::get(RequestScope& scope, GetR
 
 Async<SecretMaps> SecretsCapability::bulk_get(RequestScope& scope, BulkGetRequest request) {
   MECHA_CO_TRY(SecretStore * store, find_store(scope, request.store));
-  const Meter meter(scope, request.store, "bulk_get");
+  OperationCount count(scope, names(request.store, "bulk_get"));
   std::function<Async<SecretMaps>()> operation = [&request, store] { return store->bulk_get(request.metadata); };
-  auto all = co_await call_component<SecretMaps>(scope, request.store, ComponentKind::secretstore, std::move(operation));
-  meter.done(all.has_value());
+  auto all = count.done(co_await call_component<SecretMaps>(scope, request.store, ComponentKind::secretstore, std::move(operation)));
   if (!all && errors::is_structured(all.error())) co_return fail(all.error());
   if (!all) co_return fail(errors::secret_bulk_get(request.store, all.error().message));
   std::erase_if(*all, [&](const auto& item) {

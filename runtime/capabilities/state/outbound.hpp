@@ -11,37 +11,17 @@
 
 #include "runtime/app/application.hpp"
 #include "runtime/app/snapshot.hpp"
+#include "runtime/capabilities/call/operation_count.hpp"
 #include "runtime/capabilities/state/state.hpp"
 #include "runtime/resilience/run.hpp"
 
 namespace mecha::state {
 
 // Counts an operation of component_state_* when it ends.
-class Count {
+class Count : public OperationCount {
  public:
   Count(RequestScope& scope, Target target, std::string_view operation)
-      : scope_(scope), target_(target), operation_(operation), begun_(RequestScope::Clock::now()) {}
-  ~Count() {
-    if (!recorded_) record(false);  // cancelled
-  }
-  Count(const Count&) = delete;
-  Count& operator=(const Count&) = delete;
-
-  template <class T>
-  Result<T> done(Result<T> result) {
-    record(result.has_value());
-    recorded_ = true;
-    return result;
-  }
-
- private:
-  void record(bool success);
-
-  RequestScope& scope_;
-  Target target_;
-  std::string_view operation_;
-  RequestScope::Clock::time_point begun_;
-  bool recorded_ = false;
+      : OperationCount(scope, {Metric::component_state_count, Metric::component_state_latencies, target.spec->name, operation}) {}
 };
 
 inline bool is_etag_failure(const Error& error) {

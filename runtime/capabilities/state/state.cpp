@@ -87,16 +87,6 @@ Error no_such_store(const RequestScope& scope, std::string_view name, bool query
 
 }  // namespace
 
-void Count::record(bool success) {
-  auto* metrics = scope_.app.metrics.get();
-  if (metrics == nullptr) return;
-  const auto took = milliseconds_since(begun_);
-  const auto& name_space = scope_.app.info.name_space;
-  const Metrics::Labels labels{target_.spec->name, name_space, operation_, success ? "true" : "false"};
-  metrics->count(Metric::component_state_count, labels);
-  metrics->observe(Metric::component_state_latencies, labels, took);
-}
-
 Result<Target> StateCapability::target(RequestScope& scope, std::string_view store, bool query) const {
   const auto* loaded = find(scope.snapshot->state_stores, store);
   if (loaded == nullptr || !loaded->instance) return fail(no_such_store(scope, store, query));
