@@ -3,9 +3,10 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "api/errors/common.hpp"
-#include "runtime/base/json.hpp"
+#include "api/http/proto_json.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::api {
@@ -28,17 +29,6 @@ constexpr std::array kRoutes{
     Route{"verify", "SubtleVerify", SubtleKind::verify, "valid"},
 };
 
-std::unexpected<Error> malformed(std::string_view name) {
-  return fail(errors::malformed_request("proto: invalid value for field " + std::string(name)));
-}
-
-// The member in either spelling, unless it is null.
-const json::Value* member(const json::Value& message, std::string_view camel, std::string_view snake) {
-  const auto* value = message.find(camel);
-  if (value == nullptr) value = message.find(snake);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
 // Standard and URL alphabet, padded or not.
 std::optional<std::string> from_any_base64(std::string_view text) {
   std::string standard(text);
@@ -51,33 +41,35 @@ std::optional<std::string> from_any_base64(std::string_view text) {
 }
 
 struct Member {
-  std::string_view camel, snake;
+  ProtoField field;
   std::string Operation::* target;
 };
 constexpr std::array kTexts{
-    Member{"algorithm", "algorithm", &Operation::algorithm},
-    Member{"keyName", "key_name", &Operation::key},
+    Member{{"algorithm", "algorithm"}, &Operation::algorithm},
+    Member{{"keyName", "key_name"}, &Operation::key},
 };
 // An operation has one of the first five.
 constexpr std::array kBytes{
-    Member{"plaintext", "plaintext", &Operation::data},
-    Member{"ciphertext", "ciphertext", &Operation::data},
-    Member{"plaintextKey", "plaintext_key", &Operation::data},
-    Member{"wrappedKey", "wrapped_key", &Operation::data},
-    Member{"digest", "digest", &Operation::data},
-    Member{"signature", "signature", &Operation::signature},
-    Member{"nonce", "nonce", &Operation::nonce},
-    Member{"tag", "tag", &Operation::tag},
-    Member{"associatedData", "associated_data", &Operation::associated_data},
+    Member{{"plaintext", "plaintext"}, &Operation::data},
+    Member{{"ciphertext", "ciphertext"}, &Operation::data},
+    Member{{"plaintextKey", "plaintext_key"}, &Operation::data},
+    Member{{"wrappedKey", "wrapped_key"}, &Operation::data},
+    Member{{"digest", "digest"}, &Operation::data},
+    Member{{"signature", "signature"}, &Operation::signature},
+    Member{{"nonce", "nonce"}, &Operation::nonce},
+    Member{{"tag", "tag"}, &Operation::tag},
+    Member{{"associatedData", "associated_data"}, &Operation::associated_data},
 };
 
+constexpr ProtoField kComponent{"componentName", "component_name"}, kName{"name", "name"}, kFormat{"format", "format"};
+
 Result<int> read_format(const json::Value& message) {
-  const auto* value = member(message, "format", "format");
+  const auto* value = find_field(message, kFormat);
   if (value == nullptr) return 0;
   if (value->is_string() && value->as_string() == "PEM") return 0;
   if (value->is_string() && value->as_string() == "JSON") return 1;
   const auto number = value->is_number() ? value->as_int() : std::nullopt;
-  if (!number || *number < INT32_MIN || *number > INT32_MAX) return malformed("format");
+  if (!number || *number < INT32_MIN || *number > INT32_MAX) return invalid_field("format");
   return static_cast<int>(*number);
 }
 
@@ -120,28 +112,29 @@ HttpRoute route(std::string_view path, std::string_view name, HttpHandler handle
 
 Result<SubtleRequest> read_subtle(std::string_view body) {
   SubtleRequest request;
-  if (body.empty()) return request;
-  const auto message = json::parse(body, true);
-  if (!message) return fail(errors::malformed_request("proto: syntax error: " + message.error().message));
-  if (!message->is_object()) return fail(errors::malformed_request("proto: syntax error: unexpected token"));
-  for (const auto& [camel, snake, target] : kTexts) {
-    const auto* value = member(*message, camel, snake);
+  std::vector<ProtoField> fields{kComponent, kName, kFormat};
+  for (const auto& each : kTexts) fields.push_back(each.field);
+  for (const auto& each : kBytes) fields.push_back(each.field);
+  MECHA_TRY(const auto message, read_proto_json(body, fields));
+  if (const auto* component = find_field(message, kComponent); component && !component->is_string()) return invalid_field(kComponent.camel);
+  for (const auto& [field, target] : kTexts) {
+    const auto* value = find_field(message, field);
     if (value == nullptr) continue;
-    if (!value->is_string()) return malformed(camel);
+    if (!value->is_string()) return invalid_field(field.camel);
     request.operation.*target = value->as_string();
   }
-  for (const auto& [camel, snake, target] : kBytes) {
-    const auto* value = member(*message, camel, snake);
+  for (const auto& [field, target] : kBytes) {
+    const auto* value = find_field(message, field);
     if (value == nullptr) continue;
     auto bytes = value->is_string() ? from_any_base64(value->as_string()) : std::nullopt;
-    if (!bytes) return malformed(camel);
+    if (!bytes) return invalid_field(field.camel);
     request.operation.*target = *std::move(bytes);
   }
-  if (const auto* name = member(*message, "name", "name")) {
-    if (!name->is_string()) return malformed("name");
+  if (const auto* name = find_field(message, kName)) {
+    if (!name->is_string()) return invalid_field("name");
     request.name = name->as_string();
   }
-  MECHA_TRY(request.format, read_format(*message));
+  MECHA_TRY(request.format, read_format(message));
   return request;
 }
 

@@ -1,53 +1,36 @@
 #include "api/http/lock.hpp"
 
+#include <array>
 #include <limits>
+#include <span>
 
 #include "api/errors/common.hpp"
-#include "runtime/base/json.hpp"
+#include "api/http/proto_json.hpp"
 
 namespace mecha::api {
 namespace {
 
-// A field goes by two spellings.
-struct Names {
-  std::string_view camel, snake;
-};
-constexpr Names kResource{"resourceId", "resource_id"}, kOwner{"lockOwner", "lock_owner"}, kExpiry{"expiryInSeconds", "expiry_in_seconds"};
+constexpr ProtoField kStore{"storeName", "store_name"}, kResource{"resourceId", "resource_id"}, kOwner{"lockOwner", "lock_owner"},
+    kExpiry{"expiryInSeconds", "expiry_in_seconds"};
+constexpr std::array kFields{kStore, kResource, kOwner, kExpiry};
 
-std::unexpected<Error> invalid(const Names& names) {
-  return fail(errors::malformed_request("proto: invalid value for field " + std::string(names.camel)));
-}
-
-// An empty body is an empty message.
-Result<json::Value> read_message(std::string_view body) {
-  if (body.empty()) return json::Value(json::Object());
-  auto value = json::parse(body, true);
-  if (!value) return fail(errors::malformed_request("proto: syntax error: " + value.error().message));
-  if (!value->is_object()) return fail(errors::malformed_request("proto: syntax error: unexpected token"));
-  return value;
-}
-
-// The member, nullptr if it is absent or null.
-Result<const json::Value*> member(const json::Value& message, const Names& names) {
-  const auto* camel = message.find(names.camel);
-  const auto* snake = message.find(names.snake);
-  if (camel != nullptr && snake != nullptr) {
-    return fail(errors::malformed_request("proto: duplicate field " + std::string(names.camel)));
-  }
-  const auto* found = camel != nullptr ? camel : snake;
-  return found != nullptr && found->is_null() ? nullptr : found;
-}
-
-Result<std::string> read_text(const json::Value& message, const Names& names) {
-  MECHA_TRY(const auto* value, member(message, names));
+Result<std::string> read_text(const json::Value& message, const ProtoField& field) {
+  const auto* value = find_field(message, field);
   if (value == nullptr) return std::string();
-  if (!value->is_string()) return invalid(names);
+  if (!value->is_string()) return invalid_field(field.camel);
   return value->as_string();
 }
 
+// The path names the store, whatever the body says, which yet must say it rightly.
+Result<json::Value> read_message(std::string_view body, std::span<const ProtoField> fields) {
+  MECHA_TRY(auto message, read_proto_json(body, fields));
+  MECHA_TRY_VOID(read_text(message, kStore));
+  return message;
+}
+
 // A number may stand in a text.
-Result<std::int32_t> read_int32(const json::Value& message, const Names& names) {
-  MECHA_TRY(const auto* value, member(message, names));
+Result<std::int32_t> read_int32(const json::Value& message, const ProtoField& field) {
+  const auto* value = find_field(message, field);
   if (value == nullptr) return 0;
   std::optional<std::int64_t> number;
   if (value->is_number()) number = value->as_int();
@@ -57,7 +40,7 @@ Result<std::int32_t> read_int32(const json::Value& message, const Names& names) 
     if (inner && inner->is_number() && inner->number_text().size() == text.size()) number = inner->as_int();
   }
   using Limits = std::numeric_limits<std::int32_t>;
-  if (!number || *number < Limits::min() || *number > Limits::max()) return invalid(names);
+  if (!number || *number < Limits::min() || *number > Limits::max()) return invalid_field(field.camel);
   return static_cast<std::int32_t>(*number);
 }
 
@@ -86,7 +69,7 @@ asio::awaitable<void> unlock(lock::LockCapability& capability, HttpRequest& requ
 }  // namespace
 
 Result<lock::TryRequest> read_try_lock(std::string_view body) {
-  MECHA_TRY(const auto message, read_message(body));
+  MECHA_TRY(const auto message, read_message(body, kFields));
   lock::TryRequest request;
   MECHA_TRY(request.resource_id, read_text(message, kResource));
   MECHA_TRY(request.owner, read_text(message, kOwner));
@@ -95,7 +78,7 @@ Result<lock::TryRequest> read_try_lock(std::string_view body) {
 }
 
 Result<lock::ReleaseRequest> read_unlock(std::string_view body) {
-  MECHA_TRY(const auto message, read_message(body));
+  MECHA_TRY(const auto message, read_message(body, std::span(kFields).first(3)));
   lock::ReleaseRequest request;
   MECHA_TRY(request.resource_id, read_text(message, kResource));
   MECHA_TRY(request.owner, read_text(message, kOwner));

@@ -1,10 +1,11 @@
 #include "api/http/secrets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "api/errors/common.hpp"
-#include "runtime/base/json.hpp"
+#include "api/http/proto_json.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::api {
@@ -59,16 +60,13 @@ std::string secrets_json(const secrets::SecretMaps& all) {
 }
 
 Result<void> check_secret_body(const std::string& body) {
-  if (body.empty()) return {};
-  const auto value = json::parse(body, true);
-  if (!value) return fail(errors::malformed_request("proto: syntax error: " + value.error().message));
-  if (!value->is_object()) return fail(errors::malformed_request("proto: syntax error: unexpected token"));
-  for (const auto& [name, member] : value->as_object()) {
-    const bool is_text = name == "storeName" || name == "store_name" || name == "key";
-    if (member.is_null() || (is_text && member.is_string())) continue;
-    if (is_text || (name == "metadata" && !is_text_map(member))) {
-      return fail(errors::malformed_request("proto: invalid value for field " + name));
-    }
+  static constexpr ProtoField kMetadata{"metadata", "metadata"};
+  static constexpr std::array kFields{ProtoField{"storeName", "store_name"}, ProtoField{"key", "key"}, kMetadata};
+  MECHA_TRY(const auto message, read_proto_json(body, kFields));
+  for (const auto& field : kFields) {
+    const auto* value = find_field(message, field);
+    const bool fits = value == nullptr || (field.camel == kMetadata.camel ? is_text_map(*value) : value->is_string());
+    if (!fits) return invalid_field(field.camel);
   }
   return {};
 }

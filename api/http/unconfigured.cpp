@@ -1,7 +1,7 @@
 #include "api/http/unconfigured.hpp"
 
 #include "api/errors/unconfigured.hpp"
-#include "runtime/base/json.hpp"
+#include "api/http/proto_json.hpp"
 
 namespace mecha::api {
 namespace {
@@ -19,10 +19,7 @@ struct Entry {
 Async<void> read_message(HttpRequest& request) {
   auto body = co_await request.body();
   if (!body) co_return fail(errors::body_read(body.error().message));
-  if (body->empty()) co_return Result<void>{};
-  const auto parsed = json::parse(*body, true);
-  if (!parsed) co_return fail(errors::malformed_request(parsed.error().message));
-  if (!parsed->is_object()) co_return fail(errors::malformed_request("proto: syntax error: unexpected token"));
+  MECHA_CO_TRY_VOID(read_proto_json(*body, {}));
   co_return Result<void>{};
 }
 

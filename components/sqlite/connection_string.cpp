@@ -42,7 +42,10 @@ Result<Query> take_query(std::string_view text) {
       continue;
     }
     if (name == "_txlock") {
-      query.immediate = value != "deferred";
+      const auto lock = text::lower(value);
+      const bool known = lock == "deferred" || lock == "immediate" || lock == "exclusive";
+      if (!known) return fail(Code::invalid_argument, "unknown _txlock " + text::quote(lock));
+      query.immediate = lock != "deferred";
       continue;
     }
     query.memory |= name == "mode" && value == "memory";

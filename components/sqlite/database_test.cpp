@@ -159,6 +159,8 @@ TEST_CASE("connection strings", "[sqlite]") {
   CHECK(uri("file:x?mode=memory&cache=shared") == "file:x?mode=memory&cache=shared MEMORY single");
   CHECK(uri("b.db", true) == "file:b.db DELETE single");
   CHECK(uri("b.db?mode=ro") == "file:b.db?mode=ro  single");
+  CHECK(uri("b.db?_txlock=foo") == "error: unknown _txlock \"foo\"");
+  CHECK_FALSE(parse_connection_string("b.db?_txlock=Deferred", false)->connection.immediate);
   CHECK(uri("b.db?_pragma=Busy_Timeout(5)") == "error: found forbidden option '_pragma=busy_timeout' in the connection string");
   CHECK(parse_connection_string("b.db?_pragma=synchronous(1)")->connection.pragmas == std::vector<std::string>{"synchronous(1)"});
 }

@@ -45,6 +45,29 @@ def test_refused(one, path, body, status, code, message):
     assert ask(one, path, **body).error() == (status, code, message)
 
 
+MALFORMED = ['[]', ' ', '{"resourceId":5}', '{"lockOwner":{}}', '{"storeName":7,"resourceId":"r","lockOwner":"o","expiryInSeconds":1}', '{"expiryInSeconds":1.5}', '{"expiryInSeconds":"1x"}',
+             '{"expiryInSeconds":2147483648}', '{"resourceId":"a","resourceId":"b","lockOwner":"o","expiryInSeconds":1}', '{"resourceId":"a","resource_id":"b"}',
+             '{"resourceId":"\\ud800","lockOwner":"o","expiryInSeconds":1}', b'{"resourceId":"\xff","lockOwner":"o","expiryInSeconds":1}']
+
+
+@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
+@pytest.mark.parametrize("path", [TRY + "lock", UNLOCK + "lock"], ids=["try", "unlock"])
+def test_a_body_that_is_no_message(one, path, body):
+    if path == UNLOCK + "lock" and "expiry" in str(body) and "resourceId" not in str(body):
+        pytest.skip("a field that this message does not have")
+    status, code, message = one.request("POST", path, body=body).error()
+    assert (status, code) == (400, "ERR_MALFORMED_REQUEST") and message.startswith("failed deserializing HTTP body: ")
+
+
+def test_an_empty_prefix_is_a_prefix(launch, redis_address):
+    sidecar = launch.sidecar(resources=[component("lock", "lock.redis", redisHost=redis_address, keyPrefix="")])
+    resource = uuid.uuid4().hex
+    assert ask(sidecar, TRY + "lock", resourceId=resource, lockOwner="o", expiryInSeconds=5).json == {"success": True}
+    import redis
+    with redis.Redis.from_url(f"redis://{redis_address}") as client:
+        assert client.get(f"lock||||{resource}") == b"o"
+
+
 def test_a_prefix_with_the_separator_is_refused(launch, redis_address):
     bad = component("bad", "lock.redis", redisHost=redis_address, keyPrefix="a||b", extra="  ignoreErrors: true\n")
     sidecar = launch.sidecar(resources=[component("lock", "lock.redis", redisHost=redis_address), bad])

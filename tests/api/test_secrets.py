@@ -98,6 +98,8 @@ def test_no_secret_store(launch, path):
 def test_a_body_of_a_get_is_read(one):
     status, code, message = one.request("GET", "/v1.0/secrets/flat/top", body=b"{bad").error()
     assert (status, code) == (400, "ERR_MALFORMED_REQUEST") and message.startswith("failed deserializing HTTP body: ")
+    for body in (b'{"key":5}', b'{"store_name":[]}', b'{"metadata":{"a":1}}', b'{"key":"a","key":"b"}', b'{"x":"\\udc00"}'):
+        assert one.request("GET", "/v1.0/secrets/flat/bulk", body=body).error()[:2] == (400, "ERR_MALFORMED_REQUEST"), body
     assert one.request("GET", "/v1.0/secrets/flat/top", body=b'{"key":"nope","unknown":1}').json == {"top": "t"}
 
 
