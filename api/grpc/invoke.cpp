@@ -136,7 +136,7 @@ Async<void> invoke(Invocation& invocation, GrpcRequest& request) {
 }  // namespace
 
 std::vector<GrpcMethod> invoke_methods(Invocation& invocation) {
-  return {streaming("InvokeService", "invoke.v1", invocation, invoke)};
+  return {free_form("InvokeService", "invoke.v1", invocation, invoke)};
 }
 
 }  // namespace mecha::api

@@ -33,11 +33,19 @@ GrpcMethod unary(std::string_view name, std::string group, C& capability, Async<
 
 // A method whose handler reads and writes as it likes.
 template <class C>
-GrpcMethod streaming(std::string_view name, std::string group, C& capability, Async<void> (*operation)(C&, GrpcRequest&)) {
+GrpcMethod free_form(std::string_view name, std::string group, C& capability, Async<void> (*operation)(C&, GrpcRequest&)) {
   return {
       .path = std::string(kDapr).append(name),
       .group = std::move(group),
       .handler = [&capability, operation](GrpcRequest& request) { return operation(capability, request); }};
+}
+
+// The same, with streams of messages.
+template <class C>
+GrpcMethod streaming(std::string_view name, std::string group, C& capability, Async<void> (*operation)(C&, GrpcRequest&)) {
+  auto method = free_form(name, std::move(group), capability, operation);
+  method.streams = true;
+  return method;
 }
 
 // Attributes of the span of a call to a component (contract 06, 7.4): `system` is "state", "secrets" or "bindings".

@@ -112,7 +112,7 @@ std::vector<GrpcMethod> metadata_methods(Application& application) {
 }
 
 std::vector<GrpcMethod> shutdown_methods(const std::function<void(bool)>& shutdown) {
-  return {streaming("Shutdown", "shutdown.v1", shutdown, shut_down)};
+  return {free_form("Shutdown", "shutdown.v1", shutdown, shut_down)};
 }
 
 }  // namespace mecha::api

@@ -41,6 +41,7 @@ struct GrpcMethod {
   std::string path;   // "/dapr.proto.runtime.v1.Dapr/GetState"
   std::string group;  // of allow and deny lists: "state.v1"; empty: not concerned
   GrpcHandler handler;
+  bool streams = false;  // in one direction or both
 };
 
 }  // namespace mecha::api

@@ -168,13 +168,18 @@ Status GrpcServer::outcome(Served& served, const Result<void>& done) const {
   return status;
 }
 
+// Of streams only those are counted that are proxied, and not by their size.
 void GrpcServer::measure(const Served& served) const {
   auto& metrics = *application_.metrics;
   const auto status = code_name(served.call.status());
+  const bool streams = served.method == nullptr || served.method->streams;
+  const auto& metadata = served.call.metadata();
+  if (streams && !metadata.has("dapr-app-id") && !metadata.has("dapr-callee-app-id")) return;
   metrics.count(Metric::grpc_io_server_completed_rpcs, {served.path, status});
   metrics.observe(
       Metric::grpc_io_server_server_latency, {served.path, status}, milliseconds_since(served.scope.begun)
   );
+  if (streams) return;
   const auto& exchange = served.request.exchange;
   metrics.observe(
       Metric::grpc_io_server_received_bytes_per_rpc, {served.path}, static_cast<double>(exchange.received_bytes())

@@ -2,6 +2,7 @@
 
 #include "api/errors/common.hpp"
 #include "runtime/app/application.hpp"
+#include "runtime/app/error_metric.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/capabilities/bindings/output.hpp"
 #include "runtime/telemetry/baggage.hpp"
@@ -83,6 +84,7 @@ asio::awaitable<void> invoke(bindings::OutputBindings& outputs, HttpRequest& htt
   net::Headers headers;
   for (const auto& [name, value] : outcome.metadata) headers.add("metadata." + name, value);
   if (outcome.error) {
+    count_error(http.scope, outcome.error->tag);
     co_await respond_json(
         http, outcome.error->status(), error_json(*outcome.error), std::move(headers)
     );

@@ -197,9 +197,31 @@ class Channel final : public AppChannel {
       if (!scope.span.state.empty()) metadata.set("tracestate", scope.span.state);
     }
     const auto time = limit ? std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds(0);
-    co_return co_await net::grpc::unary(
-        client_, std::move(method), std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
+    const auto begun = RequestScope::Clock::now();
+    const auto sent = message.size();
+    auto called = co_await net::grpc::unary(
+        client_, method, std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
     );
+    const bool well = called && called->status.ok();
+    const auto code = called ? called->status.code : called.error().code;
+    record_grpc_call(scope, method, code, sent, well ? called->message.size() : 0, begun);
+    co_return called;
+  }
+
+  static void record_grpc_call(
+      const RequestScope& scope,
+      std::string_view method,
+      Code code,
+      std::size_t sent,
+      std::size_t received,
+      RequestScope::Clock::time_point begun
+  ) {
+    auto& metrics = *scope.app.metrics;
+    const auto status = code_name(code);
+    metrics.count(Metric::grpc_io_client_completed_rpcs, {method, status});
+    metrics.observe(Metric::grpc_io_client_roundtrip_latency, {method, status}, milliseconds_since(begun));
+    metrics.observe(Metric::grpc_io_client_sent_bytes_per_rpc, {method}, static_cast<double>(sent));
+    metrics.observe(Metric::grpc_io_client_received_bytes_per_rpc, {method}, static_cast<double>(received));
   }
 
   AppChannelOptions options_;

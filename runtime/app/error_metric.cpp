@@ -10,24 +10,33 @@ namespace {
 
 // The block that an error code belongs to, as the metric groups them: "ERR_STATE_GET" is state.
 std::string_view category_of(std::string_view tag) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> blocks{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 21> blocks{{
       {"ERR_STATE", "state"},
       {"ERR_NOT_SUPPORTED_STATE", "state"},
       {"ERR_PUBSUB", "pubsub"},
       {"ERR_TOPIC", "pubsub"},
       {"ERR_PUBLISH", "pubsub"},
       {"ERR_SECRET", "secret"},
+      {"ERR_PERMISSION_DENIED", "secret"},
       {"ERR_ACTOR", "actor"},
       {"ERR_CONFIGURATION", "configuration"},
-      {"ERR_CRYPTO", "cryptography"},
+      {"ERR_CRYPTO", "crypto"},
       {"ERR_LOCK", "lock"},
+      {"ERR_TRY_LOCK", "lock"},
+      {"ERR_UNLOCK", "lock"},
       {"ERR_DIRECT_INVOKE", "service-invocation"},
       {"ERR_INVOKE_OUTPUT_BINDING", "binding"},
+      {"ERR_CONVERSATION", "conversation"},
+      {"ERR_HEALTH", "health"},
+      {"ERR_OUTBOUND_HEALTH", "health"},
+      {"ERR_WORKFLOW", "workflow"},
+      {"ERR_INSTANCE_ID", "workflow"},
+      {"DAPR_SCHEDULER", "job"},
   }};
   for (const auto& [prefix, category] : blocks) {
     if (tag.starts_with(prefix)) return category;
   }
-  return "common";
+  return tag.ends_with("_WORKFLOW") ? "workflow" : "common";
 }
 
 }  // namespace

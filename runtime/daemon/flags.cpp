@@ -1,6 +1,7 @@
 // Flags: one table of all of them; parsing as the reference's users know it (contract 06, 1.1).
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 
 #include "runtime/base/text.hpp"
@@ -20,14 +21,15 @@ struct Flag {
   bool hidden = false;
 };
 
+std::unexpected<Error> unreadable(std::string_view function, const std::string& value, std::string_view why) {
+  return fail(
+      Code::invalid_argument, "strconv." + std::string(function) + ": parsing " + text::quote(value) + ": " + std::string(why)
+  );
+}
+
 // Refuses a value in the words of the function that could not read it.
 auto syntax(std::string_view function) {
-  return [function](const std::string& value) -> std::unexpected<Error> {
-    return fail(
-        Code::invalid_argument,
-        "strconv." + std::string(function) + ": parsing " + text::quote(value) + ": invalid syntax"
-    );
-  };
+  return [function](const std::string& value) { return unreadable(function, value, "invalid syntax"); };
 }
 
 Setter set(std::string Options::* member) {
@@ -56,13 +58,51 @@ Setter set(std::optional<bool> Options::* member) {
   return set_parsed(member, text::strict_bool, syntax("ParseBool"));
 }
 
-Setter set(std::int64_t Options::* member) {
-  return set_parsed(member, text::to_int, syntax("ParseInt"));
+// A whole number as Go writes it: with a sign if T has one, in base 16, 8 or 2 after 0x, 0 or 0o, and 0b, with single
+// underscores between digits or behind such a prefix.
+template <class T>
+Result<T> whole_number(std::string_view function, const std::string& value) {
+  std::string_view rest = value;
+  std::string digits;
+  if (std::is_signed_v<T> && (rest.starts_with('-') || rest.starts_with('+'))) {
+    if (rest.starts_with('-')) digits = "-";
+    rest.remove_prefix(1);
+  }
+  int base = 10;
+  bool divided = true;  // an underscore may follow
+  if (rest.size() > 1 && rest[0] == '0') {
+    const char kind = text::lower(rest.substr(1, 1))[0];
+    base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
+    rest.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
+  } else {
+    divided = false;
+  }
+  for (const char c : rest) {
+    if (c == '_' && !divided) return unreadable(function, value, "invalid syntax");
+    divided = c != '_';
+    if (c != '_') digits += c;
+  }
+  T parsed = 0;
+  const auto* last = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), last, parsed, base);
+  if (end != last || error == std::errc::invalid_argument || rest.ends_with('_') || rest.starts_with('-')) {
+    return unreadable(function, value, "invalid syntax");
+  }
+  if (error != std::errc()) return unreadable(function, value, "value out of range");
+  return parsed;
 }
 
-Setter set(std::uint64_t Options::* member) {
-  return set_parsed(member, text::to_uint, syntax("ParseUint"));
+template <class T>
+Setter set_number(T Options::* member, std::string_view function) {
+  return [=](Options& o, const std::string& value) -> Result<void> {
+    MECHA_TRY(o.*member, whole_number<T>(function, value));
+    return {};
+  };
 }
+
+Setter set(std::int64_t Options::* member) { return set_number(member, "ParseInt"); }
+
+Setter set(std::uint64_t Options::* member) { return set_number(member, "ParseUint"); }
 
 std::unexpected<Error> bad_duration(const std::string& value) {
   const auto number = text::to_double(value);
@@ -232,7 +272,11 @@ std::expected<Options, FlagError> parse_flags(
     }
     if (argument == "-h") argument = "--help";
     if (argument == "--") break;
+    if (argument.size() == 2 && argument[0] == '-') {
+      return std::unexpected(FlagError{"unknown shorthand flag: '" + argument.substr(1) + "' in " + argument});
+    }
     if (!argument.starts_with("--")) continue;
+    if (argument[2] == '-' || argument[2] == '=') return std::unexpected(FlagError{"bad flag syntax: " + argument});
     const auto equals = argument.find('=');
     const auto name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
     const auto flag = std::find_if(flags.begin(), flags.end(), [&](const Flag& f) { return f.name == name; });

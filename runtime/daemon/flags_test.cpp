@@ -44,11 +44,30 @@ TEST_CASE("what is wrong with a flag is the last line", "[flags]") {
       complaint({"--app-max-concurrency", "x"}) ==
       "invalid argument \"x\" for \"--app-max-concurrency\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"
   );
+  CHECK(complaint({"--app-max-concurrency=99999999999999999999"}).ends_with("parsing \"99999999999999999999\": value out of range"));
+  CHECK(complaint({"--scheduler-job-streams", "-1"}).ends_with("strconv.ParseUint: parsing \"-1\": invalid syntax"));
+  CHECK(complaint({"-x"}) == "unknown shorthand flag: 'x' in -x");
+  CHECK(complaint({"-1"}) == "unknown shorthand flag: '1' in -1");
+  CHECK(complaint({"---x"}) == "bad flag syntax: ---x");
+  CHECK(complaint({"--=x"}) == "bad flag syntax: --=x");
   CHECK(complaint({"--app-ssl=maybe"}).starts_with("invalid argument \"maybe\" for \"--app-ssl\" flag: "));
   CHECK(
       complaint({"--dapr-block-shutdown-duration", "10"}) ==
       "invalid argument \"10\" for \"--dapr-block-shutdown-duration\" flag: time: missing unit in duration \"10\""
   );
+}
+
+TEST_CASE("numbers may have a sign, a base and underscores", "[flags]") {
+  const std::vector<std::pair<std::string, std::int64_t>> good{
+      {"-1", -1}, {"+7", 7}, {"0x1F", 31}, {"-0x10", -16}, {"0b101", 5}, {"017", 15}, {"0o17", 15}, {"0", 0}, {"0x_1_0", 16}, {"1_000", 1000}};
+  for (const auto& [value, number] : good) {
+    CAPTURE(value);
+    CHECK(parse({"--app-max-concurrency=" + value}).app_max_concurrency == number);
+  }
+  for (const std::string value : {"", "-", "--1", "0x", "_1", "0_", "1__0", "09", "1.0", " 1"}) {
+    CAPTURE(value);
+    CHECK(complaint({"--app-max-concurrency=" + value}).ends_with(": invalid syntax"));
+  }
 }
 
 TEST_CASE("deprecated flags work and say what to use", "[flags]") {

@@ -83,6 +83,9 @@ int Runtime::run() {
     log_.fatal("Fatal error from runtime: " + settings.error().message);
     return 1;
   }
+  if (options_.dapr_graceful_shutdown_seconds == 0) {
+    log_.warn("Graceful shutdown timeout is infinite, will wait indefinitely to shutdown");
+  }
   on_stray_exception([log = log_](const std::string& text) { log.error("background work failed: " + text); });
   Host::Ended ended;
   ended.failed = [this](Error error) {

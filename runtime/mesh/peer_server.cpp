@@ -57,6 +57,28 @@ Async<void> settle_body(InvokeRequest& request, RequestBody& body) {
   co_return Result<void>{};
 }
 
+// Counts a call of another sidecar when it comes, and its answer when it ends: with the status of the application's answer,
+// with that of a failure where there is none.
+class CallCount {
+ public:
+  CallCount(Metrics& metrics, const InvokeRequest& request)
+      : metrics_(metrics), caller_(request.headers.value_or("dapr-caller-app-id")) {
+    if (caller_.empty()) caller_ = "unknown";
+    else metrics_.count(Metric::runtime_service_invocation_req_recv_total, {caller_});
+  }
+  CallCount(const CallCount&) = delete;
+  CallCount& operator=(const CallCount&) = delete;
+  ~CallCount() {
+    metrics_.count(Metric::runtime_service_invocation_res_sent_total, {caller_, std::to_string(status_)});
+  }
+  void answered(unsigned status) { status_ = status; }
+
+ private:
+  Metrics& metrics_;
+  std::string caller_;
+  unsigned status_ = static_cast<unsigned>(Code::internal);
+};
+
 // Sends the answer in messages: the head with the first piece, then piece by piece.
 Async<void> send_answer(ServerCall& call, InvokeAnswer answer, bool events) {
   std::uint64_t seq = 0;
@@ -106,15 +128,41 @@ asio::awaitable<void> PeerServer::answer(RequestScope& scope, ServerCall& call, 
   if (!stream && method != kCallLocal) {
     auto span = begin_proxy_span(scope, method);
     scope.deadline = call.deadline();
-    co_return co_await proxy_.serve(scope, call, exchange);
+    co_await proxy_.serve(scope, call, exchange);
+    co_return measure_proxied(scope, call);
   }
   const auto identity = exchange.peer().identity;
   auto done = stream ? co_await call_local_stream(scope, call, identity)
                      : co_await call_local(scope, call, identity);
-  if (call.finished()) co_return;
-  Status status;
-  if (!done) status = {.code = done.error().code, .message = done.error().message};
-  (void)co_await call.finish(std::move(status));
+  if (!call.finished()) {
+    Status status;
+    if (!done) status = {.code = done.error().code, .message = done.error().message};
+    (void)co_await call.finish(std::move(status));
+  }
+  if (!stream) measure_unary(scope, call, exchange);
+}
+
+// What came from another sidecar for the application counts as a call of the application.
+void PeerServer::measure_proxied(const RequestScope& scope, const ServerCall& call) const {
+  const auto& metadata = call.metadata();
+  if (!metadata.has("dapr-app-id") && !metadata.has("dapr-callee-app-id")) return;
+  const auto status = code_name(call.status());
+  application_.metrics->count(Metric::grpc_io_client_completed_rpcs, {call.method(), status});
+  application_.metrics->observe(
+      Metric::grpc_io_client_roundtrip_latency, {call.method(), status}, milliseconds_since(scope.begun)
+  );
+}
+
+// A call with one message there and one back, as the API counts its own.
+void PeerServer::measure_unary(const RequestScope& scope, const ServerCall& call, const net::Exchange& exchange) const {
+  const auto status = code_name(call.status());
+  auto& metrics = *application_.metrics;
+  metrics.count(Metric::grpc_io_server_completed_rpcs, {call.method(), status});
+  metrics.observe(Metric::grpc_io_server_server_latency, {call.method(), status}, milliseconds_since(scope.begun));
+  metrics.observe(
+      Metric::grpc_io_server_received_bytes_per_rpc, {call.method()}, static_cast<double>(exchange.received_bytes())
+  );
+  metrics.observe(Metric::grpc_io_server_sent_bytes_per_rpc, {call.method()}, static_cast<double>(exchange.sent_bytes()));
 }
 
 Error PeerServer::app_channel_error(Error error) {
@@ -179,8 +227,10 @@ Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::s
   request.body = &body;
   request.length = body.size();
   if (*request.length == 0) request.body = nullptr;
+  CallCount count(*application_.metrics, request);
   auto invoked = co_await invoke_application(scope, request);
   if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
+  count.answered(invoked->status);
   std::string data;
   if (invoked->body) {
     auto read = co_await net::read_all(*invoked->body, message_max_);
@@ -212,15 +262,13 @@ Async<void> PeerServer::call_local_stream(RequestScope& scope, ServerCall& call,
   auto settled = co_await settle_body(request, body);
   if (!settled) co_return fail(app_channel_error(std::move(settled).error()));
   const bool events = wants_events(request.headers);
-  const std::string caller{request.headers.value_or("dapr-caller-app-id")};
-  auto& metrics = *application_.metrics;
-  metrics.count(Metric::runtime_service_invocation_req_recv_total, {caller});
+  CallCount count(*application_.metrics, request);
   auto invoked = co_await invoke_application(scope, request);
   if (!invoked) co_return fail(app_channel_error(std::move(invoked).error()));
   if (events && (invoked->status < 200 || invoked->status >= 300)) {
     co_return fail(app_channel_error({.message = "no response received from stream"}));
   }
-  metrics.count(Metric::runtime_service_invocation_res_sent_total, {caller, std::to_string(invoked->status)});
+  count.answered(invoked->status);
   MECHA_CO_TRY_VOID(co_await send_answer(call, std::move(*invoked), events));
   co_return co_await call.finish({});
 }

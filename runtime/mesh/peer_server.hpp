@@ -35,6 +35,8 @@ class PeerServer {
   static Error app_channel_error(Error error);
   trace::Span begin_span(RequestScope& scope, const InvokeRequest& request) const;
   trace::Span begin_proxy_span(RequestScope& scope, std::string_view method) const;
+  void measure_proxied(const RequestScope& scope, const net::grpc::ServerCall& call) const;
+  void measure_unary(const RequestScope& scope, const net::grpc::ServerCall& call, const net::Exchange& exchange) const;
 
   Application& application_;
   Proxy& proxy_;

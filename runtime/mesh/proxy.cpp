@@ -130,11 +130,50 @@ Async<std::unique_ptr<net::ClientCall>> Proxy::open(RequestScope& scope, Target&
   }
 }
 
+namespace {
+
+// Counts one attempt of a call of this sidecar's API, and how it ends. What comes from another sidecar was counted there.
+class Attempt {
+ public:
+  Attempt(const RequestScope& scope, std::string target, bool stream)
+      : metrics_(scope.face == Face::grpc ? scope.app.metrics.get() : nullptr),
+        target_(std::move(target)),
+        type_(stream ? "streaming" : "unary") {
+    if (metrics_ != nullptr) metrics_->count(Metric::runtime_service_invocation_req_sent_total, {target_, type_});
+  }
+
+  void ended(Code code) const {
+    if (metrics_ == nullptr) return;
+    const auto status = std::to_string(static_cast<int>(code));
+    metrics_->count(Metric::runtime_service_invocation_res_recv_total, {target_, status, type_});
+    if (type_ == "streaming") return;
+    metrics_->observe(
+        Metric::runtime_service_invocation_res_recv_latency_ms, {target_, status}, milliseconds_since(begun_)
+    );
+  }
+
+ private:
+  Metrics* metrics_;
+  std::string target_;
+  std::string_view type_;
+  RequestScope::Clock::time_point begun_ = RequestScope::Clock::now();
+};
+
+}  // namespace
+
 // Both directions at once, one attempt.
 Async<void> Proxy::pass(RequestScope& scope, Target& target, ServerCall& call, net::Exchange& exchange) {
-  MECHA_CO_TRY(const auto opened, co_await open(scope, target, exchange.request()));
-  ProxyStream stream(call, exchange, *opened, message_max_);
-  co_return co_await stream.run();
+  const Attempt count(scope, target.named.empty() ? target.id : target.named, target.stream);
+  const auto opened = co_await open(scope, target, exchange.request());
+  if (!opened) {
+    count.ended(opened.error().code);
+    co_return fail(opened.error());
+  }
+  ProxyStream stream(call, exchange, **opened, message_max_);
+  auto done = co_await stream.run();
+  // How a stream ends is not counted.
+  if (!target.stream) count.ended(done ? call.status() : done.error().code);
+  co_return done;
 }
 
 namespace {
@@ -198,8 +237,15 @@ Async<void> Proxy::pass_again(
   kept.complete = !first.has_value();
   if (first) kept.message = *std::move(first);
   const auto work = [&](int) -> Async<void> {
-    MECHA_CO_TRY(const auto opened, co_await open(scope, target, exchange.request()));
-    co_return co_await attempt(call, exchange, *opened, kept, message_max_);
+    const Attempt count(scope, target.named, false);
+    const auto opened = co_await open(scope, target, exchange.request());
+    if (!opened) {
+      count.ended(opened.error().code);
+      co_return fail(opened.error());
+    }
+    auto answered = co_await attempt(call, exchange, **opened, kept, message_max_);
+    count.ended(answered ? call.status() : answered.error().code);
+    co_return answered;
   };
   auto done = co_await resilience::run<void>(scope, std::move(policy), work);
   if (done || kept.last.empty() || done.error().outcome < 0 || exchange.started()) co_return done;

@@ -57,7 +57,11 @@ void describe(Span& span, const HttpCall& call) {
 void finish(Span& span, unsigned status) {
   if (!span.recorded()) return;
   span.set("dapr.status_code", std::to_string(status));
-  if (status < 400) return;
+  if (status >= 400) fail(span, status);
+}
+
+void fail(Span& span, unsigned status) {
+  if (!span.recorded()) return;
   span.fail("Code(" + std::to_string(status) + "): " + std::string(status_text(status)));
 }
 

@@ -17,6 +17,7 @@ struct HttpCall {
 // Each does nothing unless the span is recorded. Request headers that start with "dapr-" are
 // attributes, too: the caller sets them as they are.
 void describe(Span& span, const HttpCall& call);
-void finish(Span& span, unsigned status);  // from 400 on an error, "Code(404): Not Found"
+void finish(Span& span, unsigned status);  // from 400 on an error
+void fail(Span& span, unsigned status);    // "Code(404): Not Found"
 
 }  // namespace mecha::trace

@@ -11,6 +11,7 @@ SYNTAX = [
     ("unknown", ["--no-such-flag"], "unknown flag: --no-such-flag"), ("unknown, one dash", ["-no-such-flag"], "unknown flag: --no-such-flag"), ("unknown with a value", ["--nothing=1"], "unknown flag: --nothing"),
     ("no value", ["--app-id"], "flag needs an argument: --app-id"), ("no number", ["--app-max-concurrency", "x"], 'invalid argument "x" for "--app-max-concurrency" flag: '),
     ("no bool", ["--enable-mtls=maybe"], 'invalid argument "maybe" for "--enable-mtls" flag: '), ("no duration", ["--app-binding-options-timeout", "5"], 'invalid argument "5" for "--app-binding-options-timeout" flag: '),
+    ("one letter", ["-x"], "unknown shorthand flag: 'x' in -x"), ("three dashes", ["---app-id", "x"], "bad flag syntax: ---app-id"), ("too large", ["--app-health-threshold", "9223372036854775808"], 'invalid argument "9223372036854775808" for "--app-health-threshold" flag: strconv.ParseInt: parsing "9223372036854775808": value out of range'),
     ("negative uint", ["--scheduler-job-streams", "-1"], 'invalid argument "-1" for "--scheduler-job-streams" flag: '),
 ]
 
@@ -86,7 +87,7 @@ def test_a_port_that_is_taken(launch):
 
 
 ACCEPTED = [["-enable-api-logging"], ["--enable-mtls=false"], ["--enable-metrics=F"], ["--app-max-concurrency=-1"], ["--resources-path", "{d}", "--resources-path={d},{d}"], ["stray", "words"], ["--actors-service", "placement:x"], ["--app-health-probe-interval", "0"],
-            ["--app-health-threshold=-3"], ["--max-body-size", "-1"], ["--app-protocol", "HTTP"], ["--app-protocol", ""], ["--placement-host-address", ""], ["--dapr-listen-addresses", "127.0.0.1,[::1]"]]
+            ["--app-health-threshold=-3"], ["--app-health-threshold=0x10"], ["--max-body-size", "-1"], ["--app-protocol", "HTTP"], ["--app-protocol", ""], ["--placement-host-address", ""], ["--dapr-listen-addresses", "127.0.0.1,[::1]"]]
 
 
 @pytest.mark.parametrize("flags", ACCEPTED, ids=" ".join)

@@ -7,6 +7,7 @@
 #include "runtime/base/json.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/capabilities/call/component_call.hpp"
+#include "runtime/telemetry/http_span.hpp"
 #include "runtime/telemetry/tracer.hpp"
 
 namespace mecha::bindings {
@@ -39,6 +40,7 @@ Error refused(const AppAnswer& answer) {
   return {
       .code = code_of_http_status(answer.status),
       .message = std::move(message),
+      .http_status = answer.status,
       .outcome = static_cast<int>(answer.status)
   };
 }
@@ -165,10 +167,16 @@ Async<bool> InputBindings::wanted(
 
 Async<std::string> InputBindings::deliver(std::string name, std::string route, InputEvent event) {
   RequestScope scope(application_, application_.snapshot(), Face::internal);
-  const auto span = application_.tracer->start(
+  auto span = application_.tracer->start(
       "bindings/" + name, trace::Kind::client, parent_of(event.metadata)
   );
   scope.span = span.context();
+  if (span.recorded()) {
+    span.set("db.name", name);
+    span.set("db.system", "bindings");
+    span.set("db.connection_string", application_.channel->is_grpc() ? std::string(kCallback) + "OnBindingEvent" : "POST /" + name);
+    span.set("rpc.service", "Dapr");
+  }
   std::optional<std::string> other;  // the body of a 2xx answer that is not 200
   const auto attempt = [&](int) -> Async<std::string> {
     other.reset();
@@ -186,6 +194,9 @@ Async<std::string> InputBindings::deliver(std::string name, std::string route, I
   if (!delivered && other && delivered.error().outcome / 100 == 2) delivered = *std::move(other);
   record(name, delivered.has_value(), RequestScope::Clock::now() - scope.begun);
   if (!delivered) {
+    const auto& error = delivered.error();
+    if (error.http_status != 0) trace::fail(span, error.http_status);
+    else span.fail(error.message);
     scope.tagged(application_.log)
         .debug("error from app consumer for binding [" + name + "]: " + delivered.error().message);
   }

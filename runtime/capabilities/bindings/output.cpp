@@ -20,6 +20,7 @@ InvokeOutcome failed(const std::string& name, std::string_view cause) {
 asio::awaitable<InvokeOutcome> OutputBindings::invoke(
     RequestScope& scope, std::string name, InvokeRequest request
 ) const {
+  OperationCount count(scope, {Metric::component_output_binding_count, Metric::component_output_binding_latencies, name, request.operation});
   if (request.operation.empty()) co_return failed(name, "operation field is missing from request");
   const auto* loaded = find(scope.snapshot->output_bindings, name);
   if (loaded == nullptr || loaded->instance == nullptr) {
@@ -30,7 +31,6 @@ asio::awaitable<InvokeOutcome> OutputBindings::invoke(
   if (std::ranges::find(operations, request.operation) == operations.end()) {
     co_return failed(name, errors::operation_not_supported(name, request.operation, operations));
   }
-  OperationCount count(scope, {Metric::component_output_binding_count, Metric::component_output_binding_latencies, name, request.operation});
   InvokeOutcome last;
   const auto attempt = [&]() -> Async<bool> {
     last = {};  // an attempt that is cancelled leaves nothing of the one before

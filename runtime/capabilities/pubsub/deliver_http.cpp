@@ -13,7 +13,8 @@ namespace {
 Error failed_status(unsigned status, std::string_view body) {
   std::string message = "retriable error returned from app while processing pub/sub event: ";
   message.append(body.substr(0, 256)).append(". status code returned: ").append(std::to_string(status));
-  return {.code = code_of_http_status(status), .message = std::move(message), .outcome = static_cast<int>(status)};
+  return {
+      .code = code_of_http_status(status), .message = std::move(message), .http_status = status, .outcome = static_cast<int>(status)};
 }
 
 // Anything but an object with a text as status is success.

@@ -5,12 +5,14 @@
 #include "runtime/capabilities/pubsub/guard.hpp"
 #include "runtime/capabilities/pubsub/topics.hpp"
 #include "runtime/capabilities/pubsub/trace.hpp"
+#include "runtime/telemetry/http_span.hpp"
 
 namespace mecha::pubsub {
 
 namespace {
 
 constexpr auto kDeadLetterLimit = std::chrono::seconds(30);
+constexpr unsigned kNotFound = 404;
 
 }  // namespace
 
@@ -75,17 +77,7 @@ asio::awaitable<Verdict> Delivery::handle(Single& work) {
 // One call of the application. Ends in an Error for whatever the policy may try again.
 Async<void> Delivery::attempt(Single& work) {
   const auto begun = std::chrono::steady_clock::now();
-  const auto mode = trace_mode(work.scope);
-  const auto trace = trace_attribute(work.event.envelope);
-  trace::Span span;
-  if (trace && mode != trace::Mode::off) {
-    const auto parent = trace::parse_traceparent(*trace);
-    span = app_.tracer->start("pubsub/" + spec_.topic, trace::Kind::client, parent);
-    span.set("messaging.system", "pubsub");
-    span.set("messaging.destination.name", spec_.topic);
-    work.scope.span = span.context();
-    work.scope.span.state.clear();
-  }
+  auto span = delivery_span(work.scope, spec_.topic, work.event.envelope);
   const Outgoing outgoing{
       .envelope = work.event.envelope,
       .body = work.event.body ? *work.event.body : work.message.data,
@@ -97,7 +89,7 @@ Async<void> Delivery::attempt(Single& work) {
   auto answer = co_await sink_.send(work.scope, outgoing);
   const auto time = milliseconds_since(begun);
   if (!answer) {
-    if (span.recorded()) span.fail(answer.error().message);
+    fail_span(span, answer.error());
     record(work.scope, "retry", "", time);
     co_return fail(std::move(answer).error());
   }
@@ -115,6 +107,7 @@ Async<void> Delivery::attempt(Single& work) {
     case Answer::drop:
     case Answer::not_found: break;
   }
+  if (*answer == Answer::not_found) trace::fail(span, kNotFound);
   record(work.scope, "drop", *answer == Answer::drop ? "success" : "", time);
   log_.warn("DROP status returned from app while processing pub/sub event", {{"topic", spec_.topic}});
   co_return co_await bury(work.scope, work.message);
@@ -126,8 +119,13 @@ asio::awaitable<Verdict> Delivery::refuse(Single& work, std::string reason) {
   log_.error(
       "error processing pub/sub event", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}, {"error", reason}}
   );
-  if (spec_.dead_letter_topic.empty()) co_return Verdict::failed;
+  // Counted on top of the attempts: how the message ended, without a time.
+  if (spec_.dead_letter_topic.empty()) {
+    record(work.scope, "retry", "", 0);
+    co_return Verdict::failed;
+  }
   const auto buried = co_await bury(work.scope, work.message);
+  record(work.scope, buried ? "drop" : "retry", "", 0);
   if (buried) co_return Verdict::done;
   co_return stopping_ ? Verdict::abandoned : Verdict::failed;
 }
@@ -154,7 +152,7 @@ void Delivery::record(
   if (metrics == nullptr) return;
   const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, status, spec_.topic};
   metrics->count(Metric::component_pubsub_ingress_count, labels);
-  metrics->observe(Metric::component_pubsub_ingress_latencies, labels, milliseconds);
+  if (milliseconds > 0) metrics->observe(Metric::component_pubsub_ingress_latencies, labels, milliseconds);
 }
 
 }  // namespace mecha::pubsub

@@ -49,6 +49,7 @@ class Delivery {
   asio::awaitable<void> send_route(Bulk& work, std::string path);
   Async<void> attempt_route(Bulk& work, std::string path);
   asio::awaitable<void> bury_batch(Bulk& work);
+  void report(const Bulk& work) const;
 
   Application& app_;
   const std::shared_ptr<const SubscriptionSpec> kept_;
