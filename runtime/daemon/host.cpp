@@ -230,6 +230,7 @@ Async<void> Host::start() {
   pubsub::SubscriptionsOptions subscriptions;
   subscriptions.ask_application = settings_.ask_subscribe;
   parts_->subscriptions = std::make_unique<pubsub::Subscriptions>(*application_, subscriptions);
+  co_await parts_->subscriptions->reload();
   // The API answers from here on; a component that is not ready is missing, and its state is told (Snapshot::waiting).
   MECHA_CO_TRY_VOID(co_await start_servers());
   MECHA_CO_TRY_VOID(co_await load_components());

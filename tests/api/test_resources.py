@@ -1,7 +1,7 @@
 """Resource files: what is read, what is refused, what only warns (contract 06, 3.1 to 3.4)."""
 import pytest
 
-from sidecar import component, wait_until
+from sidecar import component, free_port, wait_until
 
 STORE = component("s", "state.in-memory")
 
@@ -132,3 +132,14 @@ def test_references(launch):
     for name, file in (("a", "by-secret.db"), ("b", "by-env.db"), ("c", "app-file.db")):
         assert one.post(f"/v1.0/state/{name}", [{"key": "k", "value": name}]).status == 204
         assert sqlite3.connect(one.folder / file).execute("select value from state").fetchall() == [(f'"{name}"',)]
+
+
+SUBSCRIBED = "apiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata: {{name: {name}}}\nspec: {{pubsubname: ps, topic: {topic}, routes: {{default: /in}}}}\n"
+
+
+@pytest.mark.parametrize("application", [False, True], ids=["no application", "an application that does not listen yet"])
+def test_declared_subscriptions_show_before_anything_is_subscribed(launch, application):
+    declared = [SUBSCRIBED.format(name="a", topic="t"), SUBSCRIBED.format(name="b", topic="t"), SUBSCRIBED.format(name="c", topic="u")]
+    one = launch.sidecar(resources=[component("ps", "pubsub.in-memory"), *declared], app=free_port() if application else None, ready="/v1.0/healthz/outbound")
+    shown = [(s["topic"], s["rules"], s["type"]) for s in one.get("/v1.0/metadata").json["subscriptions"]]
+    assert shown == [("t", [{"path": "/in"}], "DECLARATIVE"), ("u", [{"path": "/in"}], "DECLARATIVE")]

@@ -123,7 +123,11 @@ asio::awaitable<void> Subscriptions::release(std::shared_ptr<Component> broker) 
 }
 
 asio::awaitable<void> Subscriptions::reload(bool ask_again_now) {
-  if (!running_) co_return;
+  if (!running_) {
+    // What is declared is known, and shown, before anything is subscribed.
+    app_.set_subscriptions(merge_subscriptions(app_.snapshot()->subscriptions, programmatic_));
+    co_return;
+  }
   if (ask_again_now && options_.ask_application && asked_ != Asked::no && !asking_) {
     if (auto answer = co_await ask_once()) {
       programmatic_ = *std::move(answer);
