@@ -114,7 +114,9 @@ Async<void> Host::load_configuration_files() {
   std::vector<Notice> notices;
   MECHA_CO_TRY(configuration_, load_configuration(options_.config, process_environment(), notices));
   say(notices);
-  auto metrics = std::make_unique<Metrics>(metrics_options(options_, configuration_));
+  auto chosen = metrics_options(options_, configuration_);
+  for (const auto& problem : check_metric_rules(chosen.rules)) log_.error(problem);
+  auto metrics = std::make_unique<Metrics>(std::move(chosen));
 
   ApplicationInfo info;
   info.id = options_.app_id;

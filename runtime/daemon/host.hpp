@@ -44,8 +44,11 @@ class Host {
 
   // Until outbound readiness; waiting for the application goes on in the background. The error ends the process.
   Async<void> start();
-  // `signalled`: a block phase comes first if one is configured. False if the limit struck.
-  asio::awaitable<bool> stop(bool signalled);
+  // The block phase, if one is configured: keeps the APIs up while nothing new is delivered, until the time is over or the
+  // application is reported unhealthy. Before stop(), and for signals only.
+  asio::awaitable<void> hold_back();
+  // False if the limit struck.
+  asio::awaitable<bool> stop();
   // SIGHUP: configuration and resources are read again; what differs is taken over without a break. Shard 0.
   void hang_up();
 
@@ -92,7 +95,6 @@ class Host {
   asio::awaitable<void> became_healthy(bool healthy);
   asio::awaitable<void> first_healthy();
   asio::awaitable<void> ask_configuration();
-  asio::awaitable<void> block_phase();
   asio::awaitable<void> close_components();
   std::chrono::steady_clock::duration grace() const;
   void say(const std::vector<Notice>& notices) const;

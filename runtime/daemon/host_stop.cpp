@@ -26,8 +26,9 @@ constexpr auto kNoLimit = std::chrono::hours(24 * 365);
 
 }  // namespace
 
-// Keeps the APIs up while nothing new is delivered, until the time is over or the application is reported unhealthy.
-asio::awaitable<void> Host::block_phase() {
+asio::awaitable<void> Host::hold_back() {
+  if (application_ == nullptr || !options_.dapr_block_shutdown_duration) co_return;
+  application_->draining = true;
   const auto duration = *options_.dapr_block_shutdown_duration;
   log_.info("Blocking graceful shutdown for " + text::format_go_duration(duration) + " or until app reports unhealthy...");
   application_->health.not_ready("security-provider");
@@ -51,13 +52,12 @@ std::chrono::steady_clock::duration Host::grace() const {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(settings_.grace);
 }
 
-asio::awaitable<bool> Host::stop(bool signalled) {
+asio::awaitable<bool> Host::stop() {
   if (application_ == nullptr) {
     co_await gate_->close(0s);
     co_return true;
   }
   application_->draining = true;
-  if (signalled && options_.dapr_block_shutdown_duration) co_await block_phase();
   co_await gate_->close(0s);
   application_->health.not_ready("grpc-api-server");
   application_->health.not_ready("grpc-internal-server");

@@ -156,11 +156,14 @@ asio::awaitable<void> Runtime::live() {
 
 asio::awaitable<void> Runtime::shut_down() {
   stopping_ = true;
-  log_.info("Dapr is shutting down");
   notify_service_manager(options_.variable("NOTIFY_SOCKET"), "STOPPING=1");
+  if (signalled_ && !failure_) {
+    for (auto& host : hosts_) co_await host->hold_back();
+  }
+  log_.info("Dapr is shutting down");
   bool graceful = true;
   for (auto host = hosts_.rbegin(); host != hosts_.rend(); ++host) {
-    const bool clean = co_await (*host)->stop(signalled_ && !failure_);
+    const bool clean = co_await (*host)->stop();
     graceful = graceful && clean;
   }
   if (!graceful && !failure_) {

@@ -134,6 +134,14 @@ def test_streams_that_stay_here_and_calls_for_nobody_are_not_counted(world):
     assert DAPR + "GetMetadata" in sizes and not any(method.startswith("/test.Echo") for method in sizes)
 
 
+def test_a_rule_that_is_no_pattern_is_told_and_left_out(launch):
+    rules = "[{name: dapr_http_server_request_count, labels: [{name: path, regex: {/x: '[', /y: '/v1.0/meta.*'}}]}]"
+    one = launch.sidecar(config=f"spec: {{metric: {{rules: {rules}}}}}\n")
+    one.says("level=error msg=\"metric rule dapr_http_server_request_count, label path: error parsing regexp: ")
+    one.get("/v1.0/metadata")
+    assert value(one, "http_server_request_count", {"path": "/y", "status": "200"}) == 1
+
+
 def test_spans_of_deliveries(launch):
     """Each entry of a batch has its own, an input binding says where it went, and a status reads as everywhere."""
     spans = []
