@@ -54,6 +54,7 @@ void add_message(Symbols& symbols, std::string_view file, const std::string& sco
   const auto name = joined(scope, name_of(descriptor));
   symbols[name] = file;
   add_members(symbols, file, name, descriptor, 2);
+  add_members(symbols, file, name, descriptor, 8);  // groups of fields of which one is set
   for (wire::Reader reader(descriptor); reader.next();) {
     if (reader.field() == 3) add_message(symbols, file, name, reader.bytes());
     if (reader.field() == 4) add_enum(symbols, file, name, reader.bytes());
@@ -119,14 +120,17 @@ std::string Reflection::files_of(std::string_view name, std::set<std::string_vie
   return out;
 }
 
-std::string Reflection::respond(std::string_view question, std::set<std::string_view>& sent) {
+Result<std::string> Reflection::respond(std::string_view question, std::set<std::string_view>& sent) {
   std::uint32_t kind = 0;
-  std::string asked, out;
+  std::string asked, host, out;
   for (wire::Reader reader(question); reader.next();) {
-    if (reader.field() == 1) continue;
+    if (reader.field() == 1) host = reader.bytes();
+    if (reader.field() < 3 || reader.field() > 7) continue;
     kind = reader.field();
     asked = reader.bytes();
   }
+  if (kind == 0) return fail(Code::invalid_argument, "invalid MessageRequest: <nil>");
+  wire::bytes(out, 1, host);
   wire::bytes_always(out, 2, question);
   if (kind == 3) {
     const auto file = files_.find(asked);
@@ -159,7 +163,8 @@ Async<void> Reflection::answer(net::grpc::ServerCall& call) {
   for (;;) {
     MECHA_CO_TRY(const auto question, co_await call.read());
     if (!question) co_return Result<void>{};
-    MECHA_CO_TRY_VOID(co_await call.write(respond(*question, sent)));
+    MECHA_CO_TRY(const auto response, respond(*question, sent));
+    MECHA_CO_TRY_VOID(co_await call.write(response));
   }
 }
 

@@ -30,7 +30,8 @@ class Reflection {
   };
   void read_descriptors();
   void read_file(std::string_view bytes);
-  std::string respond(std::string_view question, std::set<std::string_view>& sent);
+  // Fails when it holds no question.
+  Result<std::string> respond(std::string_view question, std::set<std::string_view>& sent);
   std::string files_of(std::string_view name, std::set<std::string_view>& sent) const;
 
   std::vector<std::string> services_;

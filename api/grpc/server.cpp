@@ -53,7 +53,9 @@ Status malformed_baggage(const std::string& why) {
   return {.code = Code::invalid_argument, .message = "invalid baggage header: " + why, .details = {}};
 }
 
-asio::awaitable<void> answer_415(net::Exchange& exchange) { (void)co_await exchange.respond({.status = 415}, {}); }
+asio::awaitable<void> answer(net::Exchange& exchange, net::ResponseHead head) {
+  (void)co_await exchange.respond(std::move(head), {});
+}
 
 }  // namespace
 
@@ -86,7 +88,7 @@ GrpcServer::GrpcServer(
 
 // One coroutine for all of a call: streams may be many, and wait long. What it says before it ends is said elsewhere.
 asio::awaitable<void> GrpcServer::serve(net::Exchange& exchange) {
-  if (!net::grpc::is_grpc(exchange.request())) co_return co_await answer_415(exchange);
+  if (auto refusal = net::grpc::refusal_of(exchange.request())) co_return co_await answer(exchange, *std::move(refusal));
   Served served(application_, exchange, options_.message_max);
   if (const auto found = methods_.find(served.path); found != methods_.end()) served.method = &found->second;
   served.scope.deadline = served.call.deadline();
@@ -180,13 +182,10 @@ void GrpcServer::measure(const Served& served) const {
       Metric::grpc_io_server_server_latency, {served.path, status}, milliseconds_since(served.scope.begun)
   );
   if (streams) return;
-  const auto& exchange = served.request.exchange;
   metrics.observe(
-      Metric::grpc_io_server_received_bytes_per_rpc, {served.path}, static_cast<double>(exchange.received_bytes())
+      Metric::grpc_io_server_received_bytes_per_rpc, {served.path}, static_cast<double>(served.call.received_bytes())
   );
-  metrics.observe(
-      Metric::grpc_io_server_sent_bytes_per_rpc, {served.path}, static_cast<double>(exchange.sent_bytes())
-  );
+  metrics.observe(Metric::grpc_io_server_sent_bytes_per_rpc, {served.path}, static_cast<double>(served.call.sent_bytes()));
 }
 
 void GrpcServer::log(const Served& served) const {

@@ -66,6 +66,7 @@ class AppChannel {
   bool is_grpc() const {
     return protocol() == AppProtocol::grpc || protocol() == AppProtocol::grpcs;
   }
+  bool is_http2() const { return is_grpc() || protocol() == AppProtocol::h2c; }
   virtual const AppChannelOptions& options() const = 0;
 
   // HTTP family: whole request, whole answer. Fails with the words of the transport, or internal "app is not in a healthy

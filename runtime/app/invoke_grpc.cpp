@@ -87,6 +87,15 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
   return out;
 }
 
+// An application that does not listen or goes away in a call counts as one that answers UNAVAILABLE, as its own word would.
+InvokeAnswer out_of_reach(Error error) {
+  InvokeAnswer answer;
+  answer.status = static_cast<int>(error.code);
+  answer.status_message = net::grpc::transport_error(std::move(error)).message;
+  answer.headers.add("content-type", "application/grpc");
+  return answer;
+}
+
 }  // namespace
 
 bool is_permanent_header(std::string_view name) { return contains(kPermanent, name) || contains(kPermanentToo, name); }
@@ -104,6 +113,7 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
       std::move(message),
       true
   );
+  if (!called && called.error().code == Code::unavailable) co_return out_of_reach(std::move(called).error());
   MECHA_CO_TRY(auto unary, std::move(called));
   InvokeAnswer answer;
   answer.status = static_cast<int>(unary.status.code);

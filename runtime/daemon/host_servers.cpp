@@ -59,13 +59,16 @@ net::ServerOptions internal_options(std::size_t header_max) {
   options.ping_interval = 10s;
   options.ping_timeout = 5s;
   options.idle_timeout = 3min;
+  options.streams_max = 10'000;  // other sidecars open a second connection at 2048 calls, and not before
   return options;
 }
 
-// gRPC of the application: its connections may be idle as long as it likes.
+// gRPC of the application: its connections may be idle as long as it likes, and one of them has to do for all its streams, as a
+// client of gRPC queues in silence what is beyond the limit.
 net::ServerOptions api_options(std::size_t header_max) {
   auto options = internal_options(header_max);
   options.idle_timeout = 0ms;
+  options.streams_max = 100'000;
   return options;
 }
 

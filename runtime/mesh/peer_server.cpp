@@ -102,8 +102,8 @@ Async<void> send_answer(ServerCall& call, InvokeAnswer answer, bool events) {
 }  // namespace
 
 asio::awaitable<void> PeerServer::serve(net::Exchange& exchange) {
-  if (!net::grpc::is_grpc(exchange.request())) {
-    (void)co_await exchange.respond({.status = 415}, {});
+  if (auto refusal = net::grpc::refusal_of(exchange.request())) {
+    (void)co_await exchange.respond(*std::move(refusal), {});
     co_return;
   }
   ServerCall call(exchange, message_max_);
@@ -139,7 +139,7 @@ asio::awaitable<void> PeerServer::answer(RequestScope& scope, ServerCall& call, 
     if (!done) status = {.code = done.error().code, .message = done.error().message};
     (void)co_await call.finish(std::move(status));
   }
-  if (!stream) measure_unary(scope, call, exchange);
+  if (!stream) measure_unary(scope, call);
 }
 
 // What came from another sidecar for the application counts as a call of the application.
@@ -154,15 +154,13 @@ void PeerServer::measure_proxied(const RequestScope& scope, const ServerCall& ca
 }
 
 // A call with one message there and one back, as the API counts its own.
-void PeerServer::measure_unary(const RequestScope& scope, const ServerCall& call, const net::Exchange& exchange) const {
+void PeerServer::measure_unary(const RequestScope& scope, const ServerCall& call) const {
   const auto status = code_name(call.status());
   auto& metrics = *application_.metrics;
   metrics.count(Metric::grpc_io_server_completed_rpcs, {call.method(), status});
   metrics.observe(Metric::grpc_io_server_server_latency, {call.method(), status}, milliseconds_since(scope.begun));
-  metrics.observe(
-      Metric::grpc_io_server_received_bytes_per_rpc, {call.method()}, static_cast<double>(exchange.received_bytes())
-  );
-  metrics.observe(Metric::grpc_io_server_sent_bytes_per_rpc, {call.method()}, static_cast<double>(exchange.sent_bytes()));
+  metrics.observe(Metric::grpc_io_server_received_bytes_per_rpc, {call.method()}, static_cast<double>(call.received_bytes()));
+  metrics.observe(Metric::grpc_io_server_sent_bytes_per_rpc, {call.method()}, static_cast<double>(call.sent_bytes()));
 }
 
 Error PeerServer::app_channel_error(Error error) {
@@ -213,7 +211,7 @@ trace::Span PeerServer::begin_proxy_span(RequestScope& scope, std::string_view m
 
 Async<void> PeerServer::call_local(RequestScope& scope, ServerCall& call, std::string identity) {
   MECHA_CO_TRY(auto message, co_await call.read());
-  if (!message) co_return fail(Code::internal, "grpc: no message");
+  if (!message) co_return fail(Code::internal, "cardinality violation: received no request message from non-client-streaming RPC");
   MECHA_CO_TRY(auto decoded, decode_request(*message));
   if (!decoded.has_message) {
     co_return fail(Code::invalid_argument, "parsing InternalInvokeRequest error: field Message is nil");

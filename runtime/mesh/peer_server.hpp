@@ -36,7 +36,7 @@ class PeerServer {
   trace::Span begin_span(RequestScope& scope, const InvokeRequest& request) const;
   trace::Span begin_proxy_span(RequestScope& scope, std::string_view method) const;
   void measure_proxied(const RequestScope& scope, const net::grpc::ServerCall& call) const;
-  void measure_unary(const RequestScope& scope, const net::grpc::ServerCall& call, const net::Exchange& exchange) const;
+  void measure_unary(const RequestScope& scope, const net::grpc::ServerCall& call) const;
 
   Application& application_;
   Proxy& proxy_;

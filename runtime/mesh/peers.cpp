@@ -20,10 +20,7 @@ Error rpc_error(const net::grpc::Status& status) {
 
 // A failure of the transport in the words of a gRPC client.
 Error transport_error(Error error) {
-  if (error.message.starts_with("dial ")) {
-    error.message =
-        "connection error: desc = \"transport: Error while dialing: " + error.message + "\"";
-  }
+  error = net::grpc::transport_error(std::move(error));
   error.message = error.as_rpc_text();
   return error;
 }

@@ -21,6 +21,11 @@ using net::grpc::ServerCall;
 constexpr std::string_view kCallee = "dapr-callee-app-id";
 constexpr std::string_view kAppId = "dapr-app-id";
 
+// What an HTTP/1.1 application makes of a gRPC connection, in the reference's words; it is spared the connection here.
+constexpr std::string_view kNoHttp2 =
+    "connection error: desc = \"error reading server preface: http2: failed reading the frame payload: http2: frame too large, note that "
+    "the frame header looked like an HTTP/1.1 header\"";
+
 bool may_repeat(const Error& error) { return error.code == Code::unavailable || error.code == Code::unauthenticated; }
 
 Error without_target(const RequestScope& scope, std::string_view method) {
@@ -40,10 +45,7 @@ bool stays_behind(std::string_view name) {
 
 Error as_status(Error error) {
   if (error.failure == Failure::timeout) return {.code = Code::deadline_exceeded, .message = error.message};
-  if (error.message.starts_with("dial ")) {
-    error.message = "connection error: desc = \"transport: Error while dialing: " + error.message + "\"";
-  }
-  return error;
+  return net::grpc::transport_error(std::move(error));
 }
 
 }  // namespace
@@ -62,7 +64,8 @@ Result<Proxy::Target> Proxy::find(const RequestScope& scope, const ServerCall& c
   Target target;
   target.named = metadata.value_or(kAppId);
   const std::string whole{metadata.has(kCallee) ? metadata.value_or(kCallee) : target.named};
-  if (whole.empty()) return fail(without_target(scope, call.method()));
+  if (!metadata.has(kCallee) && !metadata.has(kAppId)) return fail(without_target(scope, call.method()));
+  if (whole.empty()) return fail(Code::unknown, "app id is empty");
   const auto parts = text::split(whole, '.');
   if (parts.size() > 2) return fail(Code::unknown, "invalid app id " + whole);
   target.id = std::string(parts[0]);
@@ -119,6 +122,7 @@ net::RequestHead Proxy::head_for(const RequestScope& scope, const Target& target
 Async<std::unique_ptr<net::ClientCall>> Proxy::open(RequestScope& scope, Target& target, const net::RequestHead& from) {
   if (target.own) {
     if (application_.channel == nullptr) co_return fail(Code::unavailable, "app channel is not initialized");
+    if (!application_.channel->is_http2()) co_return fail(Code::unavailable, std::string(kNoHttp2));
     co_return co_await application_.channel->client().open(head_for(scope, target, from));
   }
   for (bool again = false;; again = true) {
@@ -132,11 +136,12 @@ Async<std::unique_ptr<net::ClientCall>> Proxy::open(RequestScope& scope, Target&
 
 namespace {
 
-// Counts one attempt of a call of this sidecar's API, and how it ends. What comes from another sidecar was counted there.
+// Counts one attempt of a call of this sidecar's API, and how it ends. What comes from another sidecar was counted there. A call that
+// does not name its target by dapr-app-id counts for none.
 class Attempt {
  public:
   Attempt(const RequestScope& scope, std::string target, bool stream)
-      : metrics_(scope.face == Face::grpc ? scope.app.metrics.get() : nullptr),
+      : metrics_(scope.face == Face::grpc && !target.empty() ? scope.app.metrics.get() : nullptr),
         target_(std::move(target)),
         type_(stream ? "streaming" : "unary") {
     if (metrics_ != nullptr) metrics_->count(Metric::runtime_service_invocation_req_sent_total, {target_, type_});
@@ -163,7 +168,7 @@ class Attempt {
 
 // Both directions at once, one attempt.
 Async<void> Proxy::pass(RequestScope& scope, Target& target, ServerCall& call, net::Exchange& exchange) {
-  const Attempt count(scope, target.named.empty() ? target.id : target.named, target.stream);
+  const Attempt count(scope, target.named, target.stream);
   const auto opened = co_await open(scope, target, exchange.request());
   if (!opened) {
     count.ended(opened.error().code);

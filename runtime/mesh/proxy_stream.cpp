@@ -72,7 +72,8 @@ Async<void> ProxyStream::run() {
 Async<void> ProxyStream::answer(bool hold_failure) {
   MECHA_CO_TRY(auto* const head, co_await target_.head());
   if (!net::grpc::is_grpc_type(head->headers.value_or("content-type"))) {
-    co_return fail(Code::unknown, "the target does not answer as a gRPC server: HTTP status " + std::to_string(head->status));
+    auto status = net::grpc::not_grpc(*head);
+    co_return fail(status.code, std::move(status.message));
   }
   if (head->headers.has("grpc-status")) {
     if (hold_failure && !is_ok(head->headers)) co_return fail(hold(std::move(head->headers)));

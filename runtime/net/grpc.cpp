@@ -51,7 +51,10 @@ std::optional<std::chrono::steady_clock::time_point> ServerCall::deadline() cons
 Async<std::optional<std::string>> ServerCall::read() {
   for (;;) {
     auto message = deframer_.next();
-    if (message) co_return message;
+    if (message) {
+      received_ += message->size();
+      co_return message;
+    }
     MECHA_CO_TRY(const auto piece, co_await exchange_.body().read());
     if (piece.empty()) break;
     MECHA_CO_TRY_VOID(deframer_.feed(piece));
@@ -88,6 +91,7 @@ Async<void> ServerCall::send_headers() {
 Async<void> ServerCall::write(std::string_view message) {
   if (finished_) co_return fail(Code::internal, "the call has ended");
   if (!headers_sent_) MECHA_CO_TRY_VOID(co_await send_headers());
+  sent_ += message.size();
   const auto prefix = prefix_of(message.size());
   MECHA_CO_TRY_VOID(co_await exchange_.write(std::string_view(prefix.data(), prefix.size())));
   if (message.empty()) co_return Result<void>();

@@ -77,8 +77,14 @@ std::optional<std::string> decode_bin(std::string_view text);
 inline constexpr std::string_view kType = "application/grpc";
 bool is_grpc_type(std::string_view content_type);  // kType, with or without +suffix and parameters
 bool is_grpc(const RequestHead& head);             // by its content-type
+// The answer to a request that is no call, or a malformed one; empty for a good one.
+std::optional<ResponseHead> refusal_of(const RequestHead& head);
 // Names that belong to the protocol and to the transport, never metadata of a user.
 bool is_reserved(std::string_view name);
+// An error of transport as clients of gRPC word it: what comes of dialling is told as such.
+Error transport_error(Error error);
+// What an answer says that does not come from a gRPC server.
+Status not_grpc(const ResponseHead& head);
 // A status as the trailers that end a call.
 Headers status_trailers(const Status& status);
 // The number of a grpc-status; empty if there is none or it cannot be read. Numbers that do not exist are unknown.
@@ -113,6 +119,9 @@ class ServerCall {
   bool finished() const { return finished_; }
   // Ends the call with deadline_exceeded, whatever its handler waits for: to that it looks as if the client had gone away.
   void expire();
+  // Of the messages that were read and written, without what is around them.
+  std::uint64_t received_bytes() const { return received_; }
+  std::uint64_t sent_bytes() const { return sent_; }
   // How it ended; of a call that was broken off: cancelled.
   Code status() const { return finished_ ? status_ : Code::cancelled; }
   // The call ends with these trailers, given on the exchange itself: returns those to give, by the rule of finish().
@@ -130,6 +139,8 @@ class ServerCall {
   bool at_end_ = false;  // of the client's stream
   bool headers_sent_ = false;
   bool finished_ = false;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
 };
 
 // Ends a call when its deadline passes, with or without help of the client. Lives beside the call, on its shard.

@@ -28,16 +28,6 @@ Code code_of_answer(unsigned status) {
   }
 }
 
-Status not_grpc(const ResponseHead& head) {
-  Status status{.code = code_of_answer(head.status)};
-  status.message = "unexpected HTTP status code received from server: " + std::to_string(head.status) +
-                   " (" + std::string(status_text(head.status)) + ")";
-  const auto type = head.headers.get("content-type");
-  status.message += type ? "; transport: received unexpected content-type " + text::quote(*type)
-                         : "; malformed header: missing HTTP content-type";
-  return status;
-}
-
 std::string authority_of(const Origin& origin) {
   if (!origin.unix_path.empty()) return "localhost";
   const bool v6 = origin.host.find(':') != std::string::npos;
@@ -121,6 +111,23 @@ Async<Unary> converse(Call& call, std::string_view message) {
 }
 
 }  // namespace
+
+Error transport_error(Error error) {
+  if (error.message.starts_with("dial ")) {
+    error.message = "connection error: desc = \"transport: Error while dialing: " + error.message + "\"";
+  }
+  return error;
+}
+
+Status not_grpc(const ResponseHead& head) {
+  Status status{.code = code_of_answer(head.status)};
+  status.message = "unexpected HTTP status code received from server: " + std::to_string(head.status) +
+                   " (" + std::string(status_text(head.status)) + ")";
+  const auto type = head.headers.get("content-type");
+  status.message += type ? "; transport: received unexpected content-type " + text::quote(*type)
+                         : "; malformed header: missing HTTP content-type";
+  return status;
+}
 
 Call::Call(std::unique_ptr<ClientCall> call, std::size_t message_max)
     : call_(std::move(call)), deframer_(message_max) {}

@@ -71,7 +71,8 @@ bool Http2Exchange::complete(bool whole) {
   if (head_.target.empty()) head_.target = head_.authority;  // CONNECT
   join_cookies(head_.headers);
   grpc_ = grpc::is_grpc(head_);
-  expects_continue_ = text::equals_nocase(head_.headers.value_or("expect"), "100-continue");
+  // A client of gRPC takes 100 for the answer.
+  expects_continue_ = !grpc_ && text::equals_nocase(head_.headers.value_or("expect"), "100-continue");
   return good_escapes(head_.path());
 }
 

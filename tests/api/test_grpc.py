@@ -3,7 +3,8 @@ import asyncio, concurrent.futures, random
 
 import grpc
 import pytest
-from dapr.proto.runtime.v1 import dapr_pb2_grpc, metadata_pb2, pubsub_pb2
+from dapr.proto.common.v1 import common_pb2
+from dapr.proto.runtime.v1 import dapr_pb2_grpc, invoke_pb2, metadata_pb2, pubsub_pb2
 
 from sidecar import SLOW, component, free_port, wait_until
 
@@ -79,8 +80,8 @@ def way_to(launch, app, hops, *flags):
 
 
 @pytest.mark.parametrize("hops", [1, 2])
-def test_a_thousand_proxied_streams_at_once_over_one_connection(launch, hops):
-    count = 200 if SLOW else 1000
+def test_thousands_of_proxied_streams_at_once_over_one_connection(launch, hops):
+    count = 200 if SLOW else 2500
 
     async def run():
         app = AioApp()
@@ -223,3 +224,56 @@ def test_idle_subscriptions_cost_little(launch):
         return each
 
     assert asyncio.run(run()) < 10 << 10  # it is 7.6 KB; the aim is 8 KB: docs/performance.md
+
+
+def counted(side, family):
+    """The series of a family: their labels but the application's id, and their values."""
+    lines = side.get("/metrics", port=side.metrics).text.splitlines()
+    pairs = [line.split("{", 1)[1].rsplit("} ", 1) for line in lines if line.startswith(f"dapr_{family}{{")]
+    return {labels.split(",", 1)[1].replace('"', ""): float(value) for labels, value in pairs}
+
+
+def test_proxied_calls_are_counted_as_service_invocation(launch, grpc_app):
+    front = way_to(launch, grpc_app, 2)
+    with channel(front) as to:
+        to.unary_unary("/test.Echo/Unary")(b"x", metadata=[("dapr-app-id", "app")])
+        to.unary_unary("/test.Echo/Unary")(b"x", metadata=[("dapr-callee-app-id", "app")])  # counts by dapr-app-id only
+        list(to.stream_stream("/test.Echo/Bidi")(iter([b"x"]), metadata=[("dapr-app-id", "app"), ("dapr-stream", "true")]))
+        with pytest.raises(grpc.RpcError):
+            to.unary_unary("/other.Service/Unary")(b"x", metadata=[("dapr-app-id", "app")])
+    assert counted(front, "runtime_service_invocation_req_sent_total") == {"dst_app_id=app,type=unary": 2, "dst_app_id=app,type=streaming": 1}
+    assert counted(front, "runtime_service_invocation_res_recv_total") == {"src_app_id=app,status=0,type=unary": 1, "src_app_id=app,status=12,type=unary": 1}
+    assert counted(front, "runtime_service_invocation_res_recv_latency_ms_count") == {"src_app_id=app,status=0": 1, "src_app_id=app,status=12": 1}
+    assert sum(counted(front, "grpc_io_server_completed_rpcs").values()) == 4
+    assert counted(front, "grpc_io_server_sent_bytes_per_rpc_count") == {}
+
+
+def test_bytes_are_counted_as_those_of_messages(launch):
+    side = launch.sidecar()
+    with channel(side) as to:
+        answer = to.unary_unary(DAPR + "GetMetadata")(b"")
+        to.unary_unary(DAPR + "SetMetadata")(b"\x0a\x01k\x12\x01v")
+    assert counted(side, "grpc_io_server_sent_bytes_per_rpc_sum") == {f"grpc_server_method={DAPR}GetMetadata": len(answer), f"grpc_server_method={DAPR}SetMetadata": 0}
+    assert counted(side, "grpc_io_server_received_bytes_per_rpc_sum") == {f"grpc_server_method={DAPR}GetMetadata": 0, f"grpc_server_method={DAPR}SetMetadata": 6}
+
+
+def test_calls_to_the_application_are_counted_as_those_of_a_client(launch, grpc_app):
+    side = launch.sidecar(app=grpc_app, flags=["--app-protocol", "grpc"])
+    assert side.post("/v1.0/invoke/app/method/x", body=b"abc").status == 501
+    on_invoke = "/dapr.proto.runtime.v1.AppCallback/OnInvoke"
+    assert counted(side, "grpc_io_client_completed_rpcs")[f"grpc_client_method={on_invoke},grpc_client_status=Unimplemented"] == 1
+    assert counted(side, "grpc_io_client_roundtrip_latency_count")[f"grpc_client_method={on_invoke},grpc_client_status=Unimplemented"] == 1
+    assert counted(side, "grpc_io_client_sent_bytes_per_rpc_sum")[f"grpc_client_method={on_invoke}"] > 3
+    assert counted(side, "grpc_io_client_received_bytes_per_rpc_sum")[f"grpc_client_method={on_invoke}"] == 0
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_an_application_out_of_reach_counts_as_one_that_answers_unavailable(launch, grpc_app, hops):
+    side = way_to(launch, grpc_app, hops)
+    grpc_app.server.stop(0).wait()
+    with channel(side) as to, pytest.raises(grpc.RpcError) as error:
+        dapr_pb2_grpc.DaprStub(to).InvokeService(invoke_pb2.InvokeServiceRequest(id="app", message=common_pb2.InvokeRequest(method="x")))
+    refused = f'connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:{grpc_app.port}: connect: connection refused"'
+    assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNAVAILABLE, refused)
+    answer = side.post("/v1.0/invoke/app/method/x", body=b"abc")
+    assert (answer.status, answer.json) == (503, {"code": 14, "message": refused})
