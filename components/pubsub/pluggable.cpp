@@ -9,6 +9,7 @@
 #include "components/pluggable/messages.hpp"
 #include "components/pubsub/pubsub.hpp"
 #include "dapr/proto/components/v1/pubsub.pb.h"
+#include "runtime/async/within.hpp"
 
 namespace mecha::pubsub {
 namespace {
@@ -18,6 +19,8 @@ using pluggable::ask;
 using pluggable::Feed;
 using pluggable::Job;
 using pluggable::Link;
+
+constexpr auto kPauseLimit = std::chrono::seconds(5);
 
 class PluggableSubscription final : public Subscription {
  public:
@@ -128,6 +131,13 @@ class PluggableBroker final : public PubSub {
     auto started = co_await feed->start(false);
     if (!started) co_return fail(std::move(started).error().context("unable to subscribe"));
     co_return std::make_unique<PluggableSubscription>(std::move(feed));
+  }
+
+  // The call is an option of components.
+  asio::awaitable<void> wind_down() override {
+    const auto paused = co_await within(kPauseLimit, ask<proto::PauseResponse>(*link_, "PubSub/Pause", proto::PauseRequest()));
+    if (paused || paused.error().code == Code::unimplemented) co_return;
+    log_.warn("the component did not pause before the stop", {{"error", paused.error().message}});
   }
 
  private:

@@ -101,6 +101,8 @@ class PubSub : public Component {
   virtual Async<std::unique_ptr<Subscription>> subscribe_bulk(
       SubscribeRequest request, BulkLimits limits, BulkHandler handler
   );
+  // The sidecar is about to stop, and subscriptions end after this: a broker that can is told to deliver no more. Default: nothing.
+  virtual asio::awaitable<void> wind_down() { co_return; }
 };
 
 // The ordering key of a message, or nullptr.

@@ -273,6 +273,8 @@ class Server(grpc.GenericRpcHandler):
             "PubSub/PullMessages": c.pull, "OutputBinding/Invoke": c.invoke, "InputBinding/Read": c.read, "SecretStore/Get": c.secret, "SecretStore/BulkGet": c.secrets,
             "OutputBinding/ListOperations": lambda _: make("ListOperationsResponse", operations=["create", "emit", "fail:plain", "fail:kit"]),
         }
+        if not os.environ.get("MECHA_TEST_NO_PAUSE"):
+            self.handlers["PubSub/Pause"] = lambda _: make("PauseResponse")
         for service, features in FEATURES.items():
             self.handlers[service + "/Features"] = lambda _, list_=features: make("FeaturesResponse", features=list_)
         self.types = {}

@@ -239,6 +239,18 @@ def test_messages_over_both_faces(launch, serve, sidecar):
     assert (status, code) == (500, "ERR_PUBSUB_PUBLISH_MESSAGE") and RPC.format("ResourceExhausted", "no room") in message
 
 
+@pytest.mark.parametrize("pauses", [True, False])
+def test_a_broker_is_asked_to_pause_before_a_stop(launch, serve, sidecar, monkeypatch, pauses):
+    if not pauses:
+        monkeypatch.setenv("MECHA_TEST_NO_PAUSE", "1")
+    process = serve("broker", "PubSub")
+    one = sidecar(component("bus", "pubsub.broker"), app=subscribed(launch))
+    assert process.calls("PubSub/Pause") == []
+    assert one.stop() == 0
+    assert [instance for instance, _ in process.calls("PubSub/Pause")] == ["bus"] * pauses
+    assert "did not pause" not in one.log()
+
+
 def test_a_message_that_fails_comes_again(launch, serve, sidecar):
     process = serve("broker", "PubSub")
     app = subscribed(launch)

@@ -2,6 +2,7 @@
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/async/within.hpp"
 #include "runtime/capabilities/pubsub/delivery.hpp"
@@ -156,7 +157,11 @@ asio::awaitable<void> Subscriptions::pause() {
 
 asio::awaitable<void> Subscriptions::stop(std::chrono::steady_clock::duration grace) {
   running_ = false;
-  co_await end(std::exchange(live_, {}), grace);
+  const auto ending = std::exchange(live_, {});
+  std::set<std::shared_ptr<PubSub>> brokers;
+  for (const auto& live : ending) brokers.insert(live->broker);
+  for (const auto& broker : brokers) co_await broker->wind_down();
+  co_await end(ending, grace);
   co_await gate_.close(0s);
 }
 
