@@ -120,7 +120,8 @@ asio::awaitable<void> GrpcServer::finish(Served& served, Status status) {
 
 // Why a call is not served at all: allow and deny lists, and the token.
 std::optional<Status> GrpcServer::refusal(Served& served) const {
-  if (served.method != nullptr && !rules_.admits(served.method->group)) {
+  const bool unknown = served.method == nullptr && served.path.starts_with("/dapr.proto.runtime.");
+  if (unknown ? !rules_.admits_unknown() : served.method != nullptr && !rules_.admits(served.method->group)) {
     return refused(Code::unimplemented, "Not Implemented", 501, "requested endpoint is not available");
   }
   const auto& token = application_.info.api_token;

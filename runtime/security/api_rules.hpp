@@ -33,6 +33,8 @@ class GrpcApiRules {
   GrpcApiRules(std::span<const ApiRule> allowed, std::span<const ApiRule> denied, const std::set<std::string>& known);
 
   bool admits(std::string_view group) const;
+  // A method of the API that no group knows.
+  bool admits_unknown() const { return allowed_.empty(); }
 
  private:
   std::set<std::string, std::less<>> allowed_, denied_;

@@ -76,6 +76,18 @@ def test_an_empty_target_is_no_missing_one(side, metadata):
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "app id is empty")
 
 
+def test_a_list_of_allowed_methods_holds_for_methods_of_the_api_that_nobody_knows(launch):
+    config = "kind: Configuration\nspec: {api: {allowed: [{name: metadata, version: v1, protocol: grpc}]}}\n"
+    side = launch.sidecar(config=config)
+    said = {}
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
+        for path in ("/dapr.proto.runtime.v1.Dapr/NewMethod", "/dapr.proto.runtime.v1.AppCallback/OnInvoke", "/x.Y/Z"):
+            with pytest.raises(grpc.RpcError) as error:
+                channel.unary_unary(path)(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+            said[path.split("/")[1]] = error.value.details()
+    assert said == {"dapr.proto.runtime.v1.Dapr": "Not Implemented", "dapr.proto.runtime.v1.AppCallback": "Not Implemented", "x.Y": "app channel is not initialized"}
+
+
 @functools.cache
 def reflection():
     """Classes of question and answer, apart from those that the vectors make."""
