@@ -50,11 +50,8 @@ bool contains(const List& list, std::string_view name) {
   return false;
 }
 
-// gRPC's own names cannot be set as metadata.
-bool reserved(std::string_view name) {
-  return name == "user-agent" || name == "te" || name.starts_with("grpc-") || name.starts_with(':') ||
-         name == "content-type";
-}
+// gRPC's own names cannot be set as metadata; others that begin like them can.
+bool reserved(std::string_view name) { return name == "user-agent" || net::grpc::is_reserved(name); }
 
 // Metadata of an answer as peers tell it: binary values in base64 with padding (contract 01, 9.2).
 void copy_metadata(net::Headers& out, const net::Headers& metadata) {

@@ -277,3 +277,32 @@ def test_an_application_out_of_reach_counts_as_one_that_answers_unavailable(laun
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNAVAILABLE, refused)
     answer = side.post("/v1.0/invoke/app/method/x", body=b"abc")
     assert (answer.status, answer.json) == (503, {"code": 14, "message": refused})
+
+
+class NamesApp(GrpcApp):
+    """Remembers the metadata of calls to OnInvoke, and answers with a header that only looks like one of the protocol."""
+    seen = None
+
+    def service(self, details):
+        self.seen = dict(details.invocation_metadata)
+
+        def answer(_, context):
+            context.send_initial_metadata([("grpc-foo", "answered")])
+            return b""
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_names_that_only_look_like_those_of_the_protocol_pass(launch, hops):
+    app = NamesApp()
+    try:
+        side = way_to(launch, app, hops)
+        answer = side.post("/v1.0/invoke/app/method/x", body=b"", headers=[("grpc-foo", "asked"), ("grpc-timeout", "1n")])
+        assert (answer.status, answer.header("dapr-grpc-foo"), answer.header("grpc-foo")) == (200, "answered", None)
+        assert app.seen["grpc-foo"] == "asked"
+        with channel(side) as to:
+            _, call = dapr_pb2_grpc.DaprStub(to).InvokeService.with_call(
+                invoke_pb2.InvokeServiceRequest(id="app", message=common_pb2.InvokeRequest(method="x")), metadata=[("grpc-foo", "asked again")])
+        assert (app.seen["grpc-foo"], dict(call.initial_metadata())["grpc-foo"]) == ("asked again", "answered")
+    finally:
+        app.close()
