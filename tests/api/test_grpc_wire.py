@@ -3,11 +3,11 @@ import functools, subprocess
 
 import grpc
 import pytest
-from dapr.proto.runtime.v1 import dapr_pb2_grpc, metadata_pb2
+from dapr.proto.runtime.v1 import dapr_pb2_grpc, metadata_pb2, pubsub_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from peer import Caller, Stream
-from sidecar import ROOT
+from sidecar import ROOT, component
 
 GOOD = {":method": "POST", ":scheme": "http", ":path": "/dapr.proto.runtime.v1.Dapr/GetMetadata", ":authority": "x", "content-type": "application/grpc", "te": "trailers"}
 
@@ -86,6 +86,15 @@ def test_a_list_of_allowed_methods_holds_for_methods_of_the_api_that_nobody_know
                 channel.unary_unary(path)(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
             said[path.split("/")[1]] = error.value.details()
     assert said == {"dapr.proto.runtime.v1.Dapr": "Not Implemented", "dapr.proto.runtime.v1.AppCallback": "Not Implemented", "x.Y": "app channel is not initialized"}
+
+
+def test_only_verdicts_follow_the_first_message_of_a_subscription(launch):
+    side = launch.sidecar(resources=[component("bus", "pubsub.in-memory")])
+    asked = pubsub_pb2.SubscribeTopicEventsRequestInitialAlpha1(pubsub_name="bus", topic="t")
+    messages = [pubsub_pb2.SubscribeTopicEventsRequestAlpha1(initial_request=asked), pubsub_pb2.SubscribeTopicEventsRequestAlpha1()]
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
+        list(dapr_pb2_grpc.DaprStub(channel).SubscribeTopicEventsAlpha1(iter(messages), timeout=5))
+    assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "duplicate initial request received")
 
 
 @functools.cache
