@@ -264,9 +264,12 @@ asio::awaitable<void> Proxy::serve(RequestScope& scope, ServerCall& call, net::E
   Result<void> done;
   if (!found) {
     done = fail(std::move(found).error());
-  } else if (found->own && scope.snapshot->access != nullptr) {
-    done = scope.snapshot->access->check(exchange.peer().identity, "/" + clean_method(call.method()), "NONE", false);
-  } else if (!found->own) {
+  } else if (found->own) {
+    done = check_method(exchange.request().target);
+    if (done && scope.snapshot->access != nullptr) {
+      done = scope.snapshot->access->check(exchange.peer().identity, "/" + clean_method(call.method()), "NONE", false);
+    }
+  } else {
     done = co_await resolve(*found);
   }
   if (done) {

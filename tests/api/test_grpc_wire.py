@@ -76,6 +76,14 @@ def test_an_empty_target_is_no_missing_one(side, metadata):
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "app id is empty")
 
 
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_a_method_that_is_no_path_is_refused_in_front_of_the_own_application(side, mark):
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary(f"/x.Y/Z{mark}a")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+    message = f'invalid method: method contains forbidden character: "/x.Y/Z{mark}a"'
+    assert (error.value.code(), error.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
 def test_a_list_of_allowed_methods_holds_for_methods_of_the_api_that_nobody_knows(launch):
     config = "kind: Configuration\nspec: {api: {allowed: [{name: metadata, version: v1, protocol: grpc}]}}\n"
     side = launch.sidecar(config=config)
