@@ -54,6 +54,8 @@ Async<void> ProxyStream::upwards() {
 // Never ends by itself: the answer ends the call. A request that cannot be passed on ends the answer.
 asio::awaitable<void> ProxyStream::upwards_until_cancelled(std::optional<Error>& problem) {
   if (auto sent = co_await upwards(); !sent) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;  // the answer has ended, in its own words
     problem = std::move(sent).error();
     target_.cancel();
   }

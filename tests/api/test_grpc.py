@@ -1,5 +1,5 @@
 """The gRPC face under load and in edge cases: proxied streams, large messages, and cancellation."""
-import asyncio, concurrent.futures, random
+import asyncio, concurrent.futures, random, threading
 
 import grpc
 import pytest
@@ -304,5 +304,33 @@ def test_names_that_only_look_like_those_of_the_protocol_pass(launch, hops):
             _, call = dapr_pb2_grpc.DaprStub(to).InvokeService.with_call(
                 invoke_pb2.InvokeServiceRequest(id="app", message=common_pb2.InvokeRequest(method="x")), metadata=[("grpc-foo", "asked again")])
         assert (app.seen["grpc-foo"], dict(call.initial_metadata())["grpc-foo"]) == ("asked again", "answered")
+    finally:
+        app.close()
+
+
+class GrowingApp(GrpcApp):
+    """Answers at once with a message that no sidecar takes, whatever the client still has to say."""
+
+    def service(self, _):
+        def grow(_, __):
+            yield b"x" * (5 << 20)
+        return grpc.stream_stream_rpc_method_handler(grow)
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_failure_of_the_answer_is_told_while_the_client_still_speaks(launch, hops):
+    app = GrowingApp()
+    try:
+        side, done = way_to(launch, app, hops), threading.Event()
+
+        def speaks():
+            yield b"x"
+            done.wait(10)
+        with channel(side) as to:
+            call = to.stream_stream("/test.Echo/Grow")(speaks(), metadata=[("dapr-app-id", "app")], timeout=10)
+            with pytest.raises(grpc.RpcError) as error:
+                list(call)
+            done.set()
+        assert (error.value.code(), error.value.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "grpc: received message larger than max (5242880 vs. 4194304)")
     finally:
         app.close()
