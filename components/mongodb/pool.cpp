@@ -27,7 +27,7 @@ Result<std::unique_ptr<Pool>> Pool::open(Options options) {
   prepare_driver();
   bson_error_t error{};
   const std::unique_ptr<mongoc_uri_t, decltype(&mongoc_uri_destroy)> uri(mongoc_uri_new_with_error(options.uri.c_str(), &error), &mongoc_uri_destroy);
-  if (uri == nullptr) return fail(Code::invalid_argument, std::string("error in the connection string: ") + error.message);
+  if (uri == nullptr) return fail(Code::invalid_argument, std::string("error in creating mongodb client: error parsing uri: ") + error.message);
   for (const auto* option : {MONGOC_URI_SERVERSELECTIONTIMEOUTMS, MONGOC_URI_CONNECTTIMEOUTMS, MONGOC_URI_SOCKETTIMEOUTMS}) {
     limit(uri.get(), option, options.timeout);
   }

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 10> kNotBuilt{
     "connectionAttributes", "collation",               "compress",                 "rejectReadOnly",    "serverPubKey"};
 
 std::unexpected<Error> invalid(std::string_view why) {
-  return fail(Code::invalid_argument, "invalid connectionString: " + std::string(why));
+  return fail(Code::invalid_argument, "invalid DSN: " + std::string(why));
 }
 
 Result<void> set_address(Dsn& dsn, std::string_view text) {

@@ -45,13 +45,13 @@ TEST_CASE("what a connection string of MySQL leaves out has its default", "[mysq
 }
 
 TEST_CASE("a connection string of MySQL that cannot be is refused in words", "[mysql]") {
-  CHECK(error_of("me:secret@tcp(a:1)") == "invalid connectionString: missing the slash separating the database name");
-  CHECK(error_of("tcp(a:x)/") == "invalid connectionString: the address has no valid port");
-  CHECK(error_of("tcp(a:1/") == "invalid connectionString: the address has no closing bracket");
-  CHECK(error_of("udp(a:1)/") == "invalid connectionString: the network is tcp or unix");
-  CHECK(error_of("/?tls=maybe") == "invalid connectionString: tls is true, false, skip-verify or custom");
-  CHECK(error_of("/?timeout=5") == "invalid connectionString: timeout is a duration, such as 5s");
-  CHECK(error_of("/?compress=true") == "invalid connectionString: compress is not built");
+  CHECK(error_of("me:secret@tcp(a:1)") == "invalid DSN: missing the slash separating the database name");
+  CHECK(error_of("tcp(a:x)/") == "invalid DSN: the address has no valid port");
+  CHECK(error_of("tcp(a:1/") == "invalid DSN: the address has no closing bracket");
+  CHECK(error_of("udp(a:1)/") == "invalid DSN: the network is tcp or unix");
+  CHECK(error_of("/?tls=maybe") == "invalid DSN: tls is true, false, skip-verify or custom");
+  CHECK(error_of("/?timeout=5") == "invalid DSN: timeout is a duration, such as 5s");
+  CHECK(error_of("/?compress=true") == "invalid DSN: compress is not built");
   CHECK(error_of("/?a%20b=1") == "variable name 'a%20b' is not valid");
-  CHECK(error_of("/?x=1;drop") == "invalid connectionString: the value of x is not valid");
+  CHECK(error_of("/?x=1;drop") == "invalid DSN: the value of x is not valid");
 }

@@ -77,7 +77,7 @@ Result<mongodb::Options> options_of(const MongoSettings& settings) {
   }
   static const std::unordered_set<std::string> levels{"local", "majority", "available", "linearizable", "snapshot"};
   if (!settings.read_concern.empty()) options.read_concern = settings.read_concern;
-  if (!levels.contains(options.read_concern)) return fail(Code::invalid_argument, "error in getting read concern object: unknown read concern " + text::quote(settings.read_concern));
+  if (!levels.contains(options.read_concern)) return fail(Code::invalid_argument, "error in getting read concern object: readConcern " + settings.read_concern + " not found");
   const auto timeout = text::go_duration(settings.timeout.empty() ? "5s" : settings.timeout);
   if (!timeout || *timeout < 1ms || *timeout > 24h) return fail(Code::invalid_argument, "incorrect operationTimeout field from metadata");
   options.timeout = std::chrono::ceil<std::chrono::milliseconds>(*timeout);
@@ -156,7 +156,7 @@ Async<void> MongoStore::start() {
   }
   MECHA_CO_TRY_VOID(co_await pool_->run<void>([this](Session& session) -> Result<void> {
     auto looked = look_at_clock(session);
-    if (!looked) return fail(std::move(looked).error().context("error in connecting to mongodb, host: " + settings_.host));
+    if (!looked) return fail(std::move(looked).error().context("error in connecting to mongodb, host: " + settings_.host + " error"));
     auto created = create_index(session);
     if (!created) return fail(std::move(created).error().context("error in creating ttl index"));
     return {};

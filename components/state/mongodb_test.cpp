@@ -286,9 +286,9 @@ TEST_CASE("state.mongodb says what is wrong with its settings", "[state][mongodb
   CHECK(start_error({{"host", "a"}, {"server", "b"}}) == "'host' or 'server' fields are mutually exclusive");
   CHECK(start_error({{"host", "a"}, {"operationTimeout", "5"}}) == "incorrect operationTimeout field from metadata");
   CHECK_THAT(start_error({{"host", "a"}, {"writeconcern", "most"}}), Catch::Contains("error in getting write concern object"));
-  CHECK_THAT(start_error({{"host", "a"}, {"readconcern", "remote"}}), Catch::Contains("error in getting read concern object"));
-  CHECK_THAT(start_error({{"connectionString", "http://a"}}), Catch::Contains("error in the connection string"));
-  CHECK_THAT(start_error({{"host", "127.0.0.1:1"}, {"operationTimeout", "100ms"}}), Catch::Contains("error in connecting to mongodb, host: 127.0.0.1:1"));
+  CHECK_THAT(start_error({{"host", "a"}, {"readconcern", "remote"}}), Catch::Contains("error in getting read concern object: readConcern remote not found"));
+  CHECK_THAT(start_error({{"connectionString", "http://a"}}), Catch::Contains("error in creating mongodb client: error parsing uri: "));
+  CHECK_THAT(start_error({{"host", "127.0.0.1:1"}, {"operationTimeout", "100ms"}}), Catch::Contains("error in connecting to mongodb, host: 127.0.0.1:1 error: "));
 }
 
 TEST_CASE("state.mongodb logs in by its parts", "[state][mongodb][needs-mongodb]") {

@@ -13,6 +13,7 @@
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 
 namespace mecha::state {
 namespace {
@@ -127,9 +128,10 @@ BulkItem to_item(Row& row) {
   auto data = std::move(row[1]).value_or("");
   if (row[2] == "true") {
     const bool quoted = data.size() >= 2 && data.starts_with('"') && data.ends_with('"');
-    auto bytes = quoted ? text::from_base64(std::string_view(data).substr(1, data.size() - 2)) : std::nullopt;
+    const auto inner = quoted ? std::string_view(data).substr(1, data.size() - 2) : std::string_view(data);
+    auto bytes = quoted ? text::from_base64(inner) : std::nullopt;
     if (!bytes) {
-      item.error = Error{.code = Code::internal, .message = "the value of the record is no valid base64"};
+      item.error = Error{.code = Code::internal, .message = "failed to decode base64 data: " + text::base64_fault(inner)};
       return item;
     }
     data = *std::move(bytes);

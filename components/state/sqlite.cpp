@@ -10,6 +10,7 @@
 #include "runtime/async/gate.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 
 namespace mecha::state {
 namespace {
@@ -122,14 +123,14 @@ BulkItem to_item(Row& row) {
   if (row.integer(2) != 0) {
     auto bytes = text::from_base64(data);
     if (!bytes) {
-      item.error = Error{.code = Code::internal, .message = "the value of the record is no valid base64"};
+      item.error = Error{.code = Code::internal, .message = "failed to decode binary data: " + text::base64_fault(data)};
       return item;
     }
     data = *std::move(bytes);
   }
   item.item = Item{.data = std::move(data), .etag = row.text(3)};
   if (!row.is_null(4)) {
-    auto time = row.text(4);
+    auto time = row.text(4).substr(0, 19);  // without the zone, which is UTC, of those who write it
     if (time.size() > 10) time[10] = 'T';
     item.item->metadata["ttlExpireTime"] = time + "Z";
   }

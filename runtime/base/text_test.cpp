@@ -1,7 +1,9 @@
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 #include "runtime/base/text_utf8.hpp"
 
 #include <limits>
+#include <map>
 
 #include "tests/catch.hpp"
 
@@ -110,6 +112,14 @@ TEST_CASE("base64 and hexadecimal go both ways", "[text]") {
     CAPTURE(bad);
     CHECK_FALSE(text::from_base64(bad));
   }
+  for (const auto& [bad, place] : std::map<std::string, int>{{"!!", 0}, {"Zm9v!", 4}, {"Zg", 0}, {"Zm9vZg", 4}, {"Zg=", 3}, {"Zg=a", 2}, {"Z===", 1}, {"=", 0}, {"Zg==Zg==", 4}, {"Zm9=v", 4}, {"Zm9v\nZ", 5}}) {
+    CAPTURE(bad);
+    CHECK_FALSE(text::from_base64(bad));
+    CHECK(text::base64_fault(bad) == "illegal base64 data at input byte " + std::to_string(place));
+  }
+  CHECK(text::hex_fault("00zz") == "encoding/hex: invalid byte: U+007A 'z'");
+  CHECK(text::hex_fault("0\n0") == "encoding/hex: invalid byte: U+000A");
+  CHECK(text::hex_fault("000") == "encoding/hex: odd length hex string");
   CHECK_FALSE(text::from_base64("Zg==", false));
   CHECK(text::hex("\x01\xab") == "01ab");
   CHECK(text::from_hex("01AB") == "\x01\xab");

@@ -78,7 +78,7 @@ STORES = [
           stale=ROWS, malformed=(409, ROWS), first_write=(409, ROWS),
           wrong=[("gone", lambda address: "u:p@tcp(127.0.0.1:1)/", "Can't connect to server on '127.0.0.1'"), ("wrong password", wrong_password, "Access denied for user 'mecha'@'127.0.0.1' (using password: YES)")]),
     Store("mongodb", lambda name, address: component(name, "state.mongodb", connectionString=address, databaseName=f"wire_{RUN}"), ["ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "KEYS_LIKE", "ACTOR"],
-          "mongodb-set", query=True, wrong=[("gone", lambda address: "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300", "error in connecting to mongodb, host: : No suitable servers found")]),
+          "mongodb-set", query=True, wrong=[("gone", lambda address: "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300", "error in connecting to mongodb, host:  error: No suitable servers found")]),
     Store("postgresql-v1", postgres, SQL[:4] + ["QUERY_API", "ACTOR"], "postgres", malformed=(400, 'invalid etag value: strconv.ParseUint: parsing "bad": invalid syntax'),
           first_write=(500, "no item was updated"), query=True, wrong=NO_POSTGRES),
     Store("postgresql-v2", lambda name, address: postgres(name, address, "v2"), SQL, "postgres", first_write=(500, "no item was updated"), wrong=NO_POSTGRES),

@@ -122,6 +122,19 @@ def test_sqlite_binary_of_others(on_sqlite):
     assert (got.status, got.body, got.header("etag")) == (200, b"\x00\x01\x02", "e")
 
 
+def test_sqlite_rows_that_others_write_otherwise(on_sqlite):
+    one, file = on_sqlite
+    connection = sqlite3.connect(file, timeout=5)
+    with connection:
+        connection.execute("insert into own_state (key, value, is_binary, etag) values ('lite||broken', 'AA!', 1, 'e')")
+        connection.execute("insert into own_state (key, value, is_binary, etag, expiration_time) values ('lite||zone', '1', 0, 'e', '2099-01-02T03:04:05Z')")
+    connection.close()
+    why = "failed to decode binary data: illegal base64 data at input byte 2"
+    assert one.get("/v1.0/state/s/broken").error() == (500, "ERR_STATE_GET", f"fail to get broken from state store s: {why}")
+    assert one.post("/v1.0/state/s/bulk", {"keys": ["broken"]}).json == [{"key": "broken", "error": why}]
+    assert one.get("/v1.0/state/s/zone").header("metadata.ttlExpireTime") == "2099-01-02T03:04:05Z"
+
+
 def test_sqlite_expired_rows_are_cleaned(on_sqlite):
     one, file = on_sqlite
     save(one, {"key": "gone", "value": 1, "metadata": {"ttlInSeconds": "1"}})

@@ -6,6 +6,7 @@
 
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 
 namespace mecha::crypto {
 namespace {
@@ -127,7 +128,7 @@ Result<std::optional<Header>> read_header(std::string_view bytes, bool ended) {
 
 Result<void> check_signature(const Header& header, std::string_view file_key) {
   const auto mac = text::from_base64(header.mac);
-  if (!mac) return fail(Code::internal, "failed to decode header's signature: illegal base64 data");
+  if (!mac) return fail(Code::internal, "failed to decode header's signature: " + text::base64_fault(header.mac));
   if (!same_bytes(*mac, mac_of(header.signed_text, file_key))) {
     return fail(Code::internal, "failed to validate the document's signature");
   }

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 
 namespace mecha::state {
 namespace {
@@ -45,15 +46,15 @@ const NameValue* item(const ComponentSpec& store, std::string_view name) {
 
 Result<Encryption::Key> read_key(const NameValue& item) {
   auto bytes = text::from_hex(item.value);
-  if (!bytes) return fail(Code::invalid_argument, item.name + " is no hexadecimal text");
+  if (!bytes) return fail(Code::invalid_argument, text::hex_fault(item.value));
   if (bytes->size() != 16 && bytes->size() != 24 && bytes->size() != 32) {
-    return fail(Code::invalid_argument, item.name + " must have 16, 24 or 32 bytes, it has " + std::to_string(bytes->size()));
+    return fail(Code::invalid_argument, "crypto/aes: invalid key size " + std::to_string(bytes->size()));
   }
   return Encryption::Key{.name = item.secret ? item.secret->name : "", .bytes = Secret(*std::move(bytes))};
 }
 
 Result<std::string> decipher(const Secret& key, std::string_view sealed) {
-  const auto wrong = [] { return fail(Code::internal, "the record does not belong to its key, or it was altered"); };
+  const auto wrong = [] { return fail(Code::internal, "cipher: message authentication failed"); };
   if (sealed.size() < kNonceBytes + kTagBytes) return wrong();
   const auto context = begin(key, sealed.substr(0, kNonceBytes), false);
   if (!context) return fail(Code::internal, "the cipher cannot be set up");
@@ -118,10 +119,8 @@ Result<std::string> Encryption::open(std::string_view record) const {
   if (key == nullptr && secondary_ && name == secondary_->name) key = &*secondary_;
   if (key == nullptr) return failed("the store has no key of the name " + text::quote(name));
   const auto sealed = text::from_base64(record.substr(0, end));
-  if (!sealed) return failed("the record is no base64 text");
-  auto plain = decipher(key->bytes, *sealed);
-  if (!plain) return failed(plain.error().message);
-  return plain;
+  if (!sealed) return fail(Code::internal, text::base64_fault(record.substr(0, end)));
+  return decipher(key->bytes, *sealed);
 }
 
 }  // namespace mecha::state
