@@ -89,9 +89,11 @@ Async<void> Proxy::resolve(Target& target) {
 
 net::RequestHead Proxy::head_for(const RequestScope& scope, const Target& target, const net::RequestHead& from) const {
   net::RequestHead head{.method = "POST", .target = from.target, .has_body = true, .version = net::Version::http2};
-  head.authority = from.authority;
-  const auto type = from.headers.value_or("content-type");
-  head.headers.add("content-type", type.substr(0, type.find(';')));
+  const auto& channel = application_.channel;
+  head.authority = target.own ? channel->options().address + ":" + std::to_string(channel->options().port) : from.authority;
+  const auto given = from.headers.value_or("content-type");
+  const auto type = given.substr(0, given.find(';'));
+  head.headers.add("content-type", type == net::grpc::kType ? std::string_view("application/grpc+proto") : type);
   head.headers.add("te", "trailers");
   if (scope.deadline) {
     const auto left = *scope.deadline - RequestScope::Clock::now();
@@ -100,6 +102,7 @@ net::RequestHead Proxy::head_for(const RequestScope& scope, const Target& target
   const auto& token = application_.connection.app_token;
   for (const auto& field : from.headers) {
     if (stays_behind(field.name) || (target.own && field.name == "dapr-api-token")) continue;
+    if (field.name == "grpc-encoding" && field.value == "gzip") continue;  // messages go on unpacked
     head.headers.add(field.name, field.value);
   }
   if (scope.span.valid()) {
@@ -255,7 +258,7 @@ Async<void> Proxy::pass_again(
   auto done = co_await resilience::run<void>(scope, std::move(policy), work);
   if (done || kept.last.empty() || done.error().outcome < 0 || exchange.started()) co_return done;
   net::ResponseHead head{.status = 200, .headers = call.answered(std::move(kept.last))};
-  head.headers.set("content-type", net::grpc::kType);
+  head.headers.set("content-type", call.type());
   co_return co_await exchange.respond(std::move(head), {});
 }
 

@@ -32,14 +32,25 @@ Error ProxyStream::hold(net::Headers trailers) {
 
 // An answer without messages: its head is its end.
 Async<void> ProxyStream::finish_at_once(net::ResponseHead head) {
-  const std::string type(head.headers.value_or("content-type"));
   keep_metadata(head.headers);
   head.headers = call_.answered(std::move(head.headers));
-  head.headers.set("content-type", type);
+  head.headers.set("content-type", call_.type());
   co_return co_await exchange_.respond(std::move(head), {});
 }
 
+// A compressed message goes on as it was before: the target need not know how to unpack it.
+Async<void> ProxyStream::upwards_unpacked() {
+  for (;;) {
+    MECHA_CO_TRY(const auto message, co_await call_.read());
+    if (!message) break;
+    if (!co_await target_.write(net::grpc::frame(*message))) co_return Result<void>{};
+  }
+  (void)co_await target_.finish_writing();
+  co_return Result<void>{};
+}
+
 Async<void> ProxyStream::upwards() {
+  if (call_.metadata().value_or("grpc-encoding") == "gzip") co_return co_await upwards_unpacked();
   for (;;) {
     MECHA_CO_TRY(const auto piece, co_await exchange_.body().read());
     if (piece.empty()) break;
@@ -86,6 +97,7 @@ Async<void> ProxyStream::answer(bool hold_failure) {
     started = true;
     net::ResponseHead out{.status = 200, .headers = std::move(head->headers)};
     keep_metadata(out.headers);
+    out.headers.set("content-type", call_.type());
     return exchange_.start(std::move(out));
   };
   if (!hold_failure) MECHA_CO_TRY_VOID(co_await start());

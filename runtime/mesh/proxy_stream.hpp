@@ -26,6 +26,7 @@ class ProxyStream {
 
  private:
   Async<void> upwards();
+  Async<void> upwards_unpacked();
   asio::awaitable<void> upwards_until_cancelled(std::optional<Error>& problem);
   Async<void> finish(net::Headers trailers);
   Async<void> finish_at_once(net::ResponseHead head);

@@ -43,6 +43,10 @@ ServerCall::ServerCall(Exchange& exchange, std::size_t message_max)
 }
 
 std::string_view ServerCall::method() const { return exchange_.request().path(); }
+std::string_view ServerCall::type() const {
+  const auto given = metadata().value_or("content-type");
+  return given.starts_with(kType) ? given.substr(0, given.find(';')) : kType;
+}
 const Headers& ServerCall::metadata() const { return exchange_.request().headers; }
 std::optional<std::chrono::steady_clock::time_point> ServerCall::deadline() const {
   return deadline_;
@@ -74,9 +78,7 @@ void ServerCall::set_headers(Headers headers) { headers_ = std::move(headers); }
 
 ResponseHead ServerCall::make_head() {
   ResponseHead head;
-  const auto type = metadata().value_or("content-type");
-  // The suffix ("+proto") is answered as it came, parameters are not.
-  head.headers.add("content-type", type.starts_with(kType) ? type.substr(0, type.find(';')) : kType);
+  head.headers.add("content-type", type());
   head.headers.add("grpc-accept-encoding", "gzip");
   append(head.headers, headers_);
   return head;

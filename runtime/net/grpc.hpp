@@ -97,6 +97,8 @@ class ServerCall {
   // "/package.Service/Method"
   std::string_view method() const;
   const Headers& metadata() const;  // -bin values still in base64
+  // The content type that an answer has: the suffix ("+proto") is that of the request, parameters are not.
+  std::string_view type() const;
   std::optional<std::chrono::steady_clock::time_point> deadline() const;
 
   // The next message, or empty at the end of the client's stream. One reader at a time.

@@ -6,7 +6,7 @@ import pytest
 from dapr.proto.runtime.v1 import dapr_pb2_grpc, metadata_pb2, pubsub_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from peer import Caller, Stream
+from peer import Caller, Peer, Stream, framed
 from sidecar import ROOT, component
 
 GOOD = {":method": "POST", ":scheme": "http", ":path": "/dapr.proto.runtime.v1.Dapr/GetMetadata", ":authority": "x", "content-type": "application/grpc", "te": "trailers"}
@@ -103,6 +103,30 @@ def test_only_verdicts_follow_the_first_message_of_a_subscription(launch):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
         list(dapr_pb2_grpc.DaprStub(channel).SubscribeTopicEventsAlpha1(iter(messages), timeout=5))
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "duplicate initial request received")
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.NoCompression])
+def test_how_a_proxied_call_comes_to_the_application(launch, compression, hops):
+    app, message = Peer(), b"x" * 5000
+
+    def script(stream):
+        while not stream.ended:
+            stream.step()
+        stream.send_headers()
+        stream.send(stream.buffer[5:])
+        stream.finish()
+    app.script = script
+    try:
+        side = launch.sidecar(app=app, flags=["--app-protocol", "grpc"])
+        front = side if hops == 1 else launch.sidecar("front")
+        with grpc.insecure_channel(f"127.0.0.1:{front.grpc}", compression=compression) as channel:
+            assert channel.unary_unary("/x.Y/Z")(message, metadata=[("dapr-app-id", side.app_id)], timeout=10) == message
+        [call] = app.calls
+        assert call.buffer == framed(message)
+        assert (call.headers["content-type"], call.headers[":authority"], call.headers.get("grpc-encoding", "identity")) == ("application/grpc+proto", f"127.0.0.1:{app.port}", "identity")
+    finally:
+        app.close()
 
 
 @functools.cache
