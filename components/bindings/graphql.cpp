@@ -1,5 +1,7 @@
 // Output binding on a GraphQL server (contract 03, 5.6).
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <string>
 
@@ -27,7 +29,7 @@ struct GraphqlSettings {
   static constexpr auto fields() {
     using S = GraphqlSettings;
     return std::tuple{
-        field("endpoint", &S::endpoint, "URL of the server.").required(),
+        field("endpoint", &S::endpoint, "URL of the server.").required("GraphQL Error: Missing GraphQL URL"),
         field("header:<Name>", &S::items, "A header of every request; so many as there are items of such a name."),
     };
   }
@@ -63,19 +65,12 @@ class GraphqlBinding final : public Binding, public OutputBinding {
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     const auto begun = std::chrono::system_clock::now();
-    const auto text = request.metadata.find(request.operation);
-    if (text == request.metadata.end() || text->second.empty()) {
-      co_return failure({.code = Code::invalid_argument, .message = "metadata property " + request.operation + " is required"});
-    }
-    if (!text::trim(text->second).starts_with(request.operation)) {
-      co_return failure(
-          {.code = Code::invalid_argument, .message = "metadata property " + request.operation + " must begin with " + request.operation}
-      );
-    }
-    auto got = co_await client_->send(make_call(request, text->second), kAnswerMax, kLimit);
-    if (!got) co_return failure(std::move(got).error());
+    const auto text = text_of(request);
+    if (!text) co_return failed(text.error());
+    auto got = co_await client_->send(make_call(request, *text), kAnswerMax, kLimit);
+    if (!got) co_return failed(std::move(got).error());
     auto data = data_of(*got);
-    if (!data) co_return failure(std::move(data).error());
+    if (!data) co_return failed(std::move(data).error());
     const auto ended = std::chrono::system_clock::now();
     co_return answer(
         *std::move(data),
@@ -87,6 +82,20 @@ class GraphqlBinding final : public Binding, public OutputBinding {
   }
 
  private:
+  static InvokeOutcome failed(Error error) { return failure(std::move(error).context("GraphQL Error")); }
+
+  // Of the operation's name; its first word must be that name, too.
+  static Result<std::string> text_of(const InvokeRequest& request) {
+    const auto& word = request.operation;
+    const auto item = request.metadata.find(word);
+    if (item == request.metadata.end() || item->second.empty()) return fail(Code::invalid_argument, "required " + text::quote(word) + " not set");
+    const auto text = text::trim(item->second);
+    const auto next = text.substr(std::min(word.size(), text.size()));
+    const bool whole = next.empty() || (std::isalnum(static_cast<unsigned char>(next.front())) == 0 && next.front() != '_');
+    if (!text.starts_with(word) || !whole) return fail(Code::invalid_argument, "command is not a " + word);
+    return std::string(text);
+  }
+
   http::HttpCall make_call(const InvokeRequest& request, const std::string& text) const {
     json::Object variables;
     for (const auto& [name, value] : request.metadata) {

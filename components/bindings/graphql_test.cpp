@@ -61,9 +61,12 @@ TEST_CASE("what the server refuses is an error", "[bindings][graphql]") {
   auto graphql = bench(server);
   graphql.start();
   const Metadata query{{"query", "query { a }"}};
-  CHECK(graphql.refusal("query", "", query) == "graphql: no field");
+  CHECK(graphql.refusal("query", "", query) == "GraphQL Error: graphql: no field");
   server.route("POST /graphql", {503, "down"});
-  CHECK(graphql.refusal("query", "", query) == "graphql: server returned a non-200 status code: 503");
-  CHECK(graphql.refusal("query") == "metadata property query is required");
-  CHECK(graphql.refusal("query", "", {{"query", "mutation { a }"}}) == "metadata property query must begin with query");
+  CHECK(graphql.refusal("query", "", query) == "GraphQL Error: graphql: server returned a non-200 status code: 503");
+  CHECK(graphql.refusal("query") == "GraphQL Error: required \"query\" not set");
+  for (const auto* text : {"mutation { a }", "{ a query }", "queryAll { a }", " "}) {
+    CHECK(graphql.refusal("query", "", {{"query", text}}) == "GraphQL Error: command is not a query");
+  }
+  CHECK(BindingBench(register_graphql, "bindings.graphql", {}).start_error() == "GraphQL Error: Missing GraphQL URL");
 }

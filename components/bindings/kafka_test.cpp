@@ -163,5 +163,5 @@ TEST_CASE("settings of bindings.kafka are checked", "[bindings][kafka]") {
   BindingBench none(register_kafka, "bindings.kafka", {});
   CHECK(none.start_error() == "kafka error: missing 'brokers' attribute");
   BindingBench type(register_kafka, "bindings.kafka", {{"brokers", "127.0.0.1:1"}});
-  CHECK(type.start_error() == "kafka error: missing 'authType' attribute");
+  CHECK(type.start_error() == "kafka error: 'authType' attribute was missing or empty");
 }

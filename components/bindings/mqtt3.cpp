@@ -30,9 +30,9 @@ struct MqttBindingSettings {
   static constexpr auto fields() {
     using S = MqttBindingSettings;
     return std::tuple{
-        field("url", &S::url, "Broker as tcp://user:password@host:port; ssl, tls, mqtts or tcps for TLS.").required(),
-        field("topic", &S::topic, "Topic of events, and of what is created without one of its own.").required(),
-        field("consumerID", &S::consumer, "First part of the ids of the sessions.").required(),
+        field("url", &S::url, "Broker as tcp://user:password@host:port; ssl, tls, mqtts or tcps for TLS.").required("missing url"),
+        field("topic", &S::topic, "Topic of events, and of what is created without one of its own.").required("missing topic"),
+        field("consumerID", &S::consumer, "First part of the ids of the sessions.").required("missing consumerID"),
         field("retain", &S::retain, "The broker keeps the last message of each topic."),
         field("cleanSession", &S::clean_session, "The broker forgets subscription and messages when the connection ends."),
         field("backOffMaxRetries", &S::retries_max, "Further attempts with an event, 5 s apart; negative for no limit."),

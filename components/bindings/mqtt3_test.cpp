@@ -74,7 +74,9 @@ TEST_CASE("settings of bindings.mqtt3 that cannot work are refused", "[bindings]
   const auto error = [](BindingBench::Settings given) {
     return BindingBench(register_mqtt3, "bindings.mqtt3", std::move(given)).start_error();
   };
-  CHECK(error({{"url", "tcp://x"}}).find("topic") != std::string::npos);
+  CHECK(error({{"topic", "t"}, {"consumerID", "c"}}) == "missing url");
+  CHECK(error({{"url", "tcp://x"}, {"consumerID", "c"}}) == "missing topic");
+  CHECK(error({{"url", "tcp://x"}, {"topic", "t"}}) == "missing consumerID");
   CHECK(error({{"url", "http://x"}, {"topic", "t"}, {"consumerID", "c"}}).find("must begin with tcp://") != std::string::npos);
   CHECK(error({{"url", "tcp://127.0.0.1:1"}, {"topic", "t"}, {"consumerID", "c"}}).find("connection refused") != std::string::npos);
 }

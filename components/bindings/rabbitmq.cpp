@@ -39,8 +39,8 @@ struct RabbitBindingSettings {
   static constexpr auto fields() {
     using S = RabbitBindingSettings;
     return std::tuple{
-        field("host", &S::host, "Server as amqp://user:password@host:port/vhost, or amqps.").required(),
-        field("queueName", &S::queue, "The queue.").required(),
+        field("host", &S::host, "Server as amqp://user:password@host:port/vhost, or amqps.").required("missing host address"),
+        field("queueName", &S::queue, "The queue.").required("missing queue Name"),
         field("durable", &S::durable, "The queue outlives the server."),
         field("deleteWhenUnused", &S::delete_when_unused, "The queue goes with its last reader."),
         field("exclusive", &S::exclusive, "The queue belongs to one connection; input or output only."),
@@ -69,7 +69,7 @@ Async<void> declare(std::shared_ptr<rabbitmq::Channel> channel, RabbitBindingSet
 // A failed event goes back to the queue.
 asio::awaitable<rabbitmq::Settle> relay(EventHandler handler, rabbitmq::Delivery delivery) {
   InputEvent event{.data = std::move(delivery.body), .metadata = {}};
-  for (const auto& [name, value] : delivery.properties.headers) event.metadata[text::escape(name)] = value;
+  for (const auto& [name, value] : delivery.properties.headers) event.metadata[text::replace_all(text::escape(name), "%20", "+")] = value;
   const auto handled = co_await handler(std::move(event));
   co_return handled ? rabbitmq::Settle::acknowledge : rabbitmq::Settle::requeue;
 }
@@ -115,6 +115,7 @@ class RabbitBinding final : public Binding, public OutputBinding, public InputBi
   }
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
+    if (auto checked = rabbitmq::check_metadata(request.metadata); !checked) co_return failure(std::move(checked).error());
     rabbitmq::Outgoing message{
         .routing_key = settings_.queue,
         .properties = rabbitmq::outgoing_properties(request.metadata, {}),

@@ -30,8 +30,8 @@ struct SmtpSettings {
   static constexpr auto fields() {
     using S = SmtpSettings;
     return std::tuple{
-        field("host", &S::host, "Name or address of the server.").required(),
-        field("port", &S::port, "Its port. TLS from the first byte on 465, else by STARTTLS where it is offered.").required(),
+        field("host", &S::host, "Name or address of the server.").required("smtp binding error: host and port fields are required in metadata"),
+        field("port", &S::port, "Its port. TLS from the first byte on 465, else by STARTTLS where it is offered.").required("smtp binding error: host and port fields are required in metadata"),
         field("user", &S::user, "Name of the login; needs `password`."),
         field("password", &S::password, "Password of the login; sent in the clear to this machine only."),
         field("skipTLSVerify", &S::skip_verify, "Whether any certificate is good enough."),
@@ -73,7 +73,7 @@ class SmtpBinding final : public Binding, public OutputBinding {
 
   static Result<void> check(const Settings& settings) {
     if (settings.user.empty() == settings.password.empty()) return {};
-    return fail(Code::invalid_argument, "smtp binding error: user and password need each other");
+    return fail(Code::invalid_argument, "smtp binding error: both user and password fields are required in metadata");
   }
 
   Async<void> start() override {
@@ -93,7 +93,7 @@ class SmtpBinding final : public Binding, public OutputBinding {
     auto mail = mail_of(std::move(request));
     if (!mail) co_return failure(std::move(mail).error());
     auto sent = co_await within(kLimit, deliver(*std::move(mail)));
-    if (!sent) co_return failure(std::move(sent).error().context("error from smtp binding"));
+    if (!sent) co_return failure(std::move(sent).error().context("error from smtp binding, sending email failed"));
     co_return no_answer();
   }
 
@@ -118,7 +118,7 @@ class SmtpBinding final : public Binding, public OutputBinding {
     }
     const auto priority = text::to_int(value("priority", std::to_string(mail.priority)));
     if (!priority || *priority < 1 || *priority > 5) {
-      return fail(Code::invalid_argument, "smtp binding error: priority must be between 1 (highest) and 5 (lowest)");
+      return fail(Code::invalid_argument, "smtp binding error:  priority value must be between 1 (highest) and 5 (lowest)");
     }
     mail.priority = static_cast<int>(*priority);
     mail.html = plain_data(std::move(request.data));

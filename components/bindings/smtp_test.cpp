@@ -48,7 +48,7 @@ TEST_CASE("addresses and subjects cannot add lines or commands", "[bindings][smt
 }
 
 TEST_CASE("bindings.smtp says what it lacks", "[bindings][smtp]") {
-  CHECK(bench({{"user", "u"}}).start_error() == "smtp binding error: user and password need each other");
+  CHECK(bench({{"user", "u"}}).start_error() == "smtp binding error: both user and password fields are required in metadata");
   auto smtp = bench({{"emailFrom", "a@x"}});
   smtp.start();
   CHECK(smtp.output().operations() == std::vector<std::string>{"create"});
@@ -56,6 +56,6 @@ TEST_CASE("bindings.smtp says what it lacks", "[bindings][smtp]") {
   CHECK(smtp.refusal("create", "x") == "smtp binding error: emailTo" + rest);
   CHECK(smtp.refusal("create", "x", {{"emailTo", "b@x"}}) == "smtp binding error: subject" + rest);
   CHECK(smtp.refusal("create", "x", {{"emailTo", "b@x"}, {"subject", "s"}, {"priority", "6"}}) ==
-        "smtp binding error: priority must be between 1 (highest) and 5 (lowest)");
-  CHECK(smtp.refusal("create", "x", {{"emailTo", "b@x"}, {"subject", "s"}}).find("error from smtp binding: dial tcp 127.0.0.1:1") == 0);
+        "smtp binding error:  priority value must be between 1 (highest) and 5 (lowest)");
+  CHECK(smtp.refusal("create", "x", {{"emailTo", "b@x"}, {"subject", "s"}}).find("error from smtp binding, sending email failed: dial tcp 127.0.0.1:1") == 0);
 }

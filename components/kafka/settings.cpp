@@ -1,5 +1,7 @@
 #include "components/kafka/settings.hpp"
 
+#include <algorithm>
+
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
 
@@ -17,26 +19,50 @@ std::string ms(milliseconds time) { return std::to_string(time.count()); }
 // authType, or what its old form says.
 Result<std::string> auth_type(const Settings& settings) {
   if (!settings.auth_type.empty()) return text::lower(settings.auth_type);
-  if (!settings.auth_required) return wrong("missing 'authType' attribute");
-  if (!*settings.auth_required) return "none";
+  if (settings.auth_required.empty()) return wrong("'authType' attribute was missing or empty");
+  const auto required = text::strict_bool(settings.auth_required);
+  if (!required) return wrong("invalid value for 'authRequired' attribute");
+  if (!*required) return "none";
   return settings.sasl_password.empty() ? "mtls" : "password";
 }
 
-Result<void> put_tls(const Settings& s, Items& items) {
-  if (s.client_certificate.empty() != s.client_key.empty()) {
-    return wrong("clientKey or clientCert is missing: both are needed");
-  }
-  for (const auto* pem : {&s.ca_certificate, &s.client_certificate, &s.client_key.reveal()}) {
-    if (!pem->empty() && pem->find("-----BEGIN ") == std::string::npos) return wrong("invalid certificate or key: not PEM");
-  }
+bool is_pem(std::string_view text) { return text.empty() || text.contains("-----BEGIN "); }
+
+// Also of what is not used: TLS may be off.
+Result<void> check_tls(const Settings& s) {
+  if (!is_pem(s.ca_certificate)) return wrong("invalid ca certificate");
+  if (!is_pem(s.client_certificate)) return wrong("invalid client certificate");
+  if (!is_pem(s.client_key.reveal())) return wrong("invalid client key");
+  if (s.client_certificate.empty() != s.client_key.empty()) return wrong("clientKey or clientCert is missing");
+  return {};
+}
+
+void put_tls(const Settings& s, Items& items) {
   if (!s.ca_certificate.empty()) items["ssl.ca.pem"] = s.ca_certificate;
   if (!s.client_certificate.empty()) {
     items["ssl.certificate.pem"] = s.client_certificate;
     items["ssl.key.pem"] = s.client_key.reveal();
   }
   if (s.skip_verify) items["enable.ssl.certificate.verification"] = "false";
+}
+
+bool all_numbers(std::string_view text, std::size_t count) {
+  const auto parts = text::split(text, '.');
+  return parts.size() == count && std::ranges::all_of(parts, [](std::string_view part) {
+           return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+         });
+}
+
+// The protocol is negotiated and the pace of joining again is the client's: what they say is only checked.
+Result<void> check_unused(const Settings& s) {
+  if (!s.version.empty() && !all_numbers(s.version, s.version.starts_with('0') ? 4 : 3)) return wrong("invalid kafka version");
+  if (!s.consume_retry_interval.empty() && !text::duration_or(s.consume_retry_interval, milliseconds(1))) {
+    return wrong("invalid value for 'consumeRetryInterval' attribute: " + s.consume_retry_interval);
+  }
   return {};
 }
+
+constexpr std::string_view kExtensions = "improper OIDC Extensions format for authType 'oidc'";
 
 Result<void> put_oidc(const Settings& s, Items& items) {
   if (s.oidc_endpoint.empty()) return wrong("missing OIDC Token Endpoint for authType 'oidc'");
@@ -50,10 +76,10 @@ Result<void> put_oidc(const Settings& s, Items& items) {
   items["sasl.oauthbearer.scope"] = text::replace_all(s.oidc_scopes, ",", " ");
   if (s.oidc_extensions.empty()) return {};
   const auto object = json::parse(s.oidc_extensions, true);
-  if (!object || !object->is_object()) return wrong("oidcExtensions is no JSON object");
+  if (!object || !object->is_object() || object->as_object().empty()) return wrong(std::string(kExtensions));
   std::string list;
   for (const auto& [key, value] : object->as_object()) {
-    if (!value.is_string()) return wrong("oidcExtensions holds a value that is no text");
+    if (!value.is_string()) return wrong(std::string(kExtensions));
     list.append(list.empty() ? "" : ",").append(key).append("=").append(value.as_string());
   }
   items["sasl.oauthbearer.extensions"] = list;
@@ -83,13 +109,16 @@ Result<void> put_security(const Settings& s, Items& items) {
     sasl = true;
     MECHA_TRY_VOID(put_oidc(s, items));
   } else if (type == "mtls" || type == "certificate") {
-    if (s.client_certificate.empty() && type == "certificate") return wrong("missing clientCert for authType 'certificate'");
+    if (s.ca_certificate.empty() && type == "certificate") {
+      return fail(Code::invalid_argument, "missing CA certificate property 'caCert' for authType 'certificate'");
+    }
   } else if (type == "oidc_private_key_jwt" || type == "awsiam") {
     return wrong("authType '" + type + "' is not in this build");
   } else if (type != "none") {
-    return wrong("invalid value for 'authType' attribute. use 'none, password, mtls, oidc, oidc_private_key_jwt, certificate, awsiam'");
+    return wrong("invalid value for 'authType' attribute");
   }
-  if (tls) MECHA_TRY_VOID(put_tls(s, items));
+  MECHA_TRY_VOID(check_tls(s));
+  if (tls) put_tls(s, items);
   items["security.protocol"] = sasl ? (tls ? "sasl_ssl" : "sasl_plaintext") : (tls ? "ssl" : "plaintext");
   return {};
 }
@@ -135,6 +164,7 @@ Result<Config> make_config(const Settings& settings) {
   config.common["socket.keepalive.enable"] = settings.keep_alive.count() > 0 ? "true" : "false";
   config.common["socket.nagle.disable"] = "true";
   MECHA_TRY_VOID(put_security(settings, config.common));
+  MECHA_TRY_VOID(check_unused(settings));
   put_producer(settings, config.producer);
   put_consumer(settings, config.consumer);
   return config;

@@ -20,7 +20,7 @@ struct Settings {
   std::string consumer_group, consumer_id;
   std::string client_id = "mecha";
   std::string auth_type;
-  std::optional<bool> auth_required;
+  std::string auth_required;
   std::string sasl_username;
   Secret sasl_password;
   std::string sasl_mechanism = "PLAIN";

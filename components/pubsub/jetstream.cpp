@@ -44,7 +44,7 @@ struct JetStreamSettings {
         field("streamName", &S::stream, "Stream of the topics; looked up by the subject if absent."),
         field("durableName", &S::durable, "Name of the consumer, which outlives its users."),
         field("queueGroupName", &S::group, "Subscribers of one group share the messages."),
-        field("deliverPolicy", &S::deliver_policy, "Where a new consumer begins; all if absent.").one_of("", "all", "last", "new", "sequence", "time"),
+        field("deliverPolicy", &S::deliver_policy, "Where a new consumer begins; all if absent.").one_of("all", "last", "new", "sequence", "time"),
         field("startSequence", &S::start_sequence, "First message, with deliverPolicy sequence."),
         field("startTime", &S::start_time, "First second since 1970, with deliverPolicy time."),
         field("ackPolicy", &S::ack_policy, "explicit, all or none; another text is explicit."),

@@ -251,6 +251,7 @@ TEST_CASE("settings of pubsub.jetstream that cannot work are refused", "[pubsub]
   CHECK(start_error({{"natsURL", "http://x"}}).find("must begin with nats://") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://x"}, {"jwt", "x"}}).find("jwt and seedKey are not supported") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://x"}, {"tls_client_cert", "x"}}).find("tls_client_cert") != std::string::npos);
+  CHECK(start_error({{"natsURL", "nats://x"}, {"deliverPolicy", "some"}}).find("deliverPolicy must be one of all, last, new, sequence, time") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://x"}, {"backOff", "1s,soon"}}).find("backOff") != std::string::npos);
   CHECK(start_error({{"natsURL", "nats://127.0.0.1:1"}}).find("jetstream error: connecting to nats at ") == 0);
 }

@@ -133,9 +133,27 @@ TEST_CASE("without retries a failed message is skipped", "[pubsub][kafka][needs-
 
 TEST_CASE("settings of pubsub.kafka that cannot work are refused", "[pubsub][kafka]") {
   CHECK(start_error({{"authType", "none"}}).find("missing 'brokers' attribute") != std::string::npos);
-  CHECK(start_error({{"brokers", "127.0.0.1:1"}}).find("missing 'authType' attribute") != std::string::npos);
-  CHECK(start_error({{"brokers", "127.0.0.1:1"}, {"authType", "password"}}).find("missing SASL Username") != std::string::npos);
-  CHECK(start_error({{"brokers", "127.0.0.1:1"}, {"authType", "mtls"}, {"caCert", "x"}}).find("not PEM") != std::string::npos);
+  const std::string pem = "-----BEGIN CERTIFICATE-----";
+  const std::vector<std::pair<Items, std::string>> rows{
+      {{}, "kafka error: 'authType' attribute was missing or empty"},
+      {{{"authType", "some"}}, "kafka error: invalid value for 'authType' attribute"},
+      {{{"authRequired", "some"}}, "kafka error: invalid value for 'authRequired' attribute"},
+      {{{"authType", "password"}}, "kafka error: missing SASL Username for authType 'password'"},
+      {{{"authType", "certificate"}}, "missing CA certificate property 'caCert' for authType 'certificate'"},
+      {{{"authType", "none"}, {"caCert", "x"}}, "kafka error: invalid ca certificate"},
+      {{{"authType", "mtls"}, {"clientCert", "x"}}, "kafka error: invalid client certificate"},
+      {{{"authType", "mtls"}, {"clientKey", "x"}}, "kafka error: invalid client key"},
+      {{{"authType", "mtls"}, {"clientCert", pem}}, "kafka error: clientKey or clientCert is missing"},
+      {{{"authType", "oidc"}, {"oidcTokenEndpoint", "http://x"}, {"oidcClientID", "c"}, {"oidcClientSecret", "s"}, {"oidcExtensions", "{}"}},
+       "kafka error: improper OIDC Extensions format for authType 'oidc'"},
+      {{{"authType", "none"}, {"version", "2.0"}}, "kafka error: invalid kafka version"},
+      {{{"authType", "none"}, {"version", "0.11.0"}}, "kafka error: invalid kafka version"},
+      {{{"authType", "none"}, {"consumeRetryInterval", "soon"}}, "kafka error: invalid value for 'consumeRetryInterval' attribute: soon"},
+  };
+  for (auto [items, text] : rows) {
+    items.emplace_back("brokers", "127.0.0.1:1");
+    CHECK(start_error(items) == text);
+  }
 }
 
 TEST_CASE("pauses between attempts", "[pubsub][kafka]") {

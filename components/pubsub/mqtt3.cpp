@@ -20,7 +20,7 @@ struct MqttSettings {
   static constexpr auto fields() {
     using S = MqttSettings;
     return std::tuple{
-        field("url", &S::url, "Broker as tcp://user:password@host:port; ssl, tls, mqtts or tcps for TLS.").required(),
+        field("url", &S::url, "Broker as tcp://user:password@host:port; ssl, tls, mqtts or tcps for TLS.").required("missing url"),
         field("consumerID", &S::consumer, "Id of the session; the application's id if absent. Two clients of one id end each other."),
         field("qos", &S::qos, "Quality of service of publishing and subscribing.").between(0, 2),
         field("retain", &S::retain, "The broker keeps the last message of each topic."),

@@ -118,6 +118,10 @@ class RabbitBroker final : public PubSub {
 
   // A server that cannot be reached now may be there when it is needed.
   static Result<rabbitmq::Options> check(const Settings& settings) {
+    if (settings.ttl && settings.ttl->count() < 0) {
+      const auto given = std::to_string(settings.ttl->count() / 1000);
+      return wrong("parse RabbitMQ ttl metadata with error: ttlInSeconds value must be higher than zero: actual is " + given);
+    }
     auto address = address_of(settings);
     if (!address) return wrong(address.error().message);
     auto options = rabbitmq::make_options(*std::move(address), {settings.ca, settings.certificate, settings.key}, settings.external);

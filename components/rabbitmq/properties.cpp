@@ -48,6 +48,21 @@ Properties outgoing_properties(const Metadata& metadata, std::optional<std::chro
   return properties;
 }
 
+Result<void> check_metadata(const Metadata& metadata) {
+  const auto* ttl = find(metadata, "ttl");
+  if (ttl == nullptr) ttl = find(metadata, "ttlInSeconds");
+  if (ttl != nullptr && !ttl->empty() && !ttl_of(metadata)) {
+    const bool whole = text::to_int(*ttl).has_value();
+    const auto what = whole ? "higher than zero: actual is " + *ttl : "a valid integer: actual is '" + *ttl + "'";
+    return fail(Code::invalid_argument, "failed to get TTL: ttlInSeconds value must be " + what);
+  }
+  const auto* priority = find(metadata, "priority");
+  if (priority != nullptr && !priority->empty() && !text::to_int(*priority)) {
+    return fail(Code::invalid_argument, "priority value must be a valid integer: actual is '" + *priority + "'");
+  }
+  return {};
+}
+
 Metadata incoming_metadata(const Properties& properties) {
   Metadata metadata;
   for (const auto& [name, value] : properties.headers) metadata["metadata." + name] = value;

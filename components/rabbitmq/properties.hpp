@@ -9,6 +9,8 @@ namespace mecha::rabbitmq {
 
 // `ttl` is the default of the component.
 Properties outgoing_properties(const Metadata& metadata, std::optional<std::chrono::milliseconds> ttl);
+// Fails for a time to live or a priority that is none, which publishing to a topic takes for absent.
+Result<void> check_metadata(const Metadata& metadata);
 // Names begin with `metadata.`.
 Metadata incoming_metadata(const Properties& properties);
 

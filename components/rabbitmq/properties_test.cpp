@@ -33,6 +33,18 @@ TEST_CASE("time to live: of the message, of the component, or none", "[rabbitmq]
   CHECK(expiration({{"ttlInSeconds", "soon"}}) == "none");
 }
 
+TEST_CASE("a binding takes no time to live and no priority that is none", "[rabbitmq]") {
+  const auto refusal = [](Metadata metadata) {
+    const auto checked = check_metadata(metadata);
+    return checked ? "" : checked.error().message;
+  };
+  CHECK(refusal({{"ttlInSeconds", ""}, {"priority", ""}}).empty());
+  CHECK(refusal({{"ttl", "5"}, {"priority", "300"}}).empty());
+  CHECK(refusal({{"ttlInSeconds", "soon"}}) == "failed to get TTL: ttlInSeconds value must be a valid integer: actual is 'soon'");
+  CHECK(refusal({{"ttlInSeconds", "-5"}}) == "failed to get TTL: ttlInSeconds value must be higher than zero: actual is -5");
+  CHECK(refusal({{"priority", "high"}}) == "priority value must be a valid integer: actual is 'high'");
+}
+
 TEST_CASE("properties become metadata of a delivery", "[rabbitmq]") {
   Properties properties;
   properties.message_id = "m";

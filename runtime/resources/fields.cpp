@@ -126,6 +126,7 @@ std::optional<std::string> Reader::choice(
     std::string_view name, const NameValue& item, const std::array<std::string_view, 12>& choices
 ) {
   if (choices[0].empty()) return item.value;
+  if (item.value.empty() && decoder_ == Decoder::lenient) return std::nullopt;  // the default stays
   std::string list;
   for (const auto text : choices) {
     if (text.empty()) break;

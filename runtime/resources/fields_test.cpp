@@ -104,6 +104,10 @@ TEST_CASE("defaults stay where nothing is given", "[resources][fields]") {
   CHECK(!s.ttl);
 }
 
+TEST_CASE("an empty value of a few is the default", "[resources][fields]") {
+  CHECK(good<Lenient>({{"host", "h"}, {"mode", ""}}).mode == "a");
+}
+
 TEST_CASE("names match without case and the last of one spelling wins", "[resources][fields]") {
   CHECK(good<Lenient>({{"HOST", "h"}}).host == "h");
   CHECK(good<Lenient>({{"host", "a"}, {"host", "b"}}).host == "b");

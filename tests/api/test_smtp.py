@@ -114,5 +114,5 @@ def test_logins(launch, server, certificate):
 def test_a_recipient_that_is_refused_refuses_the_mail(launch, server):
     box, port = server()
     got = mail(sidecar(launch, port), emailTo="b@x.example;refused@x.example")
-    assert got.error()[1:] == ("ERR_INVOKE_OUTPUT_BINDING", "error invoking output binding post: error from smtp binding: 550 no such box")
+    assert got.error()[1:] == ("ERR_INVOKE_OUTPUT_BINDING", "error invoking output binding post: error from smtp binding, sending email failed: 550 no such box")
     assert box.mails == []
