@@ -162,6 +162,27 @@ TEST_CASE("a raw subscription sees a synthetic envelope", "[pubsub][delivery]") 
   CHECK(world.deliver("x") == Verdict::failed);
 }
 
+TEST_CASE("a binary event is known by its media type and takes its attributes from the metadata", "[pubsub][delivery]") {
+  const Message message{
+      .topic = "t", .data = "zz",
+      .metadata = Metadata{{"content-type", "Application/Octet-Stream; a=b"}, {"CE_Id", "7"}, {"traceparent", "tp"}}};
+  const auto event = read_event(message, false, "t", "bus");
+  REQUIRE(event.has_value());
+  CHECK(event->envelope.text("id") == "7");
+  CHECK(event->envelope.text("datacontenttype") == "Application/Octet-Stream; a=b");
+  CHECK(event->envelope.text("data_base64") == "eno=");
+  CHECK(event->envelope.find("traceparent") == nullptr);
+}
+
+TEST_CASE("a structured event takes the trace that it lacks from the metadata", "[pubsub][delivery]") {
+  const Message message{.topic = "t", .data = R"({"traceid":"own"})", .metadata = Metadata{{"traceparent", "tp"}, {"tracestate", "ts"}}};
+  const auto event = read_event(message, false, "t", "bus");
+  REQUIRE(event.has_value());
+  CHECK(event->envelope.text("traceid") == "tp");
+  CHECK(event->envelope.text("traceparent") == "tp");
+  CHECK(event->envelope.text("tracestate") == "ts");
+}
+
 TEST_CASE("what fails while stopping stays with the broker", "[pubsub][delivery]") {
   World world;
   world.spec.dead_letter_topic = "dead";

@@ -39,7 +39,7 @@ json::Object synthetic(const Message& message, std::string_view topic, std::stri
 }
 
 // Binary mode: attributes are metadata, the payload is the data.
-json::Object binary_mode(const Message& message) {
+json::Object binary_mode(const Message& message, std::string_view content_type) {
   json::Object event;
   if (message.metadata) {
     for (const auto& [key, value] : *message.metadata) {
@@ -47,16 +47,20 @@ json::Object binary_mode(const Message& message) {
       if (name.starts_with("ce_")) event[name.substr(3)] = value;
     }
   }
-  event["datacontenttype"] = kBinaryType;
+  event["datacontenttype"] = content_type;
   event["data_base64"] = text::base64(message.data);
   return event;
 }
 
+// What a structured event lacks. A traceparent is the traceid, too.
 void take_trace(json::Value& event, const Message& message) {
   if (!event.is_object()) return;
+  auto& attributes = event.as_object();
   for (const char* name : {"traceid", "traceparent", "tracestate"}) {
     const auto* value = metadata_value(message, name);
-    if (value != nullptr && event.find(name) == nullptr) event.as_object()[name] = *value;
+    if (value == nullptr || attributes.contains(name)) continue;
+    attributes[name] = *value;
+    if (std::string_view(name) == "traceparent") attributes["traceid"] = *value;
   }
 }
 
@@ -68,9 +72,8 @@ Result<Event> read_event(const Message& message, bool raw, std::string_view topi
     auto body = json::write(envelope);
     return Event{std::move(envelope), std::move(body)};
   }
-  if (content_type_of(message) == kBinaryType) {
-    json::Value envelope(binary_mode(message));
-    take_trace(envelope, message);
+  if (const auto content_type = content_type_of(message); text::media_type(content_type) == kBinaryType) {
+    json::Value envelope(binary_mode(message, content_type));
     return Event{std::move(envelope), std::nullopt};
   }
   MECHA_TRY(auto envelope, json::parse(message.data, true));
