@@ -158,9 +158,7 @@ class JetStreamBroker final : public PubSub {
   }
 
   Async<void> publish(PublishRequest request) override {
-    auto sent = co_await on_shard(home_, publish_here(std::move(request)));
-    if (!sent) co_return fail(std::move(sent).error().context("jetstream error: publishing"));
-    co_return sent;
+    co_return co_await on_shard(home_, publish_here(std::move(request)));
   }
 
   Async<std::unique_ptr<Subscription>> subscribe(SubscribeRequest request, Handler handler) override {

@@ -195,7 +195,7 @@ asio::awaitable<void> refused(std::shared_ptr<PubSub> bus) {
   Seen seen;
   const auto nowhere = co_await bus->publish({"else.where", "x", {}, {}});
   REQUIRE_FALSE(nowhere.has_value());
-  CHECK(nowhere.error().message.find("nats: no response from stream") != std::string::npos);
+  CHECK(nowhere.error().message == "nats: no response from stream");
   const auto injected = co_await bus->publish({"conformance-x\r\nPUB y 0", "x", {}, {}});
   REQUIRE_FALSE(injected.has_value());
   CHECK(injected.error().message.find("invalid subject") != std::string::npos);

@@ -1,6 +1,7 @@
 // State in PostgreSQL (contract 02, sections 2.4 and 2.5). Version 1 keeps documents, which can be queried; version 2 keeps
 // bytes. One row per key; every write is one statement.
 
+#include <cctype>
 #include <chrono>
 #include <optional>
 #include <unordered_set>
@@ -71,6 +72,29 @@ struct Write {
   Statement statement;
   enum class Must : std::uint8_t { nothing, match, update } must = Must::nothing;
 };
+
+// Writes a UUID as the store does. What is none matches no record.
+Result<void> to_uuid(std::string& etag) {
+  std::string_view rest = etag;
+  constexpr std::string_view kUrn = "urn:uuid:";
+  if (rest.size() == 36 + kUrn.size()) {
+    if (text::lower(rest.substr(0, kUrn.size())) != kUrn) return etag_mismatch("invalid urn prefix: " + text::quote(rest.substr(0, kUrn.size())));
+    rest.remove_prefix(kUrn.size());
+  } else if (rest.size() == 36 + 2) {
+    rest = rest.substr(1, 36);  // whatever stands around it
+  } else if (rest.size() != 36 && rest.size() != 32) {
+    return etag_mismatch("invalid UUID length: " + std::to_string(rest.size()));
+  }
+  std::string digits;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    const bool dash = rest.size() == 36 && (i == 8 || i == 13 || i == 18 || i == 23);
+    if (dash ? rest[i] != '-' : std::isxdigit(static_cast<unsigned char>(rest[i])) == 0) return etag_mismatch("invalid UUID format");
+    if (!dash) digits += rest[i];
+  }
+  etag = text::lower(digits);
+  for (const std::size_t at : {8U, 13U, 18U, 23U}) etag.insert(at, 1, '-');
+  return {};
+}
 
 Async<void> apply(Connection* connection, Write write) {
   MECHA_CO_TRY(const auto answer, co_await connection->run(std::move(write.statement)));
@@ -198,7 +222,7 @@ class PostgresStore : public StateStore {
  private:
   Result<Write> prepare(SetRequest request) const;
   Result<Write> prepare(DeleteRequest request) const;
-  Result<void> check_etag(const std::string& etag) const;
+  Result<void> check_etag(std::string& etag) const;
   Async<void> write_one(Result<Write> write);
   template <class R>
   Async<std::vector<KeyError>> write_list(std::vector<R> requests);
@@ -231,9 +255,10 @@ Async<void> PostgresStore::start() {
   co_return Result<void>{};
 }
 
-// The etag of the first layout is a number of a transaction.
-Result<void> PostgresStore::check_etag(const std::string& etag) const {
-  if (second_ || etag.empty()) return {};
+// The etag of the first layout is a number of a transaction, that of the second a UUID, in one of the forms that the reference takes.
+Result<void> PostgresStore::check_etag(std::string& etag) const {
+  if (etag.empty()) return {};
+  if (second_) return to_uuid(etag);
   constexpr std::uint64_t kMost = 0xffff'ffff;
   const bool digits = etag.find_first_not_of("0123456789") == std::string::npos;
   const auto number = digits ? text::to_uint(etag) : std::nullopt;

@@ -237,6 +237,11 @@ TEST_CASE("golden records of state.postgresql v2", "[state][postgresql][needs-po
   CHECK(etag == schema.look("SELECT etag FROM {s}.state WHERE key = 'j'").at(0));
   CHECK(bench.set("j", "2", text::upper(etag)) == "");
   CHECK(bench.etag("j") != etag);
+  for (const std::string form : {"{}", "urn:uuid:"}) {
+    const auto now = bench.etag("j");
+    CHECK(bench.set("j", "2", form == "{}" ? "{" + now + "}" : form + now) == "");
+  }
+  for (const auto& none : {std::string("bad"), std::string(36, 'a'), "uuid:urn:" + etag, std::string(32, 'A')}) CHECK(bench.set("j", "2", none) == "mismatch");
   CHECK(schema.look("SELECT row_id, created_at < updated_at FROM {s}.state WHERE key = 'j'") == std::vector<std::string>{"1|t"});
 }
 

@@ -81,7 +81,7 @@ STORES = [
           "mongodb-set", query=True, wrong=[("gone", lambda address: "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300", "error in connecting to mongodb, host:  error: No suitable servers found")]),
     Store("postgresql-v1", postgres, SQL[:4] + ["QUERY_API", "ACTOR"], "postgres", malformed=(400, 'invalid etag value: strconv.ParseUint: parsing "bad": invalid syntax'),
           first_write=(500, "no item was updated"), query=True, wrong=NO_POSTGRES),
-    Store("postgresql-v2", lambda name, address: postgres(name, address, "v2"), SQL, "postgres", first_write=(500, "no item was updated"), wrong=NO_POSTGRES),
+    Store("postgresql-v2", lambda name, address: postgres(name, address, "v2"), SQL, "postgres", first_write=(500, "no item was updated"), malformed=(409, f"{MISMATCH}: invalid UUID length: 3"), wrong=NO_POSTGRES),
     Store("sqlite", lambda name, folder: component(name, "state.sqlite", connectionString=f"{folder}/state.db"), SQL,
           wrong=[("no folder", lambda folder: "/nowhere", "failed to ping: unable to open database file")]),
     Store("in-memory", lambda name, _: component(name, "state.in-memory"), ["ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE", "ACTOR"],
