@@ -17,12 +17,17 @@ std::string any(std::string_view type_url, std::string_view value) {
   return out;
 }
 
-void read_any(std::string_view bytes, std::string& type_url, std::string& value) {
-  for (wire::Reader field(bytes); field.next();) {
+// False for bytes that are no message.
+bool read_any(std::string_view bytes, std::string& type_url, std::string& value) {
+  wire::Reader field(bytes);
+  while (field.next()) {
     if (field.field() == 1) type_url = field.text();
     if (field.field() == 2) value = field.text();
   }
+  return field.ok();
 }
+
+Error not_decoded() { return {.code = Code::internal, .message = "grpc: failed to unmarshal the received message"}; }
 
 }  // namespace
 
@@ -91,10 +96,10 @@ Result<InvokeResponseMessage> decode_invoke_response(std::string_view bytes) {
   InvokeResponseMessage message;
   wire::Reader field(bytes);
   while (field.next()) {
-    if (field.field() == 1) read_any(field.bytes(), message.type_url, message.data);
+    if (field.field() == 1 && !read_any(field.bytes(), message.type_url, message.data)) return fail(not_decoded());
     if (field.field() == 2) message.content_type = field.text();
   }
-  if (!field.ok()) return fail(Code::internal, "malformed answer of the application");
+  if (!field.ok()) return fail(not_decoded());
   return message;
 }
 

@@ -84,8 +84,9 @@ net::Headers metadata_of(const RequestScope& scope, const net::Headers& headers)
   return out;
 }
 
-// An application that does not listen or goes away in a call counts as one that answers UNAVAILABLE, as its own word would.
-InvokeAnswer out_of_reach(Error error) {
+// A call that breaks counts as one that the application answers with the status that a client of gRPC makes of it: UNAVAILABLE
+// where nobody listens, CANCELLED where the stream is reset.
+InvokeAnswer in_its_words(Error error) {
   InvokeAnswer answer;
   answer.status = static_cast<int>(error.code);
   answer.status_message = net::grpc::transport_error(std::move(error)).message;
@@ -110,7 +111,7 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
       std::move(message),
       true
   );
-  if (!called && called.error().code == Code::unavailable) co_return out_of_reach(std::move(called).error());
+  if (!called && called.error().message != "app is not in a healthy state") co_return in_its_words(std::move(called).error());
   MECHA_CO_TRY(auto unary, std::move(called));
   InvokeAnswer answer;
   answer.status = static_cast<int>(unary.status.code);
@@ -120,7 +121,9 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
   answer.headers.add("content-type", "application/grpc");
   copy_metadata(answer.trailers, unary.trailers);
   if (unary.status.ok()) {
-    MECHA_CO_TRY(auto decoded, decode_invoke_response(unary.message));
+    auto whole = decode_invoke_response(unary.message);
+    if (!whole) co_return in_its_words(std::move(whole).error());
+    auto decoded = *std::move(whole);
     answer.type_url = std::move(decoded.type_url);
     answer.content_type =
         answer.type_url.empty() ? std::move(decoded.content_type) : "application/x-protobuf";

@@ -129,6 +129,33 @@ def test_how_a_proxied_call_comes_to_the_application(launch, compression, hops):
         app.close()
 
 
+# What an application does with a call, and the status that it counts as: code, message, status over HTTP.
+BROKEN = [
+    (lambda stream: stream.reset(), 1, "stream terminated by RST_STREAM with error code: CANCEL", 408),
+    (lambda stream: (stream.send_headers(), stream.end()), 13, "server closed the stream without sending trailers", 500),
+    (lambda stream: (stream.send_headers(), stream.send(b"\x0a\x03a/b"), stream.finish()), 13, "grpc: failed to unmarshal the received message", 500),
+]
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+@pytest.mark.parametrize("does,code,message,status", BROKEN)
+def test_a_call_that_an_application_breaks_counts_as_answered(launch, hops, does, code, message, status):
+    app = Peer()
+
+    def script(stream):
+        while not stream.ended:
+            stream.step()
+        does(stream)
+    app.script = script
+    try:
+        side = launch.sidecar(app=app, flags=["--app-protocol", "grpc"])
+        front = side if hops == 1 else launch.sidecar("front")
+        answer = front.post(f"/v1.0/invoke/{side.app_id}/method/x", body=b"abc")
+        assert (answer.status, answer.json) == (status, {"code": code, "message": message})
+    finally:
+        app.close()
+
+
 @functools.cache
 def reflection():
     """Classes of question and answer, apart from those that the vectors make."""
