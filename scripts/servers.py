@@ -433,7 +433,7 @@ def stop_left(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["start", "stop", "fetch-kafka"])
-    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres, mongodb, mongodb-set, s3, s3-versity")
+    parser.add_argument("servers", nargs="*", help="redis, redis-cluster, redis-sentinel, kafka, rabbitmq, mosquitto, nats, etcd, memcached, mysql, postgres, mongodb, mongodb-set, s3, s3-versity, redis-stack, vault, consul")
     parser.add_argument("--dir", default="build/servers")
     parser.add_argument("--persist", action="store_true", help="Redis writes every command to disk")
     arguments = parser.parse_intermixed_args()

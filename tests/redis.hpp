@@ -23,6 +23,9 @@ inline std::string redis_variable(const char* name, const char* otherwise) {
 // MECHA_TEST_REDIS=host:port
 inline RedisPlace redis_node() { return {{"redisHost", redis_variable("MECHA_TEST_REDIS", "127.0.0.1:6379")}}; }
 
+// MECHA_TEST_REDIS_STACK=host:port, with the modules for JSON and search
+inline RedisPlace redis_stack() { return {{"redisHost", redis_variable("MECHA_TEST_REDIS_STACK", "127.0.0.1:6379")}}; }
+
 // MECHA_TEST_REDIS_CLUSTER=host:port,host:port,..
 inline RedisPlace redis_cluster() {
   return {{"redisHost", redis_variable("MECHA_TEST_REDIS_CLUSTER", "127.0.0.1:7000")}, {"redisType", "cluster"}};

@@ -108,4 +108,11 @@ std::string presigned_query(const Request& request, const Credentials& credentia
   return query_text(open) + "&X-Amz-Signature=" + signed_by;
 }
 
+std::string content_md5(std::string_view body) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_Digest(body.data(), body.size(), out, &size, EVP_md5(), nullptr);
+  return text::base64({reinterpret_cast<const char*>(out), size});
+}
+
 }  // namespace mecha::aws

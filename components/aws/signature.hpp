@@ -34,6 +34,8 @@ using Time = std::chrono::system_clock::time_point;
 std::string query_text(const Request& request);
 // Adds X-Amz-Date, X-Amz-Content-Sha256, the session's token and Authorization to the headers.
 void sign(Request& request, const Credentials& credentials, Time now);
+// The hash of a body as the header Content-MD5 has it.
+std::string content_md5(std::string_view body);
 // The query of a URL that anybody may use until `expires` after `now`; the request's headers and body are not looked at.
 std::string presigned_query(const Request& request, const Credentials& credentials, Time now, std::chrono::seconds expires);
 

@@ -1,20 +1,27 @@
 // Output binding on S3, or a server that speaks its protocol. Requests are signed; bodies are whole in memory.
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "components/aws/signature.hpp"
 #include "components/aws/xml.hpp"
+#include "components/bindings/aws_s3_bulk.hpp"
 #include "components/bindings/aws_s3_list.hpp"
 #include "components/bindings/binding.hpp"
 #include "components/catalog.hpp"
 #include "components/http/client.hpp"
 #include "runtime/async/bridge.hpp"
+#include "runtime/async/parallel.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
@@ -28,6 +35,8 @@ constexpr std::uint64_t kObjectMax = std::uint64_t{512} << 20;
 constexpr std::size_t kHashedHere = std::size_t{1} << 20;
 constexpr auto kLimit = 5min;  // of one request
 constexpr auto kPresignLongest = 7 * 24h;
+constexpr std::size_t kAtOnceMost = 100;      // requests of one bulk operation
+constexpr std::size_t kDeletedAtOnce = 1000;  // keys of one request, as S3 has it
 
 struct S3Settings {
   std::string bucket, region, endpoint, access_key;
@@ -72,21 +81,50 @@ std::string unquoted(std::string data) {
   return parsed && parsed->is_string() ? std::move(parsed->as_string()) : data;
 }
 
-Result<std::string> read_object(const std::string& path) {
-  auto data = read_file(path, kObjectMax);
-  if (!data) return wrong("file read error: " + data.error().message);
-  return data;
+// Blocks.
+Result<void> write_object(const std::string& path, const std::string& data) {
+  errno = 0;
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  if (!file) return fail(Code::internal, "open " + path + ": " + system_message(errno));
+  if (!file.write(data.data(), static_cast<std::streamsize>(data.size())).flush()) return fail(Code::internal, "write " + path + ": " + system_message(errno));
+  return {};
+}
+
+// "a=b, c=d" as the header has it: "a=b&c=d".
+Result<std::string> tagging(std::string_view tags) {
+  std::string out;
+  for (const auto tag : text::split(tags, ',')) {
+    const auto pair = text::trim(tag);
+    const auto mark = pair.find('=');
+    const auto name = text::trim(pair.substr(0, mark)), value = mark == std::string_view::npos ? std::string_view() : text::trim(pair.substr(mark + 1));
+    if (name.empty() || value.empty() || !text::is_field_value(pair)) {
+      return wrong("parsing tags falied error: invalid tag format: '" + std::string(tag) + "' (expected key=value)");
+    }
+    out.append(out.empty() ? "" : "&").append(name).append("=").append(value);
+  }
+  return out;
+}
+
+// What stands between could take such a key for another bucket.
+Result<void> check_key(std::string_view key) {
+  for (const auto part : text::split(key, '/')) {
+    if (part == ".." || part == ".") return fail(Code::invalid_argument, "the key must not have " + std::string(part) + " between slashes");
+  }
+  return {};
 }
 
 // Request metadata over the component's.
 struct Asked {
   std::string key, file, ttl, storage_class, content_type;
+  std::optional<std::string> tags;
   bool decodes, encodes;
 
   Asked(const S3Settings& settings, const Metadata& metadata)
       : key(text(metadata, "key", "")), file(text(metadata, "filePath", settings.file)), ttl(text(metadata, "presignTTL", settings.presign_ttl)),
         storage_class(text(metadata, "storageClass", settings.storage_class)), content_type(text::trim(text(metadata, "Content-Type", ""))),
-        decodes(truth(metadata, "decodeBase64", settings.decodes)), encodes(truth(metadata, "encodeBase64", settings.encodes)) {}
+        decodes(truth(metadata, "decodeBase64", settings.decodes)), encodes(truth(metadata, "encodeBase64", settings.encodes)) {
+    if (const auto it = metadata.find("tags"); it != metadata.end()) tags = it->second;
+  }
 
  private:
   static std::string text(const Metadata& metadata, const char* name, std::string otherwise) {
@@ -107,7 +145,7 @@ class S3Binding final : public Binding, public OutputBinding {
   S3Binding(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), shards_(context.shards), log_(context.log) {}
 
   OutputBinding* output() override { return this; }
-  std::vector<std::string> operations() const override { return {"create", "get", "delete", "list", "presign"}; }
+  std::vector<std::string> operations() const override { return {"create", "get", "delete", "list", "presign", "bulkGet", "bulkCreate", "bulkDelete"}; }
 
   Async<void> start() override;
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
@@ -121,6 +159,13 @@ class S3Binding final : public Binding, public OutputBinding {
   Async<InvokeOutcome> get(Asked asked);
   Async<InvokeOutcome> remove(Asked asked);
   Async<InvokeOutcome> list(std::string data);
+  Async<InvokeOutcome> bulk(std::string operation, Asked asked, std::string data);
+  Async<InvokeOutcome> bulk_remove(std::string data);
+  asio::awaitable<void> bulk_one(S3BulkItem item, bool reads, bool coded, S3BulkResult& into);
+  Async<std::string> read_item(S3BulkItem item, bool encodes);
+  Async<std::string> write_item(S3BulkItem item, bool decodes);
+  Async<std::vector<std::pair<std::string, std::string>>> remove_batch(std::span<const std::string> keys);
+  Async<std::string> body_of(std::string file);
   Result<std::string> presigned(const std::string& key, const std::string& ttl) const;
   aws::Request make(std::string method, const std::string& key) const;
   std::string url_of(const aws::Request& request) const { return scheme_ + "://" + request.host + request.path; }
@@ -173,10 +218,11 @@ aws::Request S3Binding::make(std::string method, const std::string& key) const {
 
 Async<InvokeOutcome> S3Binding::perform(InvokeRequest request) {
   Asked asked(settings_, request.metadata);
-  // What stands between could take such a key for another bucket.
-  for (const auto part : text::split(asked.key, '/')) {
-    if (part == ".." || part == ".") co_return wrong("the key must not have " + std::string(part) + " between slashes");
+  if (request.operation == "bulkGet" || request.operation == "bulkCreate") {
+    co_return co_await bulk(std::move(request.operation), std::move(asked), std::move(request.data));
   }
+  if (request.operation == "bulkDelete") co_return co_await bulk_remove(std::move(request.data));
+  if (const auto fits = check_key(asked.key); !fits) co_return wrong(fits.error().message);
   if (request.operation == "create") co_return co_await create(std::move(asked), std::move(request.data));
   if (request.operation == "list") co_return co_await list(std::move(request.data));
   if (asked.key.empty()) co_return wrong("required metadata 'key' missing");
@@ -226,8 +272,9 @@ std::unexpected<Error> failed(std::string_view what, Error error) {
 Async<InvokeOutcome> S3Binding::create(Asked asked, std::string data) {
   if (asked.key.empty()) asked.key = text::uuid();
   if (!asked.file.empty()) {
-    std::function<Result<std::string>()> read = [path = asked.file] { return read_object(path); };
-    MECHA_CO_TRY(data, co_await files_->call<std::string>(std::move(read)));
+    auto read = co_await body_of(asked.file);
+    if (!read) co_return wrong("file read error: " + read.error().message);
+    data = *std::move(read);
   } else {
     data = unquoted(std::move(data));
   }
@@ -244,6 +291,10 @@ Async<InvokeOutcome> S3Binding::create(Asked asked, std::string data) {
   const auto location = url_of(request);
   if (!asked.content_type.empty()) request.headers.set("Content-Type", asked.content_type);
   if (!asked.storage_class.empty()) request.headers.set("X-Amz-Storage-Class", asked.storage_class);
+  if (asked.tags) {
+    MECHA_CO_TRY(auto tags, tagging(*asked.tags));
+    request.headers.set("X-Amz-Tagging", std::move(tags));
+  }
   request.body = std::move(data);
   auto got = co_await send(std::move(request));
   if (!got) co_return failed("uploading failed", std::move(got).error());
@@ -275,6 +326,106 @@ Async<InvokeOutcome> S3Binding::list(std::string data) {
   auto listed = s3_list_answer(got->body);
   if (!listed) co_return failed("list operation failed", std::move(listed).error());
   co_return answer(json::write(*listed));
+}
+
+Async<std::string> S3Binding::body_of(std::string file) {
+  std::function<Result<std::string>()> read = [&file] { return read_file(file, kObjectMax); };
+  co_return co_await files_->call<std::string>(std::move(read));
+}
+
+Async<InvokeOutcome> S3Binding::bulk(std::string operation, Asked asked, std::string data) {
+  MECHA_CO_TRY(const auto bulk, s3_bulk_items(operation, data));
+  const bool reads = operation == "bulkGet", coded = reads ? asked.encodes : asked.decodes;
+  std::vector<S3BulkResult> results(bulk.items.size());
+  const IndexedWork work = [&](std::size_t index) { return bulk_one(bulk.items[index], reads, coded, results[index]); };
+  co_await for_each_parallel(results.size(), std::min(bulk.at_once, kAtOnceMost), work);
+  co_return answer(s3_bulk_answer(results));
+}
+
+// An item that fails is told in its place and leaves the others alone.
+asio::awaitable<void> S3Binding::bulk_one(S3BulkItem item, bool reads, bool coded, S3BulkResult& into) {
+  into.key = item.key;
+  Result<void> fits = item.key.empty() ? fail(Code::invalid_argument, "key is required") : check_key(item.key);
+  if (!fits) {
+    into.error = std::move(fits).error().message;
+    co_return;
+  }
+  auto done = co_await (reads ? read_item(std::move(item), coded) : write_item(std::move(item), coded));
+  if (!done) into.error = std::move(done).error().message;
+  else (reads ? into.data : into.location) = *std::move(done);
+}
+
+// The object, or nothing when it went to a file.
+Async<std::string> S3Binding::read_item(S3BulkItem item, bool encodes) {
+  MECHA_CO_TRY(auto got, co_await send(make("GET", item.key)));
+  auto data = encodes ? text::base64(got.body) : std::move(got.body);
+  if (!item.file) co_return text::sanitize_utf8(data);
+  std::function<Result<bool>()> write = [&]() -> Result<bool> {
+    MECHA_TRY_VOID(write_object(*item.file, data));
+    return true;
+  };
+  MECHA_CO_TRY([[maybe_unused]] const auto written, co_await files_->call<bool>(std::move(write)));
+  co_return std::string();
+}
+
+// Gives back where the object is.
+Async<std::string> S3Binding::write_item(S3BulkItem item, bool decodes) {
+  std::string data;
+  if (item.file) {
+    MECHA_CO_TRY(data, co_await body_of(*item.file));
+  } else if (item.data) {
+    data = *std::move(item.data);
+  } else {
+    co_return fail(Code::invalid_argument, "either data or filePath is required");
+  }
+  if (decodes) {
+    auto decoded = text::from_base64(data);
+    if (!decoded) co_return fail(Code::invalid_argument, "the data is no base64");
+    data = *std::move(decoded);
+  }
+  auto request = make("PUT", item.key);
+  auto location = url_of(request);
+  if (item.content_type) request.headers.set("Content-Type", *item.content_type);
+  request.body = std::move(data);
+  MECHA_CO_TRY([[maybe_unused]] const auto got, co_await send(std::move(request)));
+  co_return location;
+}
+
+Async<std::vector<std::pair<std::string, std::string>>> S3Binding::remove_batch(std::span<const std::string> keys) {
+  auto request = make("POST", "");
+  request.query = {{"delete", ""}};
+  request.body = s3_delete_document(keys);
+  request.headers.set("Content-Type", "application/xml");
+  request.headers.set("Content-MD5", aws::content_md5(request.body));
+  MECHA_CO_TRY(const auto got, co_await send(std::move(request)));
+  co_return s3_delete_errors(got.body);
+}
+
+// A key that stands there twice is asked for once and answered twice.
+Async<InvokeOutcome> S3Binding::bulk_remove(std::string data) {
+  MECHA_CO_TRY(const auto keys, s3_bulk_keys(data));
+  std::vector<S3BulkResult> results;
+  std::vector<std::string> wanted;
+  std::unordered_map<std::string, std::string> errors;  // of keys that were asked for; empty is none
+  for (const auto& key : keys) {
+    results.push_back({.key = key});
+    if (text::trim(key).empty()) results.back().error = "key is required";
+    else if (errors.try_emplace(key).second) wanted.push_back(key);
+  }
+  const std::span<const std::string> all(wanted);
+  for (std::size_t at = 0; at < all.size(); at += kDeletedAtOnce) {
+    const auto batch = all.subspan(at, std::min(kDeletedAtOnce, all.size() - at));
+    auto refused = co_await remove_batch(batch);
+    for (const auto& key : batch) {
+      if (!refused) errors[key] = refused.error().message;
+    }
+    if (!refused) continue;
+    for (auto& [key, why] : *refused) errors[key] = std::move(why);
+  }
+  for (auto& one : results) {
+    if (const auto known = errors.find(one.key); known != errors.end()) one.error = known->second;
+  }
+  co_return answer(s3_bulk_answer(results));
 }
 
 Result<std::string> S3Binding::presigned(const std::string& key, const std::string& ttl) const {

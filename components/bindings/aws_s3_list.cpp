@@ -36,7 +36,7 @@ json::Value object_of(const aws::Element& content) {
 Result<std::vector<std::pair<std::string, std::string>>> s3_list_query(const std::string& data) {
   json::Value asked{json::Object()};
   if (!data.empty()) {
-    MECHA_TRY(asked, json::parse(data));
+    MECHA_TRY(asked, json::parse(data, true));
   }
   if (asked.is_null()) asked = json::Value(json::Object());
   if (!asked.is_object()) return fail(Code::invalid_argument, "it is no object");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "components/bindings/aws_s3_bulk.hpp"
 #include "components/bindings/aws_s3_list.hpp"
 #include "components/catalog.hpp"
 #include "components/http/client.hpp"
@@ -68,7 +69,7 @@ TEST_CASE("bindings.aws.s3 keeps the output contract", "[bindings][s3][needs-s3]
   s3.start();
   const auto key = text::uuid();
   conformance::output_binding(
-      s3, {.operations = {"create", "get", "delete", "list", "presign"}, .works = {.operation = "create", .data = "\"x\"", .metadata = {{"key", key}}}, .place = {{"key", key}}}
+      s3, {.operations = {"create", "get", "delete", "list", "presign", "bulkGet", "bulkCreate", "bulkDelete"}, .works = {.operation = "create", .data = "\"x\"", .metadata = {{"key", key}}}, .place = {{"key", key}}}
   );
 }
 
@@ -96,6 +97,85 @@ TEST_CASE("objects of S3 are written, read, listed, presigned and deleted", "[bi
   CHECK_FALSE(removed.error);
   CHECK_FALSE(removed.answered);
   CHECK(s3.refusal("get", "", {{"key", folder + "plain"}}) == "object not found");
+}
+
+TEST_CASE("objects of S3 are written, read and deleted in bulk", "[bindings][s3][needs-s3]") {
+  auto s3 = Server().bench();
+  s3.start();
+  const auto folder = text::uuid() + '/';
+  const auto key = [&](std::string_view name) { return json::write(json::Value(folder + std::string(name))); };
+  const auto path = (std::filesystem::temp_directory_path() / text::uuid()).string();
+  std::ofstream(path) << "of a file";
+  const auto made = parsed(
+      s3.invoke(
+          "bulkCreate", R"({"concurrency":2,"items":[{"key":)" + key("a & <b>") + R"(,"data":"one","contentType":"text/plain"},{"key":)" + key("two") +
+                            R"(,"filePath":")" + path + R"("},{"key":)" + key("none") + R"(},{"data":"x"},{"key":"../k","data":"x"},{"key":)" + key("gone") +
+                            R"(,"filePath":"/no/such/file"}]})"
+      ).data
+  ).as_array();
+  REQUIRE(made.size() == 6);
+  CHECK_THAT(std::string(made[0].text("location")), Catch::EndsWith(text::escape(folder + "a & <b>", "/")));
+  CHECK(made[2].text("error") == "either data or filePath is required");
+  CHECK(json::write(made[3]) == R"({"error":"key is required","key":""})");
+  CHECK(made[4].text("error") == "the key must not have .. between slashes");
+  CHECK(made[5].text("error") == "open /no/such/file: no such file or directory");
+  const auto items = R"({"items":[{"key":)" + key("a & <b>") + R"(},{"key":)" + key("two") + R"(,"filePath":")" + path + R"("},{"key":)" + key("none") + "}]}";
+  CHECK(
+      s3.invoke("bulkGet", items).data == R"([{"key":)" + key("a & <b>") + R"(,"data":"one"},{"key":)" + key("two") + R"(},{"key":)" + key("none") +
+                                              R"(,"error":"object not found"}])"
+  );
+  std::string text;
+  std::getline(std::ifstream(path), text);
+  CHECK(text == "of a file");
+  CHECK_THAT(s3.invoke("bulkGet", items, {{"encodeBase64", "true"}}).data, Catch::Contains(R"("data":")" + text::base64("one")));
+  std::filesystem::remove(path);
+  CHECK(
+      s3.invoke("bulkDelete", R"({"keys":[)" + key("a & <b>") + "," + key("two") + "," + key("two") + R"(," "]})").data ==
+      R"([{"key":)" + key("a & <b>") + R"(},{"key":)" + key("two") + R"(},{"key":)" + key("two") + R"(},{"key":" ","error":"key is required"}])"
+  );
+  CHECK(s3.refusal("get", "", {{"key", folder + "a & <b>"}}) == "object not found");
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += (i ? "," : "") + key(std::to_string(i));
+  CHECK_THAT(s3.invoke("bulkDelete", R"({"keys":[)" + many + "]}").data, !Catch::Contains("error"));
+}
+
+TEST_CASE("what a bulk operation of S3 cannot do is told, whole or by item", "[bindings][s3]") {
+  HttpServer server(
+      {{"POST /bucket/?delete=",
+        {200, "<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error><Error><Key>c</Key></Error></DeleteResult>"}},
+       {"GET /bucket/k", {200, "\xff<"}},
+       {"PUT /bucket/k", {200, ""}}}
+  );
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK(
+      s3.invoke("bulkDelete", R"({"keys":["a","b","c","b"]})").data ==
+      R"([{"key":"a"},{"key":"b","error":"Access Denied"},{"key":"c","error":"unknown error"},{"key":"b","error":"Access Denied"}])"
+  );
+  CHECK(server.seen().back().body == R"(<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object><Object><Key>b</Key></Object><Object><Key>c</Key></Object><Quiet>false</Quiet></Delete>)");
+  CHECK(server.seen().back().headers.at("content-md5").size() == 24);
+  CHECK(s3.invoke("bulkGet", R"({"items":[{"key":"k"}]})").data == "[{\"key\":\"k\",\"data\":\"\xef\xbf\xbd\\u003c\"}]");
+  CHECK_THAT(s3.invoke("bulkCreate", R"({"items":[{"key":"k","data":"?"}]})", {{"decodeBase64", "true"}}).data, Catch::Contains("no base64"));
+  CHECK_FALSE(s3.invoke("bulkCreate", R"({"ITEMS":[{"Key":"k","data":"AP8="}]})", {{"decodeBase64", "true"}}).error);
+  CHECK(server.seen().back().body == std::string("\x00\xff", 2));
+  for (const std::string operation : {"bulkGet", "bulkCreate"}) {
+    CHECK(s3.refusal(operation, "{}") == "s3 binding error: " + operation + " requires at least one item");
+    CHECK(s3.refusal(operation) == "s3 binding error: invalid " + operation + " payload: unexpected end of JSON input");
+    CHECK(s3.refusal(operation, R"({"items":[{"key":"k"}],"concurrency":0})") == "s3 binding error: concurrency must be greater than 0, got 0");
+    CHECK_THAT(s3.refusal(operation, R"({"items":[{"key":5}]})"), Catch::StartsWith("s3 binding error: invalid " + operation + " payload: json: cannot unmarshal number"));
+    CHECK_THAT(s3.refusal(operation, R"({"items":{}})"), Catch::Contains("json: cannot unmarshal object"));
+  }
+  CHECK(s3.refusal("bulkDelete", R"({"keys":[]})") == "s3 binding error: bulkDelete requires at least one key");
+  CHECK_THAT(s3.refusal("bulkDelete", "[]"), Catch::Contains("json: cannot unmarshal array"));
+}
+
+TEST_CASE("tags go along with an object of S3", "[bindings][s3]") {
+  HttpServer server({{"PUT /bucket/k", {200, ""}}});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK_FALSE(s3.invoke("create", "x", {{"key", "k"}, {"tags", "a = b,c=d=e"}}).error);
+  CHECK(server.seen().back().headers.at("x-amz-tagging") == "a=b&c=d=e");
+  CHECK(s3.refusal("create", "x", {{"key", "k"}, {"tags", "a=b, c"}}) == "s3 binding error: parsing tags falied error: invalid tag format: ' c' (expected key=value)");
 }
 
 TEST_CASE("bytes go to S3 as base64 or from a file", "[bindings][s3]") {

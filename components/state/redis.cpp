@@ -72,7 +72,7 @@ Result<std::optional<Item>> item_of_document(const Reply& reply) {
   if (!data || !version || !version->is_number()) {
     return fail(Code::internal, "required hash field 'data' or 'version' was not found");
   }
-  return Item{.data = json::write(*data, json::Dialect::number_text), .etag = version->number_text()};
+  return Item{.data = json::write(*data, json::Dialect::fast), .etag = version->number_text()};
 }
 
 Result<std::vector<QueryIndex>> read_indexes(const std::string& text) {

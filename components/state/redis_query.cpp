@@ -11,16 +11,19 @@ using redis::Command;
 
 std::unexpected<Error> wrong(std::string text) { return fail(Code::invalid_argument, std::move(text)); }
 
-// A term as the module takes it: its own punctuation is escaped.
-std::string term(std::string_view text) {
+// The words of a text. Its punctuation parts them in the index too; in a query it would be an operator.
+std::string words(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80 && !std::isalnum(byte) && c != ' ' && c != '_') out += '\\';
-    out += c;
+    if (c == '\\') out += c;
+    out += byte < 0x80 && !std::isalnum(byte) && c != '_' && c != '\\' ? ' ' : c;
   }
   return out;
 }
+
+// One of several texts: a word that the module leaves out would else take the words beside it along.
+std::string together(std::string words) { return words.find(' ') == std::string::npos ? words : "(" + words + ")"; }
 
 class Translator {
  public:
@@ -53,13 +56,14 @@ class Translator {
     for (const auto& unit : units) {
       MECHA_TRY(const auto part, filter(unit));
       if (out.size() > 1) out += separator;
-      out += part;
+      // A name before a parenthesis would hold for all that follows.
+      out += part.starts_with('(') ? part : "(" + part + ")";
     }
     return out + ")";
   }
 
   static Result<std::string> equal(std::string name, const json::Value& value) {
-    if (value.is_string()) return name + ":(" + term(value.as_string()) + ")";
+    if (value.is_string()) return name + ":(" + words(value.as_string()) + ")";
     if (value.is_number()) return name + ":[" + value.number_text() + " " + value.number_text() + "]";
     return wrong("unsupported type of value " + json::write(value));
   }
@@ -69,12 +73,12 @@ class Translator {
     std::string terms, ranges;
     for (const auto& value : values) {
       MECHA_TRY(const auto part, equal(name, value));
-      if (value.is_string()) terms.append(terms.empty() ? "" : "|").append(term(value.as_string()));
+      if (value.is_string()) terms.append(terms.empty() ? "" : "|").append(together(words(value.as_string())));
       else ranges.append(ranges.empty() ? "" : "|").append(part);
     }
     if (terms.empty()) return "(" + ranges + ")";
     const auto texts = name + ":(" + terms + ")";
-    return ranges.empty() ? texts : "(" + texts + "|" + ranges + ")";
+    return ranges.empty() ? texts : "((" + texts + ")|" + ranges + ")";
   }
 
   static Result<std::string> range(std::string_view op, std::string name, const json::Value& value) {

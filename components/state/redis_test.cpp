@@ -222,7 +222,7 @@ TEST_CASE("queries become searches", "[state][redis]") {
   CHECK_THAT(search(R"({"filter":{"IN":{"person.org":["A","B"]}}})"), Catch::Contains("@var0:(A|B)"));
   CHECK_THAT(
       search(R"({"filter":{"OR":[{"EQ":{"age":1}},{"AND":[{"EQ":{"age":2}},{"EQ":{"person.org":"A"}}]}]}})"),
-      Catch::Contains("(@var1:[1 1]|(@var1:[2 2] @var0:(A)))")
+      Catch::Contains("((@var1:[1 1])|((@var1:[2 2]) (@var0:(A))))")
   );
   CHECK_THAT(search(R"({"page":{"limit":2,"token":"4"}})"), Catch::Contains("LIMIT\r\n$1\r\n4\r\n$1\r\n2"));
   CHECK(search(R"({"filter":{"EQ":{"other":1}}})") == R"(error: JSON path "other" is not indexed)");
