@@ -47,25 +47,18 @@ class OpenCalls {
     empty_.wait_until(lock, limit, [this] { return calls_.empty(); });
     return {calls_.begin(), calls_.end()};
   }
-  /// Asks a handler to stop, on a thread of this: what it does then is code of the user, which has
-  /// no place on the threads of gRPC.
-  void stop(const std::stop_source& handler) {
-    stops_.post(
-        [](void* data) noexcept {
-          const std::unique_ptr<std::stop_source> held(static_cast<std::stop_source*>(data));
-          held->request_stop();
-        },
-        new std::stop_source(handler)
-    );
-  }
-  /// No call comes any more; waits until nothing runs on that thread.
+  /// Asks a handler to stop, on a thread of this: what it does then has no place on the threads of
+  /// gRPC, nor on the one that stops the service.
+  void stop(const std::stop_source& handler) { ask_to_stop(stops_, handler); }
+  /// No call comes any more; waits until nothing runs on those threads.
   void close(std::chrono::steady_clock::time_point limit) noexcept {
     stops_.close();
     stops_.wait_until(limit);
   }
 
  private:
-  Pool stops_{1};
+  // Several, so that one handler that takes its time when it is told does not hold up the others.
+  Pool stops_{8};
   std::mutex mutex_;
   std::condition_variable empty_;
   std::set<std::shared_ptr<OpenCall>> calls_;

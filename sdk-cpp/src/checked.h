@@ -15,6 +15,13 @@ struct Checked {
   bool whole = false;
 };
 
+/// The same of a message that is elsewhere.
+template <class Message>
+struct CheckedAt {
+  Message* message;
+  bool whole = false;
+};
+
 inline Error unreadable() {
   return fail(Code::internal, "the answer of the sidecar is no message of this call");
 }
@@ -26,6 +33,15 @@ class grpc::SerializationTraits<mecha::wire::Checked<Message>> {
  public:
   static grpc::Status Deserialize(grpc::ByteBuffer* bytes, mecha::wire::Checked<Message>* to) {
     to->whole = grpc::SerializationTraits<Message>::Deserialize(bytes, &to->message).ok();
+    return grpc::Status::OK;
+  }
+};
+
+template <class Message>
+class grpc::SerializationTraits<mecha::wire::CheckedAt<Message>> {
+ public:
+  static grpc::Status Deserialize(grpc::ByteBuffer* bytes, mecha::wire::CheckedAt<Message>* to) {
+    to->whole = grpc::SerializationTraits<Message>::Deserialize(bytes, to->message).ok();
     return grpc::Status::OK;
   }
 };

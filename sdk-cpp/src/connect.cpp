@@ -16,7 +16,6 @@
 #include "src/endpoint.h"
 #include "src/remote.h"
 #include "src/sendable.h"
-#include "src/threads.h"
 
 namespace mecha {
 namespace {
@@ -148,7 +147,6 @@ Result<std::shared_ptr<Api>> connect(ClientOptions options) {
   const auto timeout = options.timeout;
   auto dialled = wire::dial(std::move(options));
   if (!dialled) return std::move(dialled).error();
-  wire::keep_callback_threads();
   auto core = std::make_shared<wire::Core>();
   core->channel =
       grpc::CreateCustomChannel(dialled->target, dialled->credentials, dialled->arguments);

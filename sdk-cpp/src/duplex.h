@@ -65,6 +65,7 @@ class ReadSide : public Reactor, public std::enable_shared_from_this<ReadSide<Re
       stage_ = Stage::refused;
       return;
     }
+    keep_callback_threads();
     stage_ = Stage::running;
     self_ = this->shared_from_this();
     holding_ = true;

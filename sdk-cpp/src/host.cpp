@@ -3,6 +3,7 @@
 #include "src/host.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <system_error>
@@ -134,6 +135,7 @@ class Callbacks final : public grpc::Service {
         Token::not_needed,
         &Callbacks::health
     );
+    complete_.store(true, std::memory_order_release);
   }
 
   OpenCalls& calls() noexcept { return *calls_; }
@@ -177,6 +179,7 @@ class Callbacks final : public grpc::Service {
       Token token,
       Begin<Request, Response> begin
   ) {
+    (void)complete_.load(std::memory_order_acquire);
     auto slot = std::make_shared<Slot<Response>>(calls_, response);
     auto* reactor = slot->begin();
     if (token == Token::needed && !may_call(context, token_)) {
@@ -241,6 +244,8 @@ class Callbacks final : public grpc::Service {
   std::shared_ptr<CallbackApi> api_;
   std::string token_;
   std::shared_ptr<OpenCalls> calls_;
+  // gRPC calls nothing before it is registered; that its threads know all of this is said here.
+  std::atomic<bool> complete_{false};
   std::vector<std::unique_ptr<std::string>> names_;
 };
 
@@ -302,7 +307,7 @@ class Host final : public CallbackHost {
     if (!server_) return 0;
     const auto left = callbacks_.calls().wait_until(limit);
     for (const auto& call : left) {
-      call->stop.request_stop();
+      callbacks_.calls().stop(call->stop);
       call->end({grpc::StatusCode::UNAVAILABLE, "the application is stopping"});
     }
     server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 
 #include "mecha/context.h"
 #include "mecha/task.h"
@@ -28,6 +29,17 @@ class Pool final : public Executor {
   struct Shared;
   std::shared_ptr<Shared> shared_;
 };
+
+/// Asks to stop, on an executor: what is called then is code of the user, which may take its time.
+inline void ask_to_stop(Executor& executor, const std::stop_source& whom) {
+  executor.post(
+      [](void* data) noexcept {
+        const std::unique_ptr<std::stop_source> held(static_cast<std::stop_source*>(data));
+        held->request_stop();
+      },
+      new std::stop_source(whom)
+  );
+}
 
 /// Goes on on an executor: `co_await move_to(executor);` in a coroutine.
 struct MoveTo {

@@ -4,12 +4,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 namespace mecha::wire {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
 namespace {
 
 // A sidecar drops what is longer (W3C: 8192 bytes of baggage).
@@ -51,6 +59,17 @@ std::string trace_part(const std::string& text) {
   return text.size() <= trace_part_max && is_header_value(text) ? text : std::string();
 }
 
+// How many bytes from here on are ASCII; by eights, then by ones.
+std::size_t ascii(const unsigned char* at, std::size_t left) noexcept {
+  std::size_t size = 0;
+  for (std::uint64_t eight = 0; left - size >= sizeof eight; size += sizeof eight) {
+    std::memcpy(&eight, at + size, sizeof eight);
+    if ((eight & 0x8080808080808080U) != 0) break;
+  }
+  while (size < left && at[size] < 0x80) ++size;
+  return size;
+}
+
 // The length of the character that begins here, 0 when it is none.
 std::size_t character(const unsigned char* at, std::size_t left) noexcept {
   const unsigned first = at[0];
@@ -65,41 +84,6 @@ std::size_t character(const unsigned char* at, std::size_t left) noexcept {
   if (first == 0xf0 && at[1] < 0x90) return 0;
   if (first == 0xf4 && at[1] > 0x8f) return 0;
   return size;
-}
-
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-
-bool is_text(const Message& message);
-
-bool is_text(const Message& message, const FieldDescriptor& field) {
-  const auto& reflection = *message.GetReflection();
-  const bool many = field.is_repeated();
-  const int count = many ? reflection.FieldSize(message, &field) : 1;
-  if (field.type() == FieldDescriptor::TYPE_STRING) {
-    std::string scratch;
-    for (int i = 0; i < count; ++i) {
-      const auto& text = many ? reflection.GetRepeatedStringReference(message, &field, i, &scratch)
-                              : reflection.GetStringReference(message, &field, &scratch);
-      if (!is_utf8(text)) return false;
-    }
-  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-    if (!many && !reflection.HasField(message, &field)) return true;
-    for (int i = 0; i < count; ++i) {
-      if (!is_text(many ? reflection.GetRepeatedMessage(message, &field, i)
-                        : reflection.GetMessage(message, &field)))
-        return false;
-    }
-  }
-  return true;
-}
-
-bool is_text(const Message& message) {
-  const auto& descriptor = *message.GetDescriptor();
-  for (int i = 0; i < descriptor.field_count(); ++i) {
-    if (!is_text(message, *descriptor.field(i))) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -135,6 +119,10 @@ TraceContext sendable(const TraceContext& trace) {
 bool is_utf8(std::string_view text) noexcept {
   const auto* at = reinterpret_cast<const unsigned char*>(text.data());
   for (std::size_t left = text.size(); left > 0;) {
+    const std::size_t plain = ascii(at, left);
+    at += plain;
+    left -= plain;
+    if (left == 0) break;
     const std::size_t size = character(at, left);
     if (size == 0) return false;
     at += size;
@@ -143,9 +131,44 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
-std::optional<Error> text_problem(const Message& message) {
-  if (is_text(message)) return std::nullopt;
-  return not_utf8();
+const TextFields::Fields& TextFields::fields_of(const Descriptor* message) {
+  // Messages may hold others of their own kind: known before its fields are.
+  const auto [found, is_new] = known_.try_emplace(message);
+  auto& fields = found->second;
+  for (int i = 0; is_new && i < message->field_count(); ++i) {
+    const auto* field = message->field(i);
+    if (field->type() == FieldDescriptor::TYPE_STRING) {
+      fields.push_back({field, field->is_repeated(), nullptr});
+    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      fields.push_back({field, field->is_repeated(), &fields_of(field->message_type())});
+    }
+  }
+  return fields;
+}
+
+bool TextFields::are_utf8(const Message& message, const Fields& fields) {
+  const auto& reflection = *message.GetReflection();
+  return std::all_of(fields.begin(), fields.end(), [&](const Field& field) {
+    return is_utf8(message, reflection, field);
+  });
+}
+
+bool TextFields::is_utf8(const Message& message, const Reflection& reflection, const Field& of) {
+  const auto* field = of.field;
+  const int count = of.many ? reflection.FieldSize(message, field) : 1;
+  if (of.inside != nullptr && !of.many && !reflection.HasField(message, field)) return true;
+  std::string scratch;
+  for (int i = 0; i < count; ++i) {
+    if (of.inside == nullptr) {
+      if (!wire::is_utf8(of.many ? reflection.GetRepeatedStringReference(message, field, i, &scratch)
+                                 : reflection.GetStringReference(message, field, &scratch)))
+        return false;
+    } else if (!are_utf8(of.many ? reflection.GetRepeatedMessage(message, field, i)
+                                 : reflection.GetMessage(message, field), *of.inside)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Result<void> check_pem(const char* name, const std::string& text) {

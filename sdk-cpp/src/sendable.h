@@ -2,16 +2,21 @@
 // text that no reader takes. Everything that comes from outside passes here first.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mecha/context.h"
 #include "mecha/result.h"
 
 namespace google::protobuf {
+class Descriptor;
+class FieldDescriptor;
 class Message;
-}
+class Reflection;
+}  // namespace google::protobuf
 
 namespace mecha::wire {
 
@@ -32,8 +37,42 @@ inline Error not_utf8() {
   return fail(Code::invalid_argument, "a name, a key or another text of the call is not UTF-8");
 }
 
+/// Which fields of a kind of message are text, and in which there may be some: found once, for to
+/// look through all fields of each message would be a third of what the SDK costs. Immutable.
+class TextFields {
+ public:
+  explicit TextFields(const google::protobuf::Descriptor* of) : all_(&fields_of(of)) {}
+
+  bool are_utf8(const google::protobuf::Message& message) const { return are_utf8(message, *all_); }
+
+ private:
+  struct Field;
+  using Fields = std::vector<Field>;
+  struct Field {
+    const google::protobuf::FieldDescriptor* field;
+    bool many;
+    const Fields* inside;  ///< Of a message; null for text.
+  };
+
+  const Fields& fields_of(const google::protobuf::Descriptor* message);
+  static bool are_utf8(const google::protobuf::Message& message, const Fields& fields);
+  static bool is_utf8(
+      const google::protobuf::Message& message,
+      const google::protobuf::Reflection& reflection,
+      const Field& field
+  );
+
+  std::map<const google::protobuf::Descriptor*, Fields> known_;
+  const Fields* all_;
+};
+
 /// The text that a message cannot carry, if any; bytes are not looked at.
-std::optional<Error> text_problem(const google::protobuf::Message& message);
+template <class Message>
+std::optional<Error> text_problem(const Message& message) {
+  static const TextFields fields(Message::descriptor());
+  if (fields.are_utf8(message)) return std::nullopt;
+  return not_utf8();
+}
 
 /// Empty, or PEM; a failure names a path that was given instead, but nothing else of the text.
 Result<void> check_pem(const char* name, const std::string& text);

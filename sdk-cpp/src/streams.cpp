@@ -122,10 +122,14 @@ std::size_t Streams::stop(std::chrono::steady_clock::time_point limit) {
   shared_->changed.wait_until(lock, limit, [this] { return shared_->messages == 0; });
   const auto left = shared_->messages;
   lock.unlock();
-  shared_->handlers.request_stop();
+  Pool stops(1);  // what handlers do then must not hold up who stops
+  ask_to_stop(stops, shared_->handlers);
+  stops.close();
   shared_->streams.request_stop();
   lock.lock();
   shared_->changed.wait_for(lock, 2s, [this] { return shared_->readers == 0; });
+  lock.unlock();
+  stops.wait_until(std::chrono::steady_clock::now() + 1s);
   return left;
 }
 

@@ -2,25 +2,37 @@
 
 #include "src/sendable.h"
 #include "testing/fake_api.h"
+#include "testing/rules.h"
 #include "testing/topic.h"
 
 namespace mecha::testing {
 namespace detail {
 namespace {
 
-// Where a message goes; nowhere if no rule holds and there is no default path. Under no lock: the
-// answer is the test's.
-std::optional<std::string> path_of(const Topic& topic, const RuleHandler& holds, const TopicEvent& event) {
-  for (const auto& rule : topic.rules)
-    if (rule.match.empty() || holds(rule.match, event)) return rule.path;
-  if (topic.default_path.empty() && !topic.rules.empty()) return std::nullopt;
-  return topic.default_path;
+using Path = Result<std::optional<std::string>>;
+
+std::optional<bool> rule_holds(const std::string& match, const RuleHandler& told, const TopicEvent& event) {
+  if (match.empty()) return true;
+  if (told) return told(match, event);
+  const auto expression = Expression::parse(match);
+  return expression ? expression->holds(event) : std::nullopt;
 }
 
-// Rules are expressions of CEL, which the fake does not read.
-Result<void> check_rules(const TopicSubscription& subscription, const RuleHandler& holds) {
+// Where a message goes; nowhere if no rule holds and there is no default path. Fails where a rule
+// does. Under no lock: the answer may be the test's.
+Path path_of(const Topic& topic, const RuleHandler& told, const TopicEvent& event) {
+  for (const auto& rule : topic.rules) {
+    const auto holds = rule_holds(rule.match, told, event);
+    if (!holds) return mecha::fail(Code::invalid_argument, "the rule fails over this event");
+    if (*holds) return std::optional(rule.path);
+  }
+  if (topic.default_path.empty() && !topic.rules.empty()) return std::optional<std::string>();
+  return std::optional(topic.default_path);
+}
+
+Result<void> check_rules(const TopicSubscription& subscription, const RuleHandler& told) {
   for (const auto& rule : subscription.rules) {
-    if (rule.match.empty() || holds) continue;
+    if (rule.match.empty() || told || Expression::parse(rule.match)) continue;
     return mecha::fail(
         Code::unimplemented,
         "the fake does not evaluate the rule \"" + rule.match + "\" of topic " + subscription.topic + " of " +
@@ -53,22 +65,22 @@ Task<Result<Verdict>> call_bulk(std::shared_ptr<Topic> topic, TopicEvent event) 
 namespace {
 
 // Takes the next message, if none is with the application, and says where it goes.
-std::optional<TopicEvent> take_next(Hub& hub, Topic& topic, std::optional<std::string>& path) {
+std::optional<TopicEvent> take_next(Hub& hub, Topic& topic, Path& path) {
   TopicEvent event;
-  RuleHandler holds;
+  RuleHandler told;
   {
     const std::lock_guard lock(hub.mutex);
     if (topic.pending.empty() || !topic.unanswered.empty()) return std::nullopt;
     auto message = std::move(topic.pending.front());
     topic.pending.pop_front();
     event = message.event;
-    holds = hub.rule_holds;
+    told = hub.rule_holds;
     topic.unanswered.insert({event.id, {std::move(message)}});
   }
-  path = path_of(topic, holds, event);
-  if (!path) return event;
+  path = path_of(topic, told, event);
+  if (!path || !*path) return event;
   const std::lock_guard lock(hub.mutex);
-  event.path = topic.unanswered.find(event.id)->second.message.event.path = *path;
+  event.path = topic.unanswered.find(event.id)->second.message.event.path = **path;
   return event;
 }
 
@@ -85,9 +97,12 @@ void drop_unrouted(Hub& hub, Topic& topic, TopicEvent event) {
 }  // namespace
 
 void call_next(Hub& hub, const std::shared_ptr<Topic>& topic) {
-  std::optional<std::string> path;
+  Path path;
   auto next = take_next(hub, *topic, path);
-  for (; next && !path; next = take_next(hub, *topic, path)) drop_unrouted(hub, *topic, *std::move(next));
+  for (; next && !(path && *path); next = take_next(hub, *topic, path)) {
+    if (path) drop_unrouted(hub, *topic, *std::move(next));
+    else settle_message(hub, topic, next->id, Verdict::retry);
+  }
   if (!next) return;
   auto& event = *next;
   const auto id = event.id;

@@ -180,8 +180,19 @@ std::shared_ptr<const TraceContext> as_sent(std::shared_ptr<const TraceContext> 
   return std::make_shared<const TraceContext>(std::move(sent));
 }
 
+// The limit of a call, on the fake's clock. Deadlines are times of the real one: what is left of
+// them counts.
+static std::chrono::milliseconds limit_of(
+    const CallOptions& with, std::chrono::milliseconds otherwise, const TaskContext* task
+) {
+  const auto limit = with.timeout.value_or(otherwise);
+  if (limit == CallOptions::no_timeout || task == nullptr || !task->deadline) return limit;
+  const auto left = *task->deadline - std::chrono::system_clock::now();
+  return std::min(limit, std::chrono::ceil<std::chrono::milliseconds>(left));
+}
+
 Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContext* task) {
-  const auto limit = with.timeout.value_or(options.timeout);
+  const auto limit = limit_of(with, options.timeout, task);
   CallRecord record{site.call, site.name, {}, with.metadata, with.trace, limit, {}};
   if (!site.keys.empty()) record.key = site.keys.front();
   if (!record.trace && task != nullptr) record.trace = task->trace;
@@ -205,6 +216,8 @@ Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContex
       admission.failure = wire::not_utf8();
     } else if (stop) {
       admission.failure = stopped();
+    } else if (limit.count() <= 0) {
+      admission.failure = too_late();
     } else if (down) {
       admission.failure = mecha::fail(Code::unavailable, "the sidecar was shut down");
     } else if (auto found = scripted(site, limit)) {

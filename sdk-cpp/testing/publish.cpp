@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/wrappers.pb.h>
 #include <google/protobuf/util/json_util.h>
 
 #include "testing/fake_api.h"
@@ -134,10 +135,18 @@ std::string override_of(const PublishRequest& request, const char* key, std::str
   return found == request.metadata.end() || found->second.empty() ? otherwise : found->second;
 }
 
-// As a sidecar reads `data`, by its type; of other types there is nothing.
-std::string data_of(Struct& event, const std::string& content_type) {
+// As a sidecar reads an event: `data_base64`, or `data` by its type; of other types there is nothing.
+std::optional<std::string> data_of(Struct& event, const std::string& content_type) {
+  if (const auto binary = event.fields().find("data_base64"); binary != event.fields().end()) {
+    google::protobuf::BytesValue bytes;
+    const bool is_text = binary->second.kind_case() == google::protobuf::Value::kStringValue;
+    if (is_text && !JsonStringToMessage(json_of(binary->second), &bytes).ok()) return std::nullopt;
+    event.mutable_fields()->erase("data_base64");
+    event.mutable_fields()->erase(is_text ? "data" : "data_base64");
+    if (is_text) return std::move(*bytes.mutable_value());
+  }
   const auto found = event.fields().find("data");
-  if (found == event.fields().end()) return {};
+  if (found == event.fields().end()) return std::string();
   const auto media = media_type(content_type);
   const bool json = media == "application/json" || media == "application/cloudevents+json";
   const bool text = media.starts_with("text/") || media == "application/xml";
@@ -162,7 +171,10 @@ Result<TopicEvent> complete(const Hub& hub, const PublishRequest& request, const
   to.type = take(event, "type");
   to.spec_version = take(event, "specversion");
   to.content_type = take(event, "datacontenttype");
-  to.data = data_of(event, to.content_type);
+  auto data = data_of(event, to.content_type);
+  // A sidecar takes it, and finds out when it delivers.
+  if (!data) return mecha::fail(Code::invalid_argument, "data_base64 is no base64");
+  to.data = *std::move(data);
   if (to.source.empty()) to.source = "Dapr";
   if (to.type.empty()) to.type = "com.dapr.event.sent";
   if (to.spec_version.empty()) to.spec_version = "1.0";

@@ -55,6 +55,23 @@ TEST_CASE("a message that is tried again is not tried beyond its time", "[fake][
   event.reset();
 }
 
+TEST_CASE("an event brings its bytes as base64", "[fake][pubsub]") {
+  Fake fake;
+  const auto stream = fake.api()->subscribe({"bus", "t"}, {});
+  const auto publish = [&fake](const std::string& event) {
+    return fake.emit_bytes({"bus", "t", event, "application/cloudevents+json"});
+  };
+  std::optional<TopicEvent> event;
+  then_call(stream->next(), [&](Result<std::optional<TopicEvent>> came) { event = std::move(came).value(); });
+  REQUIRE(publish(
+      R"({"id":"1","datacontenttype":"application/octet-stream","data_base64":"AP8B","data":"no"})"
+  ));
+  REQUIRE(event);
+  CHECK(event->data == std::string("\0\xff\x01", 3));
+  CHECK(event->extensions.find("data_base64") == std::string::npos);
+  CHECK(publish(R"({"id":"1","data_base64":"!"})").error().code == Code::invalid_argument);
+}
+
 TEST_CASE("messages of one id are answered one by one, the oldest first", "[fake][pubsub]") {
   Fake fake;
   const auto stream = fake.api()->subscribe({"bus", "t"}, {});

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "mecha/service.h"
 #include "mecha/testing/fake.h"
+#include "testing/rules.h"
 
 namespace mecha::testing {
 namespace {
@@ -62,24 +63,77 @@ TEST_CASE("a handler may publish to its own topic, and is tried again when it fa
   CHECK(fake.delivered("bad").back().verdict == Verdict::drop);
 }
 
-TEST_CASE("rules are refused until the test says which hold", "[fake][service]") {
+TEST_CASE("rules that are simple hold as they do in a sidecar", "[fake][service]") {
+  Fake fake;
+  Service service;
+  std::vector<std::string> many, vip, rest;
+  const auto on = [&](const char* match, std::vector<std::string>& to) {
+    TopicOptions options;
+    options.match = match;
+    service.topic("bus", "orders", [&to](const TopicEvent& event) { to.push_back(event.data); }, options);
+  };
+  on("event.type == \"order\" && (event.data.items > 10.5 || !(event.data.items != -1))", many);
+  on("has(event.data.vip) && event.data.name.startsWith('a')", vip);
+  on("", rest);
+  REQUIRE(fake.attach(service.callbacks()));
+  const auto emit = [&](const char* type, const char* data) {
+    REQUIRE(fake.emit_bytes({"bus", "orders", data, "application/json", {{"cloudevent.type", type}}}));
+    CHECK(fake.settle());
+  };
+  emit("order", R"({"items":11})");
+  emit("order", R"({"items":-1})");
+  CHECK(many == std::vector<std::string>{R"({"items":11})", R"({"items":-1})"});
+  emit("offer", R"({"vip":true,"name":"ann"})");
+  emit("offer", R"({"vip":true,"name":"bob"})");
+  CHECK(vip == std::vector<std::string>{R"({"vip":true,"name":"ann"})"});
+  emit("offer", R"("text")");
+  CHECK(rest == std::vector<std::string>{R"({"vip":true,"name":"bob"})", R"("text")"});
+  // An order without items: the first rule fails, which is no "no".
+  emit("order", "{}");
+  CHECK(rest.size() == 2);
+  CHECK(fake.delivered("orders").back().attempt == FakeOptions().deliveries_max);
+}
+
+TEST_CASE("expressions are read as CEL has them, or not at all", "[fake][service]") {
+  using detail::Expression;
+  TopicEvent event;
+  event.type = "order";
+  event.data = R"({"n":2,"s":"abc","t":true,"inner":{"x":1}})";
+  event.content_type = "application/json";
+  const auto holds = [&](const char* text) { return Expression::parse(text).value().holds(event); };
+  for (const auto* yes : {"event.data.n >= 2", "event.data.n <= 2.0", "event.data.inner.x < 2", "event.data.t", "'b' < \"c\"",
+                          "event.data.s.contains('b') && event.data.s.endsWith('c')", "event.type != 1", "!has(event.data.u)",
+                          "event.data.u == 1 || true", "(event.type=='order')", "event.data.t == true"})
+    CHECK(holds(yes) == true);
+  for (const auto* no : {"event.data.n > 2", "event.data.u == 1 && false", "event.data.s.startsWith('b')", "!event.data.t"})
+    CHECK(holds(no) == false);
+  for (const auto* fails : {"event.data.u == 1", "event.data.n", "event.data.n > 'a'", "event.data.n.contains('a')", "!event.data.s",
+                            "event.data.u == 1 || false", "event.data == event.data"})
+    CHECK(holds(fails) == std::nullopt);
+  for (const auto* other : {"", "event.type in ['a']", "event.data.n + 1 == 3", "size(event.data.s) == 3", "event.type == 'a", "event.data['n'] == 2",
+                            "event.type == 'a\\n'", "event.type.matches('a')", "has(event)", "(event.data.t", "event.data.t)", "event. == 1", "&& true"})
+    CHECK_FALSE(Expression::parse(other));
+  CHECK_FALSE(Expression::parse(std::string(100, '(') + "true" + std::string(100, ')')));
+}
+
+TEST_CASE("other rules are refused until the test says which hold", "[fake][service]") {
   Fake fake;
   Service service;
   std::vector<std::string> big, other;
   TopicOptions rule;
-  rule.match = "event.type == 'big'";
+  rule.match = "event.type in ['big']";
   rule.dead_letter_topic = "unrouted";
   service.topic("bus", "orders", [&](const std::string& order) { big.push_back(order); }, rule);
   service.topic("bus", "unrouted", [&](const std::string& order) { other.push_back(order); });
   const auto refused = fake.attach(service.callbacks());
   REQUIRE(!refused);
   CHECK(refused.error().code == Code::unimplemented);
-  CHECK(refused.error().message.find("event.type == 'big'") != std::string::npos);
+  CHECK(refused.error().message.find("event.type in ['big']") != std::string::npos);
   CHECK(refused.error().message.find("Fake::on_rule") != std::string::npos);
   CHECK(fake.client().blocking().metadata()->subscriptions.empty());
 
   fake.on_rule([](const std::string& match, const TopicEvent& event) {
-    return match == "event.type == 'big'" && event.type == "big";
+    return match == "event.type in ['big']" && event.type == "big";
   });
   REQUIRE(fake.attach(service.callbacks()));
   for (const auto* type : {"big", "small", "big"})
@@ -88,7 +142,7 @@ TEST_CASE("rules are refused until the test says which hold", "[fake][service]")
   CHECK(big == std::vector<std::string>{"big", "big"});
   CHECK(other == std::vector<std::string>{"small"});
   CHECK(fake.delivered("orders").size() == 2);
-  CHECK(fake.client().blocking().metadata()->subscriptions[0].rules[0].match == "event.type == 'big'");
+  CHECK(fake.client().blocking().metadata()->subscriptions[0].rules[0].match == "event.type in ['big']");
 }
 
 TEST_CASE("calls, events and jobs reach their handlers", "[fake][service]") {

@@ -265,6 +265,28 @@ TEST_CASE("what is answered by retry comes again, a number of times", "[fake][pu
   CHECK(fake.delivered("t").back().attempt == 3);
 }
 
+TEST_CASE("what is left until the deadline of a task is the limit of its calls", "[fake][script]") {
+  Fake fake;
+  const auto store = fake.client().state("orders");
+  const auto ends = [&](std::chrono::milliseconds left, CallOptions options = {}) {
+    TaskContext context;
+    context.deadline = std::chrono::system_clock::now() + left;
+    const auto got = sync_wait(store.get<std::string>("k", {}, std::move(options)), context);
+    return got ? Code::ok : got.error().code;
+  };
+  CHECK(ends(10s) == Code::ok);
+  CHECK(fake.calls().back().timeout <= 10s);
+  CHECK(ends(-1s) == Code::deadline_exceeded);
+  fake.delay({Call::get_state}, 20s, 3);
+  const auto before = fake.now();
+  CHECK(ends(10s) == Code::deadline_exceeded);
+  CHECK(fake.now() - before <= 10s);
+  CHECK(ends(30s) == Code::ok);
+  CallOptions unlimited;
+  unlimited.timeout = CallOptions::no_timeout;
+  CHECK(ends(10s, unlimited) == Code::ok);
+}
+
 TEST_CASE("a slow call lets calls that are held reach their deadlines", "[fake][script]") {
   Fake fake;
   auto hold = fake.hold({Call::save_state});

@@ -298,6 +298,58 @@ TEST_CASE("what a handler does when its caller gives up runs on no thread of gRP
   CHECK(service.stop());
 }
 
+TEST_CASE("a handler that takes its time when it is told to stop holds up no other, nor the end", "[stop]") {
+  struct Gates {
+    Gate slow_runs, slow_told, go_on, quick_told, quick_ended;
+  };
+  // Handlers that are left behind keep it.
+  const auto at = std::make_shared<Gates>();
+  auto options = quiet();
+  options.stop_limit = 20ms;
+  Service service(std::move(options));
+  service.method("slow", [at] {
+    const auto linger = [at] {
+      at->slow_told.open();
+      (void)at->go_on.wait();
+    };
+    const std::stop_callback on_stop(ambient_context().stop, linger);
+    at->slow_runs.open();
+    (void)at->go_on.wait();
+  });
+  service.method("quick", [at] {
+    const std::stop_callback on_stop(ambient_context().stop, [at] { at->quick_told.open(); });
+    (void)at->quick_told.wait();
+    at->quick_ended.open();
+  });
+  REQUIRE(service.start());
+  Caller caller(service);
+  const auto call = [&](const char* method, std::chrono::milliseconds limit) {
+    common::InvokeRequest request;
+    request.set_method(method);
+    common::InvokeResponse response;
+    const auto context = caller.context();
+    context->set_deadline(std::chrono::system_clock::now() + limit);
+    return caller.app().OnInvoke(context.get(), request, &response).ok();
+  };
+  bool slow = true;
+  SECTION("told by their callers") {
+    std::thread calling([&] { slow = call("slow", 50ms); });
+    REQUIRE(at->slow_told.wait());
+    CHECK_FALSE(call("quick", 50ms));
+    CHECK(at->quick_ended.wait());
+    calling.join();
+  }
+  SECTION("told by who stops") {
+    std::thread calling([&] { slow = call("slow", 20s); });
+    REQUIRE(at->slow_runs.wait());
+    CHECK(service.stop().error().code == Code::deadline_exceeded);
+    CHECK(at->slow_told.wait());
+    calling.join();
+  }
+  CHECK_FALSE(slow);
+  at->go_on.open();
+}
+
 struct Told {
   Gate done;
   Result<void> is;

@@ -1,5 +1,10 @@
 // Tasks by themselves: laziness, values, exceptions, contexts, executors, two at a time.
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -202,6 +207,56 @@ TEST_CASE("when_all gives both values and the context to both", "[task]") {
 
 TEST_CASE("what one half of when_all throws comes out", "[task]") {
   CHECK_THROWS_AS(sync_wait(when_all(broken(), give(3))), std::runtime_error);
+}
+
+Task<int> await_twice(Task<int> task) {
+  const int first = co_await std::move(task);
+  co_return first + co_await std::move(task);
+}
+
+// What a child process says before it ends; the signal that ended it.
+std::pair<std::string, int> last_words(void (*what)()) {
+  int pipes[2] = {};
+  REQUIRE(pipe(pipes) == 0);
+  const auto child = fork();
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);  // not that of the tests
+    dup2(pipes[1], STDERR_FILENO);
+    what();
+    _exit(0);
+  }
+  close(pipes[1]);
+  std::string said(1000, '\0');
+  std::size_t size = 0;
+  for (ssize_t more = 1; more > 0 && size < said.size(); size += static_cast<std::size_t>(more))
+    more = std::max<ssize_t>(read(pipes[0], said.data() + size, said.size() - size), 0);
+  close(pipes[0]);
+  said.resize(size);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {said, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+}
+
+TEST_CASE("using a task that is empty ends the program and says why", "[task]") {
+  const auto use = GENERATE(as<void (*)()>{}, [] { (void)sync_wait(await_twice(ready(1))); },
+      [] {
+        auto task = ready(1);
+        const auto other = std::move(task);
+        (void)sync_wait(std::move(task));
+      },
+      [] {
+        auto task = ready(1);
+        const auto other = std::move(task);
+        then_call(std::move(task), [](int) {});
+      },
+      [] {
+        auto task = ready(1);
+        const auto other = std::move(task);
+        (void)sync_wait(when_all(ready(2), std::move(task)));
+      });
+  const auto [said, signal] = last_words(use);
+  CHECK(said == "mecha: a Task was used that is empty: it was moved from, or awaited before\n");
+  CHECK(signal == SIGABRT);
 }
 
 TEST_CASE("spawned work runs without an owner", "[task]") {

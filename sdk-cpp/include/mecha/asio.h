@@ -40,6 +40,7 @@ namespace net = ::boost::asio;
 template <class AsioExecutor>
 class OnAsio final : public Executor {
  public:
+  /// Of the executor on which the work goes on.
   explicit OnAsio(AsioExecutor executor) : executor_(std::move(executor)) {}
   void post(void (*work)(void*) noexcept, void* data) noexcept override {
     detail::net::post(executor_, [work, data] { work(data); });

@@ -10,22 +10,25 @@
 
 namespace mecha {
 
+/// What a binding is asked to do.
 struct BindingRequest {
-  std::string binding;
-  std::string operation;
-  std::string data = {};
-  Metadata metadata = {};
+  std::string binding;  ///< The name of the component.
+  std::string operation;  ///< What it knows, such as `create`.
+  std::string data = {};  ///< As the binding wants it.
+  Metadata metadata = {};  ///< Settings of this request; which, is up to the binding.
 };
 
+/// What a binding answered.
 struct BindingResponse {
-  std::string data;
-  Metadata metadata;
+  std::string data;  ///< Empty where the operation gives none.
+  Metadata metadata;  ///< What the binding tells besides.
 };
 
 /// See StateApi for what overrides are held to.
 class BindingApi {
  public:
   virtual ~BindingApi() = default;
+  /// Asks for one operation.
   virtual Task<Result<BindingResponse>> invoke_binding(BindingRequest request, CallOptions options);
 };
 
@@ -33,9 +36,11 @@ class BindingApi {
 template <class Mode>
 class BasicBinding {
  public:
+  /// Over any implementation of the calls.
   BasicBinding(std::shared_ptr<BindingApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// Runs an operation with a value. What the answer means is up to the binding; decode it with

@@ -16,16 +16,17 @@ namespace mecha {
 /// An invocation of a method of this application.
 struct MethodCall {
   std::string method;  ///< As the caller named it: a name or a path, without a leading slash.
-  std::string data = {};
-  std::string content_type = {};
+  std::string data = {};  ///< The body of the request.
+  std::string content_type = {};  ///< Of `data`.
   std::string verb = {};   ///< The verb of HTTP; empty where the caller gave none.
   std::string query = {};  ///< `a=1&b=2`
   Metadata metadata = {};  ///< Headers of the caller, as far as the sidecar passes them on.
 };
 
+/// What a handler answers to a call.
 struct MethodReply {
-  std::string data = {};
-  std::string content_type = {};
+  std::string data = {};  ///< The body of the answer.
+  std::string content_type = {};  ///< Of `data`.
   /// The caller sees them as headers of the answer, their keys in lower case. One that cannot be sent
   /// (see CallOptions::metadata) makes the call `internal`.
   Metadata headers = {};
@@ -33,56 +34,56 @@ struct MethodReply {
 
 /// Messages for which `match`, an expression of CEL over `event`, holds go to `path`.
 struct TopicRule {
-  std::string match;
-  std::string path;
+  std::string match;  ///< The expression, in CEL; empty: always.
+  std::string path;  ///< Where events go for which it holds.
 };
 
 /// Messages come in batches; a member that is 0 leaves the choice to the sidecar.
 struct BulkOptions {
-  std::int32_t max_messages = 0;
-  std::chrono::milliseconds max_wait{0};
+  std::int32_t max_messages = 0;  ///< The most messages of one batch; 0: as the sidecar has it.
+  std::chrono::milliseconds max_wait{0};  ///< How long a batch waits to fill up; 0: as the sidecar has it.
 };
 
 /// A subscription that the application asks for when it is asked for its list.
 struct TopicSubscription {
-  std::string pubsub;
-  std::string topic;
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< As publishers name it.
   std::vector<TopicRule> rules = {};  ///< The first that holds wins.
   std::string default_path = {};      ///< Where no rule holds; empty: such a message is dropped,
                                       ///< unless there is no rule at all.
-  std::string dead_letter_topic = {};
-  Metadata metadata = {};
-  std::optional<BulkOptions> bulk = std::nullopt;
+  std::string dead_letter_topic = {};  ///< Where messages go that are dropped.
+  Metadata metadata = {};  ///< Settings of the subscription.
+  std::optional<BulkOptions> bulk = std::nullopt;  ///< Set: messages come in batches.
 };
 
 /// One message of a batch. A raw message, which came without an envelope, has nothing but `data`
 /// and `content_type` in its event.
 struct BulkEvent {
   std::string entry_id;  ///< Names the message in the answer.
-  TopicEvent event;
+  TopicEvent event;  ///< The message.
 };
 
 /// A batch of messages of one subscription that one path is for.
 struct BulkTopicEvent {
-  std::string id;
-  std::string pubsub;
-  std::string topic;
-  std::string path = {};
-  std::vector<BulkEvent> entries = {};
-  Metadata metadata = {};
+  std::string id;  ///< Of the batch.
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< As the publisher named it.
+  std::string path = {};  ///< Of the subscription.
+  std::vector<BulkEvent> entries = {};  ///< The messages; each gets a verdict.
+  Metadata metadata = {};  ///< Of the batch.
 };
 
 /// What became of one message of a batch. One that has no verdict counts as failed.
 struct EntryVerdict {
-  std::string entry_id;
-  Verdict verdict = Verdict::success;
+  std::string entry_id;  ///< Of which message.
+  Verdict verdict = Verdict::success;  ///< What becomes of it.
 };
 
 /// An event of an input binding.
 struct BindingEvent {
-  std::string binding;
-  std::string data = {};
-  Metadata metadata = {};
+  std::string binding;  ///< The name of the component.
+  std::string data = {};  ///< As the source gave it.
+  Metadata metadata = {};  ///< What the source tells besides.
 };
 
 /// What the sidecar shall do after an event of a binding: call output bindings with the operation
@@ -96,7 +97,7 @@ struct BindingReply {
 
 /// A job that is due.
 struct JobEvent {
-  std::string name;
+  std::string name;  ///< As it was scheduled.
   std::string data = {};          ///< As it was scheduled.
   std::string content_type = {};  ///< The type URL of the data.
 };

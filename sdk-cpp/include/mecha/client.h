@@ -68,15 +68,23 @@ class BasicClient {
     return BasicClient(std::move(*api));
   }
 
+  /// Keys and values in a store.
   BasicStateStore<Mode> state(std::string store) const { return {api_, std::move(store)}; }
+  /// Another application, by its app id.
   BasicApp<Mode> app(std::string id) const { return {api_, std::move(id)}; }
+  /// Publishing and subscribing by a broker.
   BasicPubSub<Mode> pubsub(std::string name) const { return {api_, std::move(name), api_}; }
+  /// What a binding can do.
   BasicBinding<Mode> binding(std::string name) const { return {api_, std::move(name)}; }
+  /// Secrets of a store.
   BasicSecretStore<Mode> secrets(std::string store) const { return {api_, std::move(store)}; }
+  /// Configuration of a store.
   BasicConfiguration<Mode> configuration(std::string store) const {
     return {api_, std::move(store)};
   }
+  /// Locks of a store.
   BasicLockStore<Mode> lock(std::string store) const { return {api_, std::move(store)}; }
+  /// Keys of a provider.
   BasicCrypto<Mode> crypto(std::string provider) const { return {api_, std::move(provider)}; }
 
   /// What the sidecar says about itself.
@@ -100,8 +108,10 @@ class BasicClient {
 
   /// The same client with calls that block, and the other way round.
   BlockingClient blocking() const { return BlockingClient(api_); }
+  /// This client with the face that gives tasks.
   Client async() const { return Client(api_); }
 
+  /// The calls as bytes, which all faces share.
   const std::shared_ptr<Api>& api() const noexcept { return api_; }
 
  private:

@@ -28,8 +28,8 @@ struct Codec;
 
 /// Bytes of no known form.
 struct Bytes {
-  std::string data;
-  bool operator==(const Bytes&) const = default;
+  std::string data;  ///< As they are.
+  bool operator==(const Bytes&) const = default;  ///< The same bytes.
 };
 
 /// A type that Codec knows.
@@ -43,15 +43,20 @@ concept Encodable = requires(const T& value, std::string_view bytes) {
 /// A std::string is its own bytes: text, or JSON that is text already. It is not quoted.
 template <>
 struct Codec<std::string> {
-  static constexpr std::string_view content_type = "text/plain; charset=utf-8";
+  static constexpr std::string_view content_type = "text/plain; charset=utf-8";  ///< What it is sent as.
+  /// A copy.
   static Result<std::string> encode(const std::string& value) { return value; }
+  /// A copy; never fails.
   static Result<std::string> decode(std::string_view bytes) { return std::string(bytes); }
 };
 
+/// Bytes are their own bytes.
 template <>
 struct Codec<Bytes> {
-  static constexpr std::string_view content_type = "application/octet-stream";
+  static constexpr std::string_view content_type = "application/octet-stream";  ///< What it is sent as.
+  /// A copy.
   static Result<std::string> encode(const Bytes& value) { return value.data; }
+  /// A copy; never fails.
   static Result<Bytes> decode(std::string_view bytes) { return Bytes{std::string(bytes)}; }
 };
 

@@ -12,17 +12,19 @@
 
 namespace mecha {
 
+/// What a store holds for a key.
 struct ConfigurationItem {
-  std::string value;
-  std::string version;
-  Metadata metadata;
+  std::string value;  ///< As the store has it.
+  std::string version;  ///< Changes with the value; empty where the store counts none.
+  Metadata metadata;  ///< What the store tells besides.
 };
 using ConfigurationItems = std::map<std::string, ConfigurationItem, std::less<>>;
 
+/// Which items are wanted.
 struct ConfigurationRequest {
-  std::string store;
+  std::string store;  ///< The name of the component.
   std::vector<std::string> keys;  ///< Empty: all.
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this request.
 };
 
 /// An open subscription to changes. It begins with the first `next`; one `next` at a time, on any
@@ -43,6 +45,7 @@ class ConfigurationStream {
 class ConfigurationApi {
  public:
   virtual ~ConfigurationApi() = default;
+  /// What the keys have now.
   virtual Task<Result<ConfigurationItems>> get_configuration(
       ConfigurationRequest request, CallOptions options
   );
@@ -61,13 +64,17 @@ class ConfigurationApi {
 template <class Mode>
 class BasicConfigurationWatch {
  public:
+  /// Over any implementation of the stream.
   explicit BasicConfigurationWatch(std::unique_ptr<ConfigurationStream> stream)
       : stream_(std::move(stream)) {}
 
+  /// The next change; empty when the watch was ended by `unsubscribe`. One read at a time.
   auto next() -> typename Mode::template Return<std::optional<ConfigurationItems>> {
     return Mode::run(stream_->next());
   }
+  /// For `unsubscribe`; empty before the first change came.
   std::string id() const { return stream_->id(); }
+  /// Ends the watch, from any thread.
   void cancel() noexcept { stream_->cancel(); }
 
  private:
@@ -78,9 +85,11 @@ class BasicConfigurationWatch {
 template <class Mode>
 class BasicConfiguration {
  public:
+  /// Over any implementation of the calls.
   BasicConfiguration(std::shared_ptr<ConfigurationApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// The items of these keys that exist; all of the store without keys.
@@ -100,6 +109,7 @@ class BasicConfiguration {
     ));
   }
 
+  /// Ends the watch of this id, in order: its `next` gives an empty change.
   auto unsubscribe(std::string id, CallOptions options = {}) const ->
       typename Mode::template Return<void> {
     return Mode::run(api_->unsubscribe_configuration(name_, std::move(id), std::move(options)));

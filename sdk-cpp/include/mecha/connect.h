@@ -18,7 +18,7 @@ class Api;
 struct TlsOptions {
   std::string roots;        ///< Authorities to trust; empty: those of the system.
   std::string certificate;  ///< Of this application, where the other side asks for one.
-  std::string key;
+  std::string key;  ///< PEM; of `certificate`.
   std::string server_name;  ///< The name to check instead of the one in the address.
 };
 

@@ -15,9 +15,9 @@ namespace mecha {
 /// Where a request belongs, in the W3C forms. Immutable once shared; safe on any thread. A part
 /// that is not printable ASCII or is longer than 8192 bytes is not sent: calls go on without it.
 struct TraceContext {
-  std::string traceparent;
-  std::string tracestate;
-  std::string baggage;
+  std::string traceparent;  ///< Trace, span and flags.
+  std::string tracestate;  ///< What vendors add; goes with `traceparent`.
+  std::string baggage;  ///< Keys and values of the application.
 };
 
 /// Where coroutines go on after a call of the SDK. Implementations are called on any thread.
@@ -84,6 +84,7 @@ struct CallOptions {
   /// of keys that end in `-bin` may be any bytes.
   Metadata metadata;
 
+  /// No limit at all, not even that of the task.
   static constexpr std::chrono::milliseconds no_timeout = std::chrono::milliseconds::max();
 };
 

@@ -13,13 +13,14 @@ namespace mecha {
 
 /// How to encrypt. `key` and `algorithm` are required by the sidecar.
 struct EncryptOptions {
-  std::string key;
+  std::string key;  ///< The name of the key.
   std::string algorithm;    ///< Wraps the document's key: `A256KW`, `RSA-OAEP-256` and others.
   std::string cipher = {};  ///< `aes-gcm` (empty) or `chacha20-poly1305`.
   bool omit_decryption_key = false;  ///< Do not name the key in the document.
   std::string decryption_key = {};   ///< Name this one in the document instead.
 };
 
+/// Settings of decrypting a document.
 struct DecryptOptions {
   std::string key = {};  ///< Empty: the one that the document names.
 };
@@ -31,27 +32,27 @@ enum class KeyFormat : int { pem = 0, json = 1 };
 /// feature `SubtleCrypto` is enabled; otherwise `unimplemented`). Which algorithm needs which of the
 /// bytes is up to it.
 struct SubtleRequest {
-  std::string provider;
-  std::string key;
+  std::string provider;  ///< The name of the component.
+  std::string key;  ///< The name of the key.
   std::string algorithm;  ///< Of JSON Web Algorithms, such as `A256GCM`, `RSA-OAEP-256`, `PS256`.
   std::string data;       ///< What it is done to: a text, a key or a digest.
-  std::string nonce = {};
-  std::string associated_data = {};
+  std::string nonce = {};  ///< What some algorithms begin with; used once for each key.
+  std::string associated_data = {};  ///< Bound to the result, but not in it.
   std::string tag = {};        ///< Of what is decrypted or unwrapped.
   std::string signature = {};  ///< To be verified.
 };
 
 /// Bytes that were encrypted or wrapped, with the tag of an algorithm that has one.
 struct Sealed {
-  std::string data;
-  std::string tag;
+  std::string data;  ///< The result: ciphertext, wrapped key or signature.
+  std::string tag;  ///< Of algorithms that authenticate; needed to open it again.
 };
 
 /// What one operation of the typed face may name besides key, algorithm and data.
 struct SubtleOptions {
-  std::string nonce = {};
-  std::string associated_data = {};
-  std::string tag = {};
+  std::string nonce = {};  ///< See SubtleRequest.
+  std::string associated_data = {};  ///< Must be the same when it is opened.
+  std::string tag = {};  ///< What Sealed gave; for opening.
 };
 
 /// A document on its way through the sidecar. It begins with the first call. One `write` and one
@@ -81,6 +82,7 @@ class CryptoApi {
   virtual std::unique_ptr<ByteStream> encrypt(
       std::string provider, EncryptOptions encrypt, CallOptions options
   );
+  /// The other way round.
   virtual std::unique_ptr<ByteStream> decrypt(
       std::string provider, DecryptOptions decrypt, CallOptions options
   );
@@ -89,11 +91,17 @@ class CryptoApi {
   virtual Task<Result<std::string>> subtle_get_key(
       std::string provider, std::string key, KeyFormat format, CallOptions options
   );
+  /// Encrypts a short plaintext.
   virtual Task<Result<Sealed>> subtle_encrypt(SubtleRequest request, CallOptions options);
+  /// The other way round.
   virtual Task<Result<std::string>> subtle_decrypt(SubtleRequest request, CallOptions options);
+  /// Encrypts a key with another.
   virtual Task<Result<Sealed>> subtle_wrap_key(SubtleRequest request, CallOptions options);
+  /// The other way round.
   virtual Task<Result<std::string>> subtle_unwrap_key(SubtleRequest request, CallOptions options);
+  /// Signs a digest.
   virtual Task<Result<std::string>> subtle_sign(SubtleRequest request, CallOptions options);
+  /// Whether a signature of a digest is right.
   virtual Task<Result<bool>> subtle_verify(SubtleRequest request, CallOptions options);
 };
 
@@ -107,15 +115,20 @@ Task<Result<std::string>> pump(std::unique_ptr<ByteStream> stream, std::string i
 template <class Mode>
 class BasicCryptoStream {
  public:
+  /// Over any implementation of the stream.
   explicit BasicCryptoStream(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {}
 
+  /// Gives it the next piece of the input.
   auto write(std::string piece) -> typename Mode::template Return<void> {
     return Mode::run(stream_->write(std::move(piece)));
   }
+  /// Says that the input is complete.
   auto finish() -> typename Mode::template Return<void> { return Mode::run(stream_->finish()); }
+  /// The next piece of the output; empty at its end.
   auto read() -> typename Mode::template Return<std::optional<std::string>> {
     return Mode::run(stream_->read());
   }
+  /// Ends the stream, from any thread.
   void cancel() noexcept { stream_->cancel(); }
 
  private:
@@ -126,9 +139,11 @@ class BasicCryptoStream {
 template <class Mode>
 class BasicCrypto {
  public:
+  /// Over any implementation of the calls.
   BasicCrypto(std::shared_ptr<CryptoApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// A document that is in memory as a whole.
@@ -138,6 +153,7 @@ class BasicCrypto {
         detail::pump(api_->encrypt(name_, std::move(encrypt), std::move(options)), std::move(plain))
     );
   }
+  /// The plaintext of a document that `encrypt` made.
   auto decrypt(std::string document, DecryptOptions decrypt = {}, CallOptions options = {}) const ->
       typename Mode::template Return<std::string> {
     return Mode::run(detail::pump(
@@ -149,6 +165,7 @@ class BasicCrypto {
   BasicCryptoStream<Mode> encrypt_stream(EncryptOptions encrypt, CallOptions options = {}) const {
     return BasicCryptoStream<Mode>(api_->encrypt(name_, std::move(encrypt), std::move(options)));
   }
+  /// The same for documents that are long or not there yet.
   BasicCryptoStream<Mode> decrypt_stream(DecryptOptions decrypt = {}, CallOptions options = {})
       const {
     return BasicCryptoStream<Mode>(api_->decrypt(name_, std::move(decrypt), std::move(options)));
@@ -161,6 +178,7 @@ class BasicCrypto {
       typename Mode::template Return<std::string> {
     return Mode::run(api_->subtle_get_key(name_, std::move(key), format, std::move(options)));
   }
+  /// Encrypts a short plaintext with a key of the provider.
   auto encrypt_bytes(
       std::string key, std::string algorithm, std::string plain, SubtleOptions subtle = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<Sealed> {
@@ -168,6 +186,7 @@ class BasicCrypto {
         request(std::move(key), std::move(algorithm), std::move(plain), std::move(subtle)), std::move(options)
     ));
   }
+  /// The plaintext of what `encrypt_bytes` made.
   auto decrypt_bytes(
       std::string key, std::string algorithm, std::string sealed, SubtleOptions subtle = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<std::string> {
@@ -175,6 +194,7 @@ class BasicCrypto {
         request(std::move(key), std::move(algorithm), std::move(sealed), std::move(subtle)), std::move(options)
     ));
   }
+  /// Encrypts a key with one of the provider.
   auto wrap_key(
       std::string key, std::string algorithm, std::string plain, SubtleOptions subtle = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<Sealed> {
@@ -182,6 +202,7 @@ class BasicCrypto {
         request(std::move(key), std::move(algorithm), std::move(plain), std::move(subtle)), std::move(options)
     ));
   }
+  /// The key that `wrap_key` encrypted.
   auto unwrap_key(
       std::string key, std::string algorithm, std::string wrapped, SubtleOptions subtle = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<std::string> {

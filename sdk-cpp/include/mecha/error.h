@@ -48,8 +48,8 @@ std::string_view to_string(Code code) noexcept;
 /// failures that were found on this side: a deadline, a lost connection, a value that does not
 /// decode.
 struct Error {
-  Code code = Code::unknown;
-  std::string message;
+  Code code = Code::unknown;  ///< What kind of failure.
+  std::string message;  ///< For people.
   std::string reason;         ///< The error code of the API, such as `DAPR_STATE_NOT_CONFIGURED`.
   std::string domain;         ///< Who gave the reason, `dapr.io` for the sidecar.
   std::string resource_type;  ///< What kind of thing the failure is about, such as `state`.

@@ -18,7 +18,7 @@ namespace mecha {
 /// One message of a batch with its value decoded.
 template <class T>
 struct BulkMessage {
-  T value;
+  T value;  ///< As it was decoded.
   TopicEvent event;  ///< Without `data`, which became the value.
 };
 

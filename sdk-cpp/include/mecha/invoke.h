@@ -15,24 +15,25 @@ namespace mecha {
 struct InvokeRequest {
   std::string app;     ///< The id of the application.
   std::string method;  ///< A path or a name, without a leading slash.
-  std::string data = {};
-  std::string content_type = {};
+  std::string data = {};  ///< The body.
+  std::string content_type = {};  ///< Of `data`.
   std::string verb = "POST";  ///< The verb of HTTP; empty: none is sent, which an HTTP application
                               ///< cannot be called with.
   std::string query = {};     ///< `a=1&b=2`
 };
 
+/// What the application answered, as bytes.
 struct InvokeResponse {
-  std::string data;
-  std::string content_type;
+  std::string data;  ///< The body.
+  std::string content_type;  ///< Of `data`.
   Metadata headers;     ///< Of the application, as far as the sidecar passes them on.
   int http_status = 0;  ///< Of an HTTP application; 0 for one that speaks gRPC.
 };
 
 /// What one invocation may name besides method and value.
 struct InvokeOptions {
-  std::string verb = "POST";
-  std::string query = {};
+  std::string verb = "POST";  ///< The verb of HTTP, see InvokeRequest.
+  std::string query = {};  ///< As it stands behind `?`.
   std::string content_type = {};  ///< Empty: that of the codec.
 };
 
@@ -72,9 +73,11 @@ concept Reply = std::is_void_v<T> || Encodable<T>;
 template <class Mode>
 class BasicApp {
  public:
+  /// Over any implementation of the calls.
   BasicApp(std::shared_ptr<InvokeApi> api, std::string id)
       : api_(std::move(api)), id_(std::move(id)) {}
 
+  /// The app id.
   const std::string& id() const noexcept { return id_; }
 
   /// Calls `method` with a value and decodes the answer. `Bytes` as Reply takes any answer, an

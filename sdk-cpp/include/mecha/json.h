@@ -23,11 +23,13 @@ concept JsonValue =
 /// JSON text. What nlohmann/json throws becomes an Error of the call.
 template <JsonValue T>
 struct Codec<T, void> {
-  static constexpr std::string_view content_type = "application/json";
+  static constexpr std::string_view content_type = "application/json";  ///< What it is sent as.
+  /// By `to_json` of the type.
   static Result<std::string> encode(const T& value) {
     const nlohmann::json json = value;
     return json.dump();
   }
+  /// By `from_json` of the type.
   static Result<T> decode(std::string_view bytes) {
     return nlohmann::json::parse(bytes).template get<T>();
   }

@@ -22,10 +22,11 @@ template <>
 struct MayRefuse<UnlockStatus> : std::true_type {};
 }  // namespace detail
 
+/// Which lock is meant, and whose.
 struct LockRequest {
-  std::string store;
-  std::string resource;
-  std::string owner;
+  std::string store;  ///< The name of the component.
+  std::string resource;  ///< What is locked.
+  std::string owner;  ///< Who has it or wants it.
   std::chrono::seconds expiry{0};  ///< Unused when unlocking.
 };
 
@@ -33,7 +34,9 @@ struct LockRequest {
 class LockApi {
  public:
   virtual ~LockApi() = default;
+  /// Whether the owner has it now.
   virtual Task<Result<bool>> try_lock(LockRequest request, CallOptions options);
+  /// Gives it back.
   virtual Task<Result<UnlockStatus>> unlock(LockRequest request, CallOptions options);
 };
 
@@ -41,9 +44,11 @@ class LockApi {
 template <class Mode>
 class BasicLockStore {
  public:
+  /// Over any implementation of the calls.
   BasicLockStore(std::shared_ptr<LockApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// True when `owner` has the lock now, false when someone has it: `if (lock.try_lock(...)

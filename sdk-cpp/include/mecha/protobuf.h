@@ -16,12 +16,14 @@ namespace mecha {
 template <std::derived_from<google::protobuf::MessageLite> T>
 struct Codec<T, void> {
   static constexpr std::string_view content_type = "application/x-protobuf";
+  /// In the binary form.
   static Result<std::string> encode(const T& value) {
     std::string bytes;
     if (!value.SerializeToString(&bytes))
       return detail::codec_error(Code::invalid_argument, "incomplete or too large");
     return bytes;
   }
+  /// From the binary form.
   static Result<T> decode(std::string_view bytes) {
     constexpr std::size_t most = 2147483647;
     T value;

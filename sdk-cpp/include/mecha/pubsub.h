@@ -16,20 +16,21 @@
 
 namespace mecha {
 
+/// One message, as bytes.
 struct PublishRequest {
-  std::string pubsub;
-  std::string topic;
-  std::string data;
-  std::string content_type = {};
-  Metadata metadata = {};
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< Where it goes.
+  std::string data;  ///< The payload, or an event as a whole.
+  std::string content_type = {};  ///< Of `data`; `application/cloudevents+json` for an event as a whole.
+  Metadata metadata = {};  ///< Settings of this message, such as `ttlInSeconds`.
 };
 
 /// One message of many, as bytes. Made by `bulk_entry`.
 struct BulkEntry {
   std::string id;  ///< Unique in its batch; names the message in the answer.
-  std::string data;
-  std::string content_type;
-  Metadata metadata;
+  std::string data;  ///< The payload.
+  std::string content_type;  ///< Of `data`.
+  Metadata metadata;  ///< Settings of this message.
   std::optional<Error> problem;  ///< Set when the value did not encode; the call then fails with it
                                  ///< and sends nothing.
 };
@@ -46,17 +47,18 @@ BulkEntry bulk_entry(std::string id, const T& value, Metadata metadata = {}) {
   return entry;
 }
 
+/// Many messages, as bytes.
 struct BulkPublishRequest {
-  std::string pubsub;
-  std::string topic;
-  std::vector<BulkEntry> entries;
-  Metadata metadata = {};
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< Where they go.
+  std::vector<BulkEntry> entries;  ///< The messages.
+  Metadata metadata = {};  ///< Of all of them.
 };
 
 /// A message of a batch that the broker did not take.
 struct FailedEntry {
-  std::string id;
-  std::string error;
+  std::string id;  ///< Of the entry.
+  std::string error;  ///< Why, in words.
 };
 
 /// What one publication may name besides topic and value.
@@ -66,19 +68,20 @@ struct PublishOptions {
   std::optional<std::chrono::milliseconds> ttl =
       std::nullopt;  ///< Sent as `ttlInSeconds`, rounded up; `invalid_argument` unless positive.
   bool raw = false;  ///< Sent as `rawPayload`: no CloudEvents envelope.
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this message, such as `ttlInSeconds`.
 };
 
 /// What a subscription may name besides its topic.
 struct SubscribeOptions {
-  std::optional<std::string> dead_letter_topic = std::nullopt;
-  Metadata metadata = {};
+  std::optional<std::string> dead_letter_topic = std::nullopt;  ///< Where messages go that are dropped.
+  Metadata metadata = {};  ///< Settings of the subscription.
 };
 
 /// See StateApi for what overrides are held to.
 class PublishApi {
  public:
   virtual ~PublishApi() = default;
+  /// Gives one message to the broker.
   virtual Task<Result<void>> publish(PublishRequest request, CallOptions options);
   /// The messages that failed; empty when the broker has all.
   virtual Task<Result<std::vector<FailedEntry>>> publish_bulk(
@@ -102,15 +105,18 @@ Task<Result<void>> receive(
 template <class Mode>
 class BasicSubscription {
  public:
+  /// Over any implementation of the stream.
   explicit BasicSubscription(std::unique_ptr<TopicStream> stream) : stream_(std::move(stream)) {}
 
   /// The next message as bytes; empty when the sidecar ended the stream in order.
   auto next() -> typename Mode::template Return<std::optional<TopicEvent>> {
     return Mode::run(stream_->next());
   }
+  /// Says what becomes of a message, by its id.
   auto answer(std::string id, Verdict verdict) -> typename Mode::template Return<void> {
     return Mode::run(stream_->answer(std::move(id), verdict));
   }
+  /// Ends the subscription, from any thread.
   void cancel() noexcept { stream_->cancel(); }
 
  private:
@@ -130,8 +136,10 @@ class BasicPubSub {
   )
       : api_(std::move(api)), streams_(std::move(streams)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
+  /// Publishes one value.
   template <Encodable T>
   auto publish(
       std::string topic, const T& value, PublishOptions publish = {}, CallOptions options = {}
@@ -147,6 +155,7 @@ class BasicPubSub {
       return Mode::run(ready(Result<void>(std::move(*bad))));
     return Mode::run(api_->publish(std::move(request), std::move(options)));
   }
+  /// Publishes a text.
   auto publish(
       std::string topic, const char* text, PublishOptions publish = {}, CallOptions options = {}
   ) const {

@@ -48,15 +48,20 @@ struct MayRefuse<bool> : std::true_type {};
 template <class T>
 class [[nodiscard]] Result {
  public:
+  /// What a good result holds.
   using value_type = T;
 
   Result() : state_(std::in_place_index<0>) {}
+  /// A failed one.
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  /// A good one.
   template <class U = T>
     requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Result> && !std::is_same_v<std::remove_cvref_t<U>, Error> && std::is_convertible_v<U &&, T>)
   Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
+  /// True when it is good.
   bool has_value() const noexcept { return state_.index() == 0; }
+  /// The same, for `if`.
   explicit operator bool() const noexcept {
     static_assert(
         !detail::MayRefuse<T>::value,
@@ -66,17 +71,28 @@ class [[nodiscard]] Result {
     return has_value();
   }
 
+  /// What it holds; ends the program when it failed.
   T& value() & noexcept { return held<0>(state_); }
+  /// What it holds; ends the program when it failed.
   const T& value() const& noexcept { return held<0>(state_); }
+  /// What it holds; ends the program when it failed.
   T&& value() && noexcept { return std::move(held<0>(state_)); }
+  /// Like value().
   T& operator*() & noexcept { return value(); }
+  /// Like value().
   const T& operator*() const& noexcept { return value(); }
+  /// Like value().
   T&& operator*() && noexcept { return std::move(*this).value(); }
+  /// Like value().
   T* operator->() noexcept { return &value(); }
+  /// Like value().
   const T* operator->() const noexcept { return &value(); }
 
+  /// Why it failed; ends the program when it did not.
   Error& error() & noexcept { return held<1>(state_); }
+  /// Why it failed; ends the program when it did not.
   const Error& error() const& noexcept { return held<1>(state_); }
+  /// Why it failed; ends the program when it did not.
   Error&& error() && noexcept { return std::move(held<1>(state_)); }
 
   /// The value, or `other` when there is none.
@@ -84,6 +100,7 @@ class [[nodiscard]] Result {
   T value_or(U&& other) const& {
     return has_value() ? **this : static_cast<T>(std::forward<U>(other));
   }
+  /// The value, or this one when it failed.
   template <class U>
   T value_or(U&& other) && {
     return has_value() ? std::move(**this) : static_cast<T>(std::forward<U>(other));
@@ -118,21 +135,28 @@ class [[nodiscard]] Result {
 template <>
 class [[nodiscard]] Result<void> {
  public:
+  /// A good one holds nothing.
   using value_type = void;
 
   Result() = default;
+  /// A failed one.
   Result(Error error) : error_(std::move(error)) {}
 
+  /// True when it is good.
   bool has_value() const noexcept { return !error_.has_value(); }
+  /// The same, for `if`.
   explicit operator bool() const noexcept { return has_value(); }
+  /// Ends the program when it failed.
   void value() const noexcept {
     if (error_) detail::wrong_alternative();
   }
 
+  /// Why it failed; ends the program when it did not.
   const Error& error() const& noexcept {
     if (!error_) detail::wrong_alternative();
     return *error_;
   }
+  /// Why it failed; ends the program when it did not.
   Error&& error() && noexcept {
     if (!error_) detail::wrong_alternative();
     return std::move(*error_);

@@ -14,17 +14,20 @@ namespace mecha {
 using Secret = std::map<std::string, std::string, std::less<>>;
 using Secrets = std::map<std::string, Secret, std::less<>>;
 
+/// Which secret is wanted.
 struct GetSecretRequest {
-  std::string store;
+  std::string store;  ///< The name of the component.
   std::string key;  ///< Empty when all are asked for.
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this request.
 };
 
 /// See StateApi for what overrides are held to.
 class SecretApi {
  public:
   virtual ~SecretApi() = default;
+  /// One secret, which may have several values.
   virtual Task<Result<Secret>> get_secret(GetSecretRequest request, CallOptions options);
+  /// All that the application may read; `key` is not looked at.
   virtual Task<Result<Secrets>> get_all_secrets(GetSecretRequest request, CallOptions options);
 };
 
@@ -32,9 +35,11 @@ class SecretApi {
 template <class Mode>
 class BasicSecretStore {
  public:
+  /// Over any implementation of the calls.
   BasicSecretStore(std::shared_ptr<SecretApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// One secret. An absent one is an error, as the store says it; so is one that the scopes forbid

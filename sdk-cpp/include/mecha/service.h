@@ -21,12 +21,13 @@ namespace mecha {
 /// beyond both is refused: `resource_exhausted`, for a message `retry`.
 struct Limit {
   std::size_t running = 0;  ///< 0: no limit here.
-  std::size_t waiting = 64;
+  std::size_t waiting = 64;  ///< More are refused.
 };
 
+/// Settings of one method.
 struct MethodOptions {
   std::string verb = {};  ///< Only calls with this verb of HTTP; empty: all that no other takes.
-  Limit limit = {};
+  Limit limit = {};  ///< Of this handler.
 };
 
 /// Members after `match` are of the subscription, which all handlers of one topic share: say them
@@ -37,33 +38,36 @@ struct TopicOptions {
                            ///< other events.
   std::string path = {};   ///< Of the rule; empty: one is made. A subscription that is declared
                            ///< names the path of its handler here.
-  std::string dead_letter_topic = {};
-  Metadata metadata = {};
+  std::string dead_letter_topic = {};  ///< Where messages go that are dropped; empty: nowhere.
+  Metadata metadata = {};  ///< Settings of the subscription.
   std::optional<BulkOptions> bulk = std::nullopt;  ///< Set: messages come in batches.
   bool declared = false;  ///< A resource of the sidecar declares it: handled, but not asked for.
-  Limit limit = {};
+  Limit limit = {};  ///< Of this handler.
 };
 
+/// Settings of one subscription as a stream.
 struct StreamOptions {
-  std::optional<std::string> dead_letter_topic = std::nullopt;
-  Metadata metadata = {};
+  std::optional<std::string> dead_letter_topic = std::nullopt;  ///< Where messages go that are dropped.
+  Metadata metadata = {};  ///< Settings of the subscription.
   /// `running = 1` keeps the order. `waiting` is not used: a stream reads a message only when the
   /// one before has its turn.
   Limit limit = {};
 };
 
+/// Settings of one input binding.
 struct BindingOptions {
-  Limit limit = {};
+  Limit limit = {};  ///< Of this handler.
 };
+/// Settings of one job.
 struct JobOptions {
-  Limit limit = {};
+  Limit limit = {};  ///< Of this handler.
 };
 
 /// TLS on the port of a service, for a sidecar that is told `--app-protocol grpcs`. Each member is
 /// PEM text, not a path.
 struct ServerTls {
   std::string certificate;  ///< With those of the authorities between it and the root.
-  std::string key;
+  std::string key;  ///< Of `certificate`.
 };
 
 /// Settings of a service. What is empty comes from the environment.
@@ -113,10 +117,12 @@ struct ServiceOptions {
 /// may block; several at a time as the limits say. Register on one thread, before the start.
 /// `stop`, `request_stop`, `client` and `port` may be called from any thread. Context: calls that a handler
 /// makes belong to the trace of its request and end at its deadline; its stop token says that the sidecar gave up or that
-/// stopping took too long. Lifetime: the destructor stops; a handler that does not end within
+/// stopping took too long; what is registered with it runs on threads of its own, of which a service has eight: one that
+/// blocks there delays others at most until seven more do. Lifetime: the destructor stops; a handler that does not end within
 /// `stop_limit` is left behind with all it holds.
 class Service {
  public:
+  /// Nothing is opened before the start.
   explicit Service(ServiceOptions options = {});
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;

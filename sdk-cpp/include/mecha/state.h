@@ -29,26 +29,27 @@ struct WriteOptions {
   std::optional<std::string> etag = std::nullopt;
   /// `last_write` beside an empty etag writes whatever is there.
   Concurrency concurrency = Concurrency::unspecified;
-  Consistency consistency = Consistency::unspecified;
+  Consistency consistency = Consistency::unspecified;  ///< What the write waits for.
   /// The key goes away after this; sent as `ttlInSeconds`, rounded up to whole seconds. Refused with
   /// `invalid_argument` unless it is positive.
   std::optional<std::chrono::milliseconds> ttl = std::nullopt;
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this write.
 };
 
 /// Settings of one read.
 struct ReadOptions {
-  Consistency consistency = Consistency::unspecified;
-  Metadata metadata = {};
+  Consistency consistency = Consistency::unspecified;  ///< What the read waits for.
+  Metadata metadata = {};  ///< Settings of this read.
 };
 
 /// One write as bytes. Made by `upsert` and `erase`.
 struct StateChange {
+  /// Whether the key is written or removed.
   enum class Kind { upsert, erase };
-  Kind kind = Kind::upsert;
-  std::string key;
+  Kind kind = Kind::upsert;  ///< Which of the two.
+  std::string key;  ///< Which key.
   std::string value;  ///< Encoded; unused when erasing.
-  WriteOptions options;
+  WriteOptions options;  ///< Settings of this write.
   /// Set when the value did not encode; the call that gets this change fails with it and sends
   /// nothing.
   std::optional<Error> problem;
@@ -82,45 +83,51 @@ inline Erasure erase(std::string key, WriteOptions options = {}) {
 
 /// What a store holds for a key, as bytes. An absent key has no etag and no data.
 struct StateValue {
-  std::string data;
-  std::string etag;
-  Metadata metadata;
+  std::string data;  ///< As it was written.
+  std::string etag;  ///< Changes with each write.
+  Metadata metadata;  ///< What the store tells besides.
+  /// False when the key is absent.
   bool exists() const noexcept { return !etag.empty() || !data.empty(); }
 };
 
 /// One line of an answer about many keys, as bytes.
 struct StateItem {
-  std::string key;
-  StateValue value;
+  std::string key;  ///< Which key.
+  StateValue value;  ///< What the store holds for it.
   std::string error;  ///< Why this key failed; empty when it did not.
 };
 
+/// An answer about many keys, as bytes.
 struct StateItems {
-  std::vector<StateItem> items;
+  std::vector<StateItem> items;  ///< In the order of the sidecar.
   std::string token;  ///< Of a query: where its next page begins; empty at the end.
-  Metadata metadata;
+  Metadata metadata;  ///< What the store tells besides.
 };
 
+/// Which key is read.
 struct GetStateRequest {
-  std::string store;
-  std::string key;
-  ReadOptions options = {};
+  std::string store;  ///< The name of the component.
+  std::string key;  ///< Which key.
+  ReadOptions options = {};  ///< Settings of this read.
 };
+/// Which keys are read.
 struct GetBulkStateRequest {
-  std::string store;
-  std::vector<std::string> keys;
+  std::string store;  ///< The name of the component.
+  std::vector<std::string> keys;  ///< Which keys.
   std::int32_t parallelism = 0;  ///< How many keys are read at a time; 0: the sidecar's default.
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this read.
 };
+/// What is written.
 struct ChangeStateRequest {
-  std::string store;
-  std::vector<StateChange> changes;
+  std::string store;  ///< The name of the component.
+  std::vector<StateChange> changes;  ///< In their order.
   Metadata metadata = {};  ///< Of a transaction.
 };
+/// What is asked for.
 struct QueryStateRequest {
-  std::string store;
+  std::string store;  ///< The name of the component.
   std::string query;  ///< JSON.
-  Metadata metadata = {};
+  Metadata metadata = {};  ///< Settings of this query.
 };
 
 /// The calls as bytes: what the client does over the wire and what a fake or a decorator overrides.
@@ -130,7 +137,9 @@ struct QueryStateRequest {
 class StateApi {
  public:
   virtual ~StateApi() = default;
+  /// One key; an absent one is no error.
   virtual Task<Result<StateValue>> get_state(GetStateRequest request, CallOptions options);
+  /// Many keys.
   virtual Task<Result<StateItems>> get_bulk_state(GetBulkStateRequest request, CallOptions options);
   /// All changes are upserts; any other is `invalid_argument`.
   virtual Task<Result<void>> save_state(ChangeStateRequest request, CallOptions options);
@@ -140,6 +149,7 @@ class StateApi {
   virtual Task<Result<void>> delete_bulk_state(ChangeStateRequest request, CallOptions options);
   /// All of the changes or none.
   virtual Task<Result<void>> transact_state(ChangeStateRequest request, CallOptions options);
+  /// What a query finds.
   virtual Task<Result<StateItems>> query_state(QueryStateRequest request, CallOptions options);
 };
 
@@ -147,26 +157,27 @@ class StateApi {
 /// `value` and `etag` are empty, and a write with that etag fails if somebody wrote meanwhile.
 template <class T>
 struct Versioned {
-  std::optional<T> value;
-  std::string etag;
-  Metadata metadata;
+  std::optional<T> value;  ///< Empty when the key is absent.
+  std::string etag;  ///< Empty when the key is absent.
+  Metadata metadata;  ///< What the store tells besides.
 };
 
 /// One key of a bulk read or a query. `value` is empty when the key is absent or `error` says why
 /// it failed.
 template <class T>
 struct Keyed {
-  std::string key;
-  std::optional<T> value;
-  std::string etag;
-  std::optional<Error> error;
+  std::string key;  ///< Which key.
+  std::optional<T> value;  ///< Empty when it is absent or failed.
+  std::string etag;  ///< For a later write.
+  std::optional<Error> error;  ///< Why it failed.
 };
 
+/// One page of what a query found.
 template <class T>
 struct QueryPage {
-  std::vector<Keyed<T>> items;
-  std::string token;
-  Metadata metadata;
+  std::vector<Keyed<T>> items;  ///< In the order of the query.
+  std::string token;  ///< Where the next page begins; empty at the end.
+  Metadata metadata;  ///< What the store tells besides.
 };
 
 namespace detail {
@@ -246,9 +257,11 @@ inline const Error* problem_of(const std::vector<StateChange>& changes) noexcept
 template <class Mode>
 class BasicStateStore {
  public:
+  /// Over any implementation of the calls.
   BasicStateStore(std::shared_ptr<StateApi> api, std::string name)
       : api_(std::move(api)), name_(std::move(name)) {}
 
+  /// Of the component.
   const std::string& name() const noexcept { return name_; }
 
   /// The value of a key, empty when there is none.
@@ -290,6 +303,7 @@ class BasicStateStore {
     changes.push_back(upsert(std::move(key), value, std::move(write)));
     return save_bulk(std::move(changes), std::move(options));
   }
+  /// Writes a text.
   auto save(std::string key, const char* value, WriteOptions write = {}, CallOptions options = {})
       const {
     return save(std::move(key), std::string(value), std::move(write), std::move(options));

@@ -15,25 +15,26 @@ enum class Verdict : int { success = 0, retry = 1, drop = 2 };
 
 /// One message as bytes, with the fields of its CloudEvents envelope.
 struct TopicEvent {
-  std::string id;
-  std::string source;
-  std::string type;
-  std::string spec_version;
-  std::string content_type;
-  std::string data;
-  std::string topic;
-  std::string pubsub;
+  std::string id;  ///< Of the message, given by its publisher.
+  std::string source;  ///< Who published it.
+  std::string type;  ///< What kind of event it is.
+  std::string spec_version;  ///< Of CloudEvents.
+  std::string content_type;  ///< Of `data`.
+  std::string data;  ///< The payload.
+  std::string topic;  ///< Where it was published.
+  std::string pubsub;  ///< The name of the component.
   std::string path;        ///< Of the rule that matched; empty on a stream.
   std::string extensions;  ///< Further fields of the envelope, as a JSON object.
   Metadata metadata;       ///< Of the message at the broker, where the sidecar passes it on; empty
                            ///< on a stream.
 };
 
+/// What is subscribed to, as a stream.
 struct SubscribeRequest {
-  std::string pubsub;
-  std::string topic;
-  Metadata metadata = {};
-  std::optional<std::string> dead_letter_topic = std::nullopt;
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< As publishers name it.
+  Metadata metadata = {};  ///< Settings of the subscription.
+  std::optional<std::string> dead_letter_topic = std::nullopt;  ///< Where messages go that are dropped.
 };
 
 /// An open subscription. It begins with the first `next`. One `next` and one `answer` may wait at a

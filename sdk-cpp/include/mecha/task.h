@@ -237,16 +237,21 @@ struct TaskAccess;
 /// the executor of its TaskContext, and without one on the thread of gRPC that brought the answer:
 /// do not block there. Lifetime: arguments of a coroutine are values or outlive it. Destroying a
 /// task that is suspended in a call cancels that call; do not destroy one that another thread may
-/// just be resuming (sync_wait, spawn and mecha/asio.h never do). Errors: the SDK puts them into
-/// Result. What a coroutine of yours throws comes out where it is awaited.
+/// just be resuming (sync_wait, spawn and mecha/asio.h never do). Awaiting a task empties it, as
+/// moving from it does; to use an empty one ends the program with a line that says so. Errors: the
+/// SDK puts them into Result. What a coroutine of yours throws comes out where it is awaited.
 template <class T>
 class [[nodiscard]] Task {
  public:
+  /// What it ends with.
   using value_type = T;
+  /// For the compiler.
   using promise_type = detail::Promise<T>;
 
+  /// The other one is empty afterwards.
   Task(Task&& other) noexcept
       : operation_(std::exchange(other.operation_, nullptr)), take_(other.take_) {}
+  /// Destroys what this one was.
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       reset();
@@ -257,28 +262,36 @@ class [[nodiscard]] Task {
   }
   ~Task() { reset(); }
 
-  auto operator co_await() && noexcept { return Awaiter{operation_, take_}; }
+  /// Once; the task is empty afterwards.
+  auto operator co_await() && noexcept { return Awaiter(std::move(*this)); }
 
  private:
   friend struct detail::TaskAccess;
   using Take = T (*)(detail::Operation&);
 
-  struct Awaiter {
-    detail::Operation* operation;
-    Take take;
-
+  class Awaiter {
+   public:
+    explicit Awaiter(Task&& task) noexcept : task_(std::move(task)) { task_.require(); }
     bool await_ready() const noexcept { return false; }
     template <class P>
     MECHA_NOINLINE std::coroutine_handle<> await_suspend(std::coroutine_handle<P> parent) noexcept {
-      operation->waiter = {nullptr, parent.address()};
+      detail::Operation& operation = *task_.operation_;
+      operation.waiter = {nullptr, parent.address()};
       if constexpr (requires { parent.promise().context; })
-        operation->context = parent.promise().context;
-      return operation->start();
+        operation.context = parent.promise().context;
+      return operation.start();
     }
-    T await_resume() { return take(*operation); }
+    T await_resume() { return task_.take_(*task_.operation_); }
+
+   private:
+    Task task_;
   };
 
   Task(detail::Operation* operation, Take take) noexcept : operation_(operation), take_(take) {}
+  void require() const noexcept {
+    if (operation_ == nullptr)
+      detail::misuse("a Task was used that is empty: it was moved from, or awaited before");
+  }
   void reset() noexcept {
     if (operation_ != nullptr) std::exchange(operation_, nullptr)->drop();
   }
@@ -296,6 +309,7 @@ struct TaskAccess {
   }
   template <class T>
   static Operation* operation(Task<T>& task) noexcept {
+    task.require();
     return task.operation_;
   }
   template <class T>
@@ -308,6 +322,7 @@ struct TaskAccess {
   template <class Convert, class From>
   static auto map(Task<From> task) -> Task<std::invoke_result_t<Convert, From&&>> {
     using To = std::invoke_result_t<Convert, From&&>;
+    task.require();
     if (task.take_ != &take_native<From>) return map_slowly<Convert>(std::move(task));
     return Task<To>(std::exchange(task.operation_, nullptr), [](Operation& operation) -> To {
       return Convert{}(static_cast<ValueOperation<From>&>(operation).take());

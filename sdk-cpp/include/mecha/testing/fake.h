@@ -24,7 +24,7 @@ struct Hub;
 
 /// What a fake begins with.
 struct FakeOptions {
-  std::string app_id = "app";
+  std::string app_id = "app";  ///< Of the application; the source of what it publishes.
   /// Where its clock begins; it moves by Fake::advance and by calls that are scripted to be slow.
   std::chrono::system_clock::time_point now = 
       std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
@@ -40,19 +40,19 @@ struct FakeOptions {
 
 /// A message that the application published.
 struct Published {
-  std::string id;
-  std::string pubsub;
-  std::string topic;
-  std::string data;
-  std::string content_type;
-  Metadata metadata;
-  bool raw = false;
+  std::string id;  ///< Of the event.
+  std::string pubsub;  ///< The name of the component.
+  std::string topic;  ///< Where it went.
+  std::string data;  ///< The payload.
+  std::string content_type;  ///< Of `data`.
+  Metadata metadata;  ///< Settings of this message.
+  bool raw = false;  ///< Without an envelope.
 };
 
 /// What the application said of a message that it received.
 struct Delivered {
-  TopicEvent event;
-  Verdict verdict;
+  TopicEvent event;  ///< As the application got it.
+  Verdict verdict;  ///< What it said.
   int attempt = 1;  ///< Counted from 1.
 };
 
@@ -66,23 +66,28 @@ using QueryHandler = std::function<Result<StateItems>(const QueryStateRequest&)>
 ///
 /// It answers as a sidecar with components in memory does, codes and texts included; the tests of
 /// the SDK run one list of calls on both. Different on purpose: time stands still until the test
-/// moves it; a message answered by `retry` comes again at once, as a policy may have it; documents are scrambled, not
+/// moves it, and the deadline of a TaskContext, a time of the real clock, leaves a call the limit
+/// that it has left when the call begins; a message answered by `retry` comes again at once, as a policy may have it; documents are scrambled, not
 /// encrypted.
 ///
 /// Threads: everything may be called from any thread. Calls end in place, on the thread that
 /// awaits them, and streams go on on the thread that published, unless the task has an executor.
 class Fake {
  public:
+  /// A sidecar of its own; fakes share nothing.
   explicit Fake(FakeOptions options = {});
   ~Fake();
   Fake(const Fake&) = delete;
   Fake& operator=(const Fake&) = delete;
 
+  /// For the application under test.
   Client client() const { return Client(api()); }
+  /// The same as bytes.
   std::shared_ptr<Api> api() const;
 
   // Time.
 
+  /// What its clock shows.
   std::chrono::system_clock::time_point now() const;
   /// Moves the clock: values, locks and messages that wait expire, calls that are held reach their
   /// deadlines.
@@ -92,6 +97,7 @@ class Fake {
 
   /// The next `times` calls fail and have no effect.
   void fail(On on, Error error, int times = 1);
+  /// The same with a text that says that it was scripted.
   void fail(On on, Code code, int times = 1);
   /// The calls have their effect, but end with this error, as when an answer gets lost.
   void lose_answer(On on, Error error, int times = 1);
@@ -106,7 +112,9 @@ class Fake {
 
   // What happened.
 
+  /// Those that fit, in their order.
   std::vector<CallRecord> calls(const On& on = {}) const;
+  /// How many fit.
   std::size_t count(const On& on) const { return calls(on).size(); }
 
   // Components.
@@ -138,9 +146,11 @@ class Fake {
         {std::move(pubsub), std::move(topic), std::move(*bytes), std::string(Codec<T>::content_type)}
     );
   }
+  /// The same with a text.
   Result<void> emit(std::string pubsub, std::string topic, const char* text) {
     return emit(std::move(pubsub), std::move(topic), std::string(text));
   }
+  /// The same as bytes, with a content type of its own.
   Result<void> emit_bytes(PublishRequest request);
   /// What became of the messages that were received, in the order of their answers.
   std::vector<Delivered> delivered(const std::string& topic = {}) const;
@@ -149,10 +159,13 @@ class Fake {
   void break_streams(Error error);
   /// Plays the sidecar of a service without a port: `fake.attach(service.callbacks())`. Asks for its
   /// subscriptions and gives it their messages from then on, one at a time for each subscription.
-  /// Batches have one message. Subscriptions with routing rules are refused unless on_rule was
-  /// called before.
+  /// Batches have one message. Of CEL, in which routing rules are written, the fake knows
+  /// comparisons of attributes of the event (`event.type`, `event.data.items`) with texts without
+  /// escapes, numbers, `true` and `false`, `has()`, `startsWith`, `endsWith`, `contains`, `&&`, `||`,
+  /// `!` and parentheses. A subscription with any other rule is refused unless on_rule was called
+  /// before; a message over which a rule fails is tried again.
   Result<void> attach(std::shared_ptr<CallbackApi> application);
-  /// Says which routing rules hold: they are expressions of CEL, which the fake does not read. Asked
+  /// Says which routing rules hold, in place of what the fake itself makes of them. Asked
   /// for each message and rule in their order, until one holds; on the thread that publishes or
   /// answers.
   void on_rule(RuleHandler holds);
@@ -189,11 +202,13 @@ class Fake {
 
   /// A secret with one value, under its own name.
   void set_secret(std::string store, std::string key, std::string value);
+  /// A secret with several values.
   void set_secret(std::string store, std::string key, Secret values);
   /// Forbids a secret, as the scopes of a sidecar do.
   void deny_secret(std::string store, std::string key);
   /// Writes an item; watchers hear of it.
   void set_configuration(std::string store, std::string key, ConfigurationItem item);
+  /// The same without a version.
   void set_configuration(std::string store, std::string key, std::string value) {
     set_configuration(std::move(store), std::move(key), ConfigurationItem{std::move(value), {}, {}});
   }

@@ -55,6 +55,7 @@ std::string_view to_string(Call call) noexcept;
 /// Which calls a script or a question is about. What is empty fits every call.
 struct On {
   On() = default;
+  /// Calls of one kind, perhaps to one component, perhaps about one key.
   On(Call of, std::string with_name = {}, std::string with_key = {})
       : call(of), name(std::move(with_name)), key(std::move(with_key)) {}
   /// Every call to one store, broker, application and so on.
@@ -64,7 +65,7 @@ struct On {
     return on;
   }
 
-  std::optional<Call> call;
+  std::optional<Call> call;  ///< Which kind of call.
   std::string name;  ///< Of the store, broker, binding, provider or application.
   std::string key;   ///< Of the state, secret, lock or item; or the topic, method or operation. A
                      ///< call with many keys fits when one of them does.
@@ -75,7 +76,7 @@ inline constexpr int always = -1;
 
 /// One call as the fake saw it, in the order of their beginnings.
 struct CallRecord {
-  Call call;
+  Call call;  ///< Which kind of call.
   std::string name;  ///< See On.
   std::string key;   ///< The first one of a call with many.
   Metadata metadata;  ///< What CallOptions added.
@@ -91,9 +92,11 @@ struct HoldState;
 /// Keeps calls waiting until it is released or destroyed. Any thread.
 class [[nodiscard]] Hold {
  public:
+  /// Made by Fake::hold.
   explicit Hold(std::shared_ptr<detail::HoldState> state) : state_(std::move(state)) {}
+  /// The other one holds nothing any more.
   Hold(Hold&&) noexcept = default;
-  Hold& operator=(Hold&& other) noexcept;
+  Hold& operator=(Hold&& other) noexcept;  ///< Releases what this one holds.
   ~Hold();
 
   /// Waits, in real time, until a call is held; false when none came within the limit.

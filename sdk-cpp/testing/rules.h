@@ -1,0 +1,33 @@
+// Routing rules: the part of CEL that rules are written in most.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mecha/subscribe.h"
+
+namespace mecha::testing::detail {
+
+/// An expression that was understood. It compares (`==`, `!=`, `<`, `<=`, `>`, `>=`) attributes of
+/// the event, such as `event.type` and `event.data.items`, with texts, numbers and truth values, asks
+/// `has(event.data.vip)` and `.startsWith("a")`, `.endsWith`, `.contains`, and joins that with `&&`,
+/// `||`, `!` and parentheses. Immutable; any thread.
+class Expression {
+ public:
+  struct Node;
+
+  /// Nothing where the text has more of CEL than that.
+  static std::optional<Expression> parse(std::string_view text);
+
+  /// Whether it holds; nothing where it fails, as it does over an attribute that is not there.
+  std::optional<bool> holds(const TopicEvent& event) const;
+
+ private:
+  explicit Expression(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
+
+  std::shared_ptr<const Node> root_;
+};
+
+}  // namespace mecha::testing::detail
