@@ -13,6 +13,7 @@
 
 #include "mecha/task.h"
 #include "src/pool.h"
+#include "src/threads.h"
 
 namespace mecha::wire {
 
@@ -72,8 +73,14 @@ class Slot final : public OpenCall, public std::enable_shared_from_this<Slot<Res
     explicit Reactor(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
 
    private:
-    void OnCancel() override { slot_->calls_->stop(slot_->stop); }
-    void OnDone() override { delete this; }
+    void OnCancel() override {
+      taken_over(this);
+      slot_->calls_->stop(slot_->stop);
+    }
+    void OnDone() override {
+      taken_over(this);
+      delete this;
+    }
     std::shared_ptr<Slot> slot_;
   };
 
@@ -81,9 +88,11 @@ class Slot final : public OpenCall, public std::enable_shared_from_this<Slot<Res
       : calls_(std::move(calls)), response_(response) {}
 
   grpc::ServerUnaryReactor* begin() {
-    reactor_ = new Reactor(this->shared_from_this());
+    auto* reactor = new Reactor(this->shared_from_this());
+    reactor_ = reactor;
+    handed_over(reactor);
     calls_->add(this->shared_from_this());
-    return reactor_;
+    return reactor;
   }
 
   void end(const grpc::Status& status) override {
@@ -102,6 +111,7 @@ class Slot final : public OpenCall, public std::enable_shared_from_this<Slot<Res
       if (reactor == nullptr) return;
       status = fill(*response_);
     }
+    handed_over(reactor);
     reactor->Finish(std::move(status));
     calls_->remove(this->shared_from_this());
   }

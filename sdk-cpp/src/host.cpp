@@ -3,7 +3,6 @@
 #include "src/host.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <system_error>
@@ -24,6 +23,7 @@
 #include "src/dispatcher.h"
 #include "src/events.h"
 #include "src/sendable.h"
+#include "src/threads.h"
 
 namespace mecha::wire {
 namespace {
@@ -135,7 +135,7 @@ class Callbacks final : public grpc::Service {
         Token::not_needed,
         &Callbacks::health
     );
-    complete_.store(true, std::memory_order_release);
+    handed_over(this);
   }
 
   OpenCalls& calls() noexcept { return *calls_; }
@@ -179,7 +179,7 @@ class Callbacks final : public grpc::Service {
       Token token,
       Begin<Request, Response> begin
   ) {
-    (void)complete_.load(std::memory_order_acquire);
+    taken_over(this);
     auto slot = std::make_shared<Slot<Response>>(calls_, response);
     auto* reactor = slot->begin();
     if (token == Token::needed && !may_call(context, token_)) {
@@ -244,8 +244,6 @@ class Callbacks final : public grpc::Service {
   std::shared_ptr<CallbackApi> api_;
   std::string token_;
   std::shared_ptr<OpenCalls> calls_;
-  // gRPC calls nothing before it is registered; that its threads know all of this is said here.
-  std::atomic<bool> complete_{false};
   std::vector<std::unique_ptr<std::string>> names_;
 };
 

@@ -115,7 +115,8 @@ class Unary final : public detail::Work<Result<Value>> {
 
   void go() noexcept override {
     keep_callback_threads();
-    state_.store(State::running, std::memory_order_release);
+    state_.store(State::running, std::memory_order_relaxed);
+    handed_over(this);
     grpc::internal::CallbackUnaryCall<
         Request,
         CheckedAt<Response>,
@@ -142,8 +143,7 @@ class Unary final : public detail::Work<Result<Value>> {
   }
 
   void end(const grpc::Status& status) {
-    // gRPC brings this here in order; that it does is seen by none of the tools that look for races.
-    (void)state_.load(std::memory_order_acquire);
+    taken_over(this);
     settle(status);
     if (state_.exchange(State::done, std::memory_order_acq_rel) == State::dropped) {
       delete this;

@@ -207,7 +207,7 @@ Admission Hub::admit(const Site& site, const CallOptions& with, const TaskContex
   {
     const std::lock_guard lock(mutex);
     const auto begun = now;
-    if (limit < Time::max() - begun) deadline = begun + limit;
+    if (limit < std::chrono::floor<std::chrono::milliseconds>(Time::max() - begun)) deadline = begun + limit;
     calls.push_back(std::move(record));
     const bool stop = with.stop.stop_requested() || (task != nullptr && task->stop.stop_requested());
     if (!headers) {
