@@ -1,6 +1,7 @@
 #include "runtime/app/app_channel.hpp"
 
 #include <atomic>
+#include <utility>
 
 #include <boost/asio/dispatch.hpp>
 
@@ -75,6 +76,34 @@ net::ClientOptions client_options(const AppChannelOptions& options) {
   return client;
 }
 
+// Counts a call of a gRPC application when it ends (contract 06, 7.2: grpc_io_client_*), also one that is given up.
+class GrpcCallCount {
+ public:
+  // `method` outlives it.
+  GrpcCallCount(const RequestScope& scope, std::string_view method, std::size_t sent)
+      : scope_(scope), method_(method), sent_(sent), begun_(RequestScope::Clock::now()) {}
+  ~GrpcCallCount() { ended(Code::cancelled, 0); }
+  GrpcCallCount(const GrpcCallCount&) = delete;
+  GrpcCallCount& operator=(const GrpcCallCount&) = delete;
+
+  void ended(Code code, std::size_t received) {
+    if (std::exchange(done_, true) || scope_.app.metrics == nullptr) return;
+    auto& metrics = *scope_.app.metrics;
+    const auto status = code_name(code);
+    metrics.count(Metric::grpc_io_client_completed_rpcs, {method_, status});
+    metrics.observe(Metric::grpc_io_client_roundtrip_latency, {method_, status}, milliseconds_since(begun_));
+    metrics.observe(Metric::grpc_io_client_sent_bytes_per_rpc, {method_}, static_cast<double>(sent_));
+    metrics.observe(Metric::grpc_io_client_received_bytes_per_rpc, {method_}, static_cast<double>(received));
+  }
+
+ private:
+  const RequestScope& scope_;
+  const std::string_view method_;
+  const std::size_t sent_;
+  const RequestScope::Clock::time_point begun_;
+  bool done_ = false;
+};
+
 class Channel final : public AppChannel {
  public:
   Channel(Shards& shards, AppChannelOptions options)
@@ -103,7 +132,9 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     prepare(scope, head);
+    AppCallCount count(scope, head.method, head.target, 0);
     MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
+    count.leave();
     co_return std::make_unique<StreamedCall>(std::move(slot), std::move(call));
   }
 
@@ -159,7 +190,7 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     const MarkTimer timer(scope, Mark::app);
-    const auto begun = RequestScope::Clock::now();
+    AppCallCount count(scope, request.method, request.target, request.body.size());
     net::RequestHead head;
     head.method = request.method;
     head.target = request.target;
@@ -175,9 +206,7 @@ class Channel final : public AppChannel {
     }
     MECHA_CO_TRY(auto* answer, co_await call->head());
     MECHA_CO_TRY(auto body, co_await net::read_all(*call, options_.message_max));
-    record_app_call(
-        scope, request.method, request.target, answer->status, request.body.size(), body.size(), begun
-    );
+    count.answered(answer->status, body.size());
     co_return AppAnswer{answer->status, std::move(answer->headers), std::move(body)};
   }
 
@@ -197,31 +226,13 @@ class Channel final : public AppChannel {
       if (!scope.span.state.empty()) metadata.set("tracestate", scope.span.state);
     }
     const auto time = limit ? std::chrono::ceil<std::chrono::milliseconds>(*limit) : std::chrono::milliseconds(0);
-    const auto begun = RequestScope::Clock::now();
-    const auto sent = message.size();
+    GrpcCallCount count(scope, method, message.size());
     auto called = co_await net::grpc::unary(
         client_, method, std::move(metadata), std::move(message), time, options_.message_max, limit.has_value()
     );
-    const bool well = called && called->status.ok();
-    const auto code = called ? called->status.code : called.error().code;
-    record_grpc_call(scope, method, code, sent, well ? called->message.size() : 0, begun);
+    if (!called) count.ended(called.error().code, 0);
+    else count.ended(called->status.code, called->status.ok() ? called->message.size() : 0);
     co_return called;
-  }
-
-  static void record_grpc_call(
-      const RequestScope& scope,
-      std::string_view method,
-      Code code,
-      std::size_t sent,
-      std::size_t received,
-      RequestScope::Clock::time_point begun
-  ) {
-    auto& metrics = *scope.app.metrics;
-    const auto status = code_name(code);
-    metrics.count(Metric::grpc_io_client_completed_rpcs, {method, status});
-    metrics.observe(Metric::grpc_io_client_roundtrip_latency, {method, status}, milliseconds_since(begun));
-    metrics.observe(Metric::grpc_io_client_sent_bytes_per_rpc, {method}, static_cast<double>(sent));
-    metrics.observe(Metric::grpc_io_client_received_bytes_per_rpc, {method}, static_cast<double>(received));
   }
 
   AppChannelOptions options_;
@@ -233,25 +244,18 @@ class Channel final : public AppChannel {
 
 }  // namespace
 
-void record_app_call(
-    const RequestScope& scope,
-    std::string_view method,
-    std::string_view target,
-    unsigned status,
-    std::uint64_t sent,
-    std::uint64_t received,
-    RequestScope::Clock::time_point begun
-) {
-  auto& metrics = *scope.app.metrics;
-  const auto& labels = *scope.app.path_labels;
+void AppCallCount::answered(unsigned status, std::uint64_t received) {
+  if (std::exchange(done_, true) || scope_.app.metrics == nullptr) return;
+  auto& metrics = *scope_.app.metrics;
+  const auto& labels = *scope_.app.path_labels;
   std::string room;
+  const std::string_view target = target_;
   const auto path = labels.client(target.substr(0, target.find('?')), room);
-  const auto verb = labels.verb(method);
+  const auto verb = labels.verb(method_);
   const auto text = std::to_string(status);
-  const auto spent = milliseconds_since(begun);
   metrics.count(Metric::http_client_completed_count, {verb, path, text});
-  metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, spent);
-  metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent));
+  metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, milliseconds_since(begun_));
+  metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent_));
   metrics.observe(Metric::http_client_received_bytes, {}, static_cast<double>(received));
 }
 

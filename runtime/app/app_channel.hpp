@@ -97,16 +97,27 @@ class AppChannel {
   virtual bool healthy() const = 0;
 };
 
-// Counts a call into an HTTP application whose head has been answered (contract 06, 7.2: http_client_*).
-void record_app_call(
-    const RequestScope& scope,
-    std::string_view method,
-    std::string_view target,
-    unsigned status,
-    std::uint64_t sent,
-    std::uint64_t received,
-    RequestScope::Clock::time_point begun
-);
+// Counts a call into an HTTP application once, when it ends (contract 06, 7.2: http_client_*): one that was given up, or whose
+// answer never came, has the status 500. The scope outlives it; the time begins here.
+class AppCallCount {
+ public:
+  AppCallCount(const RequestScope& scope, std::string method, std::string target, std::uint64_t sent)
+      : scope_(scope), method_(std::move(method)), target_(std::move(target)), sent_(sent), begun_(RequestScope::Clock::now()) {}
+  ~AppCallCount() { answered(500, 0); }
+  AppCallCount(const AppCallCount&) = delete;
+  AppCallCount& operator=(const AppCallCount&) = delete;
+
+  void answered(unsigned status, std::uint64_t received);
+  // Somebody else counts it.
+  void leave() { done_ = true; }
+
+ private:
+  const RequestScope& scope_;
+  const std::string method_, target_;
+  const std::uint64_t sent_;
+  const RequestScope::Clock::time_point begun_;
+  bool done_ = false;
+};
 
 // A Client for HTTP, or HTTP/2 for h2c and gRPC; TLS without verification for https and grpcs.
 std::unique_ptr<AppChannel> make_app_channel(Shards& shards, AppChannelOptions options);

@@ -114,9 +114,9 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   const auto scheme = options.protocol == AppProtocol::https ? "https://" : "http://";
   const auto base = scheme + options.address + ":" + std::to_string(options.port);
   MECHA_CO_TRY(auto head, http_request_head(scope, request, base, {}));
-  const auto begun = RequestScope::Clock::now();
   const auto target = head.target;
   MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
+  AppCallCount count(scope, request.verb, target, request.length.value_or(0));
   const MarkTimer timer(scope, Mark::app);
   auto body = std::make_unique<AppBody>(std::move(opened));
   auto& call = body->call();
@@ -125,9 +125,7 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   if (answer->status < 200) {
     co_return fail(Code::internal, "the application answered with status " + std::to_string(answer->status) + ", which ends no request");
   }
-  record_app_call(
-      scope, request.verb, target, answer->status, request.length.value_or(0), answer->content_length.value_or(0), begun
-  );
+  count.answered(answer->status, answer->content_length.value_or(0));
   co_return http_answer(*answer, std::move(body));
 }
 

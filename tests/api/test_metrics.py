@@ -1,10 +1,10 @@
 """What each call adds to the metrics, and the spans of deliveries (contract 06, 7.2 and 7.4)."""
-import concurrent.futures
+import concurrent.futures, time
 
 import grpc
 import pytest
 
-from application import reply
+from application import RawApp, reply
 from sidecar import component, free_port, inbound_retry, wait_until
 from test_telemetry import metrics
 
@@ -120,6 +120,24 @@ def test_what_a_call_adds(world, work, whose, samples):
         wait_until(lambda: added() == want, "the samples", 5)
     except AssertionError:
         assert added() == want
+
+
+def test_calls_without_an_answer_count_as_500(launch):
+    """The application hangs up, is too slow, and is gone."""
+    def talk(connection):
+        if b" /slow " in connection.recv(1 << 16):
+            time.sleep(1)
+
+    policy = "kind: Resiliency\nmetadata: {name: r}\nspec: {policies: {timeouts: {t: 200ms}}, targets: {apps: {app: {timeout: t}}}}\n"
+    with RawApp(talk) as app:
+        one = launch.sidecar(app=app, resources={"r.yaml": policy})
+        one.invoke("app", "broken")
+        one.invoke("app", "slow")
+    one.invoke("app", "gone")
+    for method in ("broken", "slow", "gone"):
+        labels = {"method": "POST", "path": "/" + method, "status": "500"}
+        wait_until(lambda: value(one, "http_client_completed_count", labels) == 1, f"{method} to be counted", 5)
+        assert value(one, "http_client_sent_bytes_count", {"path": "/" + method, "status": ""}) == 1
 
 
 def test_streams_that_stay_here_and_calls_for_nobody_are_not_counted(world):
