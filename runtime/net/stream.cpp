@@ -90,6 +90,7 @@ std::string endpoint_text(const asio::generic::stream_protocol::endpoint& endpoi
 Error socket_failure(
     const Stream::Socket& socket, std::string_view verb, const boost::system::error_code& error
 ) {
+  if (auto alert = alert_text(error); !alert.empty()) return Error{.code = Code::unavailable, .message = std::move(alert)};
   boost::system::error_code local_error, remote_error;
   const auto local = socket.local_endpoint(local_error);
   const auto remote = socket.remote_endpoint(remote_error);

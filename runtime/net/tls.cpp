@@ -165,6 +165,7 @@ std::string handshake_text(SSL* handle, const TlsContext& context, const error_c
     }
   }
   if (error == ssl::error::stream_truncated) return "EOF";
+  if (auto alert = alert_text(error); !alert.empty()) return alert;
   if (error.category() == asio::error::get_ssl_category()) {
     return "tls: handshake failure: " + error.message();
   }

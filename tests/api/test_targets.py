@@ -1,5 +1,5 @@
 """Finding the target and the method of an invocation (contract 01, 5.1 and 5.2), one case per row."""
-import base64, json
+import base64, json, ssl, subprocess
 
 import pytest
 
@@ -171,3 +171,33 @@ def test_parts_of_a_url(odd, target, headers, want):
 ])
 def test_a_url_that_is_none(odd, target, cause):
     assert odd[0].get("/x", [("dapr-app-id", target)]).error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {target}, err: {cause}")
+
+
+def own_certificate(folder, name):
+    """(certificate, key) as files: its own authority, for localhost."""
+    files = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", files[1], "-out", files[0]], check=True, capture_output=True)
+    return files
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+def test_a_client_certificate(launch, tmp_path, version):
+    """What a server says of the certificate is passed on in the reference's words."""
+    server, good, bad = (own_certificate(tmp_path, name) for name in ("server", "good", "bad"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*server)
+    context.load_verify_locations(good[0])
+    context.verify_mode, context.minimum_version, context.maximum_version = ssl.CERT_REQUIRED, version, version
+    there = launch.app(tls=context).on("/x", reply(200, b"admitted"))
+
+    def resource(name, own):
+        values = {"rootCA": server[0], **({"certificate": own[0], "privateKey": own[1]} if own else {})}
+        spec = {"baseUrl": f"https://localhost:{there.port}", "clientTLS": {k: {"value": v.read_text()} for k, v in values.items()}}
+        return f"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: {name}}}\nspec: {json.dumps(spec)}\n"
+
+    one = launch.sidecar(resources=[resource("good", good), resource("bad", bad), resource("none", None)])
+    assert one.invoke("good", "x", "GET").body == b"admitted"
+    missing = "certificate required" if version == ssl.TLSVersion.TLSv1_3 else "handshake failure"
+    for name, cause in (("bad", "unknown certificate authority"), ("none", missing)):
+        assert one.invoke(name, "x", "GET").error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {name}, err: remote error: tls: {cause}")
