@@ -51,6 +51,11 @@ HttpServer::HttpServer(
 HttpServer::~HttpServer() = default;
 
 asio::awaitable<void> HttpServer::serve(net::Exchange& exchange) {
+  if (exchange.request().target == "*" && exchange.request().method == "OPTIONS") {
+    // About the server as a whole; the reference's answers by itself, before all else.
+    (void)co_await exchange.respond({.status = 200}, {});
+    co_return;
+  }
   Served served(application_, exchange);
   if (options_.timing_always || exchange.request().headers.value_or("mecha-timing") == "1") {
     served.scope.timing = true;

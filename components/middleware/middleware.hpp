@@ -38,7 +38,7 @@ Reply plain_reply(unsigned status, std::string_view body = {});
 
 // What one middleware does to one request; lives until the answer has gone.
 struct Step {
-  net::Headers answer_headers;  // given to the answer where it has none of that name; Set-Cookie always
+  net::Headers answer_headers;  // given to the answer, before its own of the same names
   std::unique_ptr<BodyTransform> request_body, answer_body;  // null: unchanged
   std::shared_ptr<void> held;   // let go when the request is over
 };

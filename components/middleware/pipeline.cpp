@@ -4,7 +4,6 @@
 #include <ranges>
 
 #include "runtime/base/http_status.hpp"
-#include "runtime/base/text.hpp"
 
 namespace mecha::middleware {
 namespace {
@@ -110,12 +109,13 @@ std::string Walk::answer_end() {
 }
 
 void Walk::finish_head(net::ResponseHead& head) const {
-  for (const auto& step : std::views::reverse(steps_)) {
-    net::Headers added;
-    for (const auto& field : step.answer_headers) {
-      if (text::equals_nocase(field.name, "set-cookie") || !head.headers.has(field.name)) added.add(field.name, field.value);
-    }
-    for (const auto& field : added) head.headers.add(field.name, field.value);
+  net::Headers headers;
+  for (const auto& step : steps_) {
+    for (const auto& field : step.answer_headers) headers.add(field.name, field.value);
+  }
+  if (!headers.empty()) {
+    for (const auto& field : head.headers) headers.add(field.name, field.value);
+    head.headers = std::move(headers);
   }
   if (changes_answer()) head.content_length.reset();
 }

@@ -50,6 +50,10 @@ std::string client_of(net::RequestHead& request, const std::string& remote) {
   const auto forwarded = headers.value_or("x-forwarded-for");
   const auto last = text::trim(forwarded.substr(forwarded.rfind(',') + 1));
   if (!last.empty()) return masked(std::string(last));
+  if (!forwarded.empty()) {  // it says that there is somebody, but not who
+    headers.set("X-Forwarded-For", "0.0.0.0");
+    return "0.0.0.0";
+  }
   if (const auto real = text::trim(headers.value_or("x-real-ip")); !real.empty()) return masked(std::string(real));
   if (const auto host = host_of(remote); !host.empty()) return masked(host);
   headers.set("X-Forwarded-For", "0.0.0.0");

@@ -56,6 +56,8 @@ TEST_CASE("a request without any address counts as one of 0.0.0.0", "[middleware
   const auto got = limit.enter(request_to("/p"), "@");
   CHECK(got.request.headers.value_or("x-forwarded-for") == "0.0.0.0");
   CHECK(got.step.answer_headers.value_or("x-rate-limit-request-forwarded-for") == "0.0.0.0");
+  const auto unnamed = limit.enter(request_to("/q", "GET", {{"X-Forwarded-For", "1.2.3.4,"}, {"X-Real-IP", "8.8.8.8"}}));
+  CHECK(unnamed.request.headers.value_or("x-forwarded-for") == "0.0.0.0");
 }
 
 TEST_CASE("every answer tells the limit", "[middleware][ratelimit]") {

@@ -42,6 +42,7 @@ class Http1Call final : public ClientCall {
   bool may_resend(bool unread) const;
   Async<void> resend();
   Async<void> send(std::string_view piece, std::string_view tail);
+  asio::awaitable<Error> last_word(Error error);
   Async<bool> receive();  // false: the end of the stream
   Result<bool> take_head();
   void release();
@@ -102,8 +103,18 @@ Async<void> Http1Call::send(std::string_view piece, std::string_view tail) {
     co_return co_await connection_->outbox.send(piece, tail);
   }
   auto result = co_await out.send(piece, tail);
-  if (!result) broken_ = true;
-  co_return result;
+  if (result) co_return result;
+  broken_ = true;
+  co_return fail(co_await last_word(std::move(result).error()));
+}
+
+// Under TLS the other side may have said why before it left; that is still to be read.
+asio::awaitable<Error> Http1Call::last_word(Error error) {
+  const bool left = error.message.ends_with("broken pipe") || error.message.ends_with("connection reset by peer");
+  if (!left || !connection_->stream.is_tls()) co_return error;
+  auto heard = co_await receive();
+  if (!heard && heard.error().message.starts_with("remote error")) co_return std::move(heard).error();
+  co_return error;
 }
 
 Async<void> Http1Call::write(std::string_view piece) {

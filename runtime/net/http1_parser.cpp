@@ -192,10 +192,11 @@ struct Http1Parser::Beast {
     result.consumed = grammar.put(asio::buffer(bytes.data(), bytes.size()), error);
     result.piece = fields.piece;
     if (error == http::error::need_more) {
-      if (bytes.size() - result.consumed > kChunkLineMax) return fail(bad_request());
+      if (bytes.size() - result.consumed > kChunkLineMax) return fail(refusal(400, "malformed chunked encoding"));
       return result;
     }
-    if (error) return fail(bad_request());
+    if (error == http::error::bad_chunk) return fail(refusal(400, "invalid byte in chunk length"));
+    if (error) return fail(refusal(400, "malformed chunked encoding"));
     return result;
   }
 };
@@ -222,6 +223,11 @@ namespace {
 
 // Target to origin form, authority from an absolute one (RFC 9112, 3.2.2). False: malformed.
 bool place_target(std::string_view target, RequestHead& head) {
+  if (head.method == "CONNECT" && !target.starts_with('/')) {
+    head.authority.assign(target);
+    head.target.assign("/");
+    return true;
+  }
   if (target.front() != '/' && target != "*") {
     const auto scheme = target.find("://");
     if (scheme == std::string_view::npos) return false;
@@ -264,8 +270,8 @@ Result<std::size_t> Http1Parser::request_head(
   if (head.authority.find_first_of(" \t/@?#,") != std::string::npos) {
     return fail(refusal(400, "400 Bad Request: malformed Host header"));
   }
-  if (!place_target(grammar.target, head)) return fail(bad_request());
   head.method.assign(grammar.method);
+  if (!place_target(grammar.target, head)) return fail(bad_request());
   head.version = modern ? Version::http1_1 : Version::http1_0;
   head.content_length = b.fields.length;
   if (!b.fields.chunked && !head.content_length) head.content_length = 0;

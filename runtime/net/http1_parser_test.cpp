@@ -194,6 +194,13 @@ TEST_CASE("an absolute target gives path and authority", "[net][http1]") {
   CHECK(parse("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").head.target == "*");
 }
 
+TEST_CASE("a tunnel is asked for by an authority alone", "[net][http1]") {
+  const auto parsed = parse("CONNECT b:9 HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(parsed.head.target == "/");
+  CHECK(parsed.head.authority == "b:9");
+  CHECK(parse("CONNECT /x HTTP/1.1\r\nHost: a\r\n\r\n").head.target == "/x");
+}
+
 TEST_CASE("a head over the limit is refused before it is whole", "[net][http1]") {
   const std::string start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
   const auto room = 256 - start.size() - 4;

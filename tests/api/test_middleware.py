@@ -161,3 +161,11 @@ def test_a_login_ends_in_requests_with_a_token(launch):
     assert one.get(path, [("Cookie", cookie)]).body == b"ok"
     assert app.calls("/x")[0].header("x-auth") == "Bearer tok"
     assert server.calls("/token")[0].header("authorization") == "Basic aWQ6cw=="
+
+
+def test_two_rate_limits_on_one_way_both_tell_their_own(launch):
+    limits = [middleware("one", "ratelimit", maxRequestsPerSecond="5"), middleware("two", "ratelimit", maxRequestsPerSecond="7")]
+    app = launch.app().on("/x", reply(200, b"ok", X_Rate_Limit_Limit="mine"))
+    front, _, _ = launch.pair(app, caller={"resources": limits, "config": pipeline([("one", "ratelimit"), ("two", "ratelimit")])},
+                              callee={"resources": limits, "config": pipeline(app=[("one", "ratelimit")])})
+    assert front.invoke("back", "x", "GET").all("x-rate-limit-limit") == ["5.00", "7.00", "5.00", "mine"]

@@ -1,5 +1,5 @@
 """HTTP itself on the API port: limits, malformed requests, paths, HTTP/2 (contract 01, 1.2 to 1.6)."""
-import socket
+import json, socket
 
 import httpx
 import pytest
@@ -59,6 +59,21 @@ def test_a_malformed_request_ends_the_connection(one, data):
     assert (status, headers["content-type"], headers["connection"].lower(), body) == (400, "text/plain; charset=utf-8", "close", b"400 Bad Request")
     assert closed
     assert one.get("/v1.0/healthz").status == 204
+
+
+@pytest.mark.parametrize("line,status,text", [("OPTIONS *", 200, ""), ("GET *", 404, "ERR_DIRECT_INVOKE"), ("CONNECT other:80", 404, "ERR_DIRECT_INVOKE")])
+def test_targets_that_are_no_paths(one, line, status, text):
+    answer, _ = raw(one, f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    got, headers, body = head_of(answer)
+    assert (got, headers["content-length"]) == (status, str(len(body)))
+    assert text.encode() in body and bool(text) == bool(body)
+
+
+def test_a_malformed_chunk_is_an_error_of_the_body(one):
+    answer, closed = raw(one, b"PUT /v1.0/metadata/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\na\r\n0\r\n\r\n")
+    status, headers, body = head_of(answer)
+    assert (status, json.loads(body)) == (400, {"errorCode": "ERR_BODY_READ", "message": "failed to read request body: invalid byte in chunk length"})
+    assert closed
 
 
 @pytest.mark.parametrize("size,status", [(7000, 204), (8300, 431), (70000, 431)])
