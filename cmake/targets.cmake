@@ -12,7 +12,7 @@ function(mecha_library name)
 endfunction()
 
 # Servers that cases can need: one tagged [needs-<server>] runs where the variable MECHA_TEST_<SERVER> names one.
-set(MECHA_TEST_SERVERS redis redis-cluster redis-sentinel kafka rabbitmq mosquitto nats etcd memcached mysql postgres mongodb mongodb-set s3)
+set(MECHA_TEST_SERVERS redis redis-cluster redis-sentinel redis-stack kafka rabbitmq mosquitto nats etcd memcached mysql postgres mongodb mongodb-set s3)
 list(TRANSFORM MECHA_TEST_SERVERS REPLACE "(.+)" "~[needs-\\1]" OUTPUT_VARIABLE MECHA_NO_SERVERS)
 list(JOIN MECHA_NO_SERVERS "" MECHA_NO_SERVERS)
 
