@@ -3,6 +3,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "runtime/async/event.hpp"
+#include "runtime/base/text.hpp"
 
 namespace mecha::mesh {
 namespace {
@@ -12,16 +13,28 @@ void keep_metadata(net::Headers& headers) {
   for (const auto name : {"connection", "transfer-encoding", "content-length"}) headers.erase(name);
 }
 
+// A status that is no number goes no further: some clients lose their connection over it, and with it their other calls.
+net::Headers readable(net::Headers trailers) {
+  if (net::grpc::status_code(trailers)) return trailers;
+  const auto written = trailers.get("grpc-status");
+  net::grpc::Status status{.code = Code::unknown, .message = {}, .details = {}};
+  if (written) {
+    status.message = "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(*written) + ": invalid syntax";
+  }
+  return net::grpc::status_trailers(status);
+}
+
 bool is_ok(const net::Headers& trailers) { return net::grpc::status_code(trailers) == Code::ok; }
 
 }  // namespace
 
 Async<void> ProxyStream::finish(net::Headers trailers) {
   keep_metadata(trailers);
-  co_return co_await exchange_.finish(call_.answered(std::move(trailers)));
+  co_return co_await exchange_.finish(call_.answered(readable(std::move(trailers))));
 }
 
 Error ProxyStream::hold(net::Headers trailers) {
+  trailers = readable(std::move(trailers));
   const auto code = net::grpc::status_code(trailers).value_or(Code::unknown);
   Error error{.code = code, .message = net::grpc::decode_message(trailers.value_or("grpc-message"))};
   error.outcome = static_cast<int>(code);
@@ -33,7 +46,7 @@ Error ProxyStream::hold(net::Headers trailers) {
 // An answer without messages: its head is its end.
 Async<void> ProxyStream::finish_at_once(net::ResponseHead head) {
   keep_metadata(head.headers);
-  head.headers = call_.answered(std::move(head.headers));
+  head.headers = call_.answered(readable(std::move(head.headers)));
   head.headers.set("content-type", call_.type());
   co_return co_await exchange_.respond(std::move(head), {});
 }

@@ -129,6 +129,33 @@ def test_how_a_proxied_call_comes_to_the_application(launch, compression, hops):
         app.close()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_status_that_is_no_number_harms_no_other_call(launch, late):
+    app = Peer()
+
+    def script(stream):
+        while not stream.ended:
+            stream.step()
+        if stream.headers[":path"].endswith("Good"):
+            stream.send_headers()
+            stream.send(b"")
+            return stream.finish()
+        if not late:
+            return stream.send_headers(("grpc-status", "abc"), end=True)
+        stream.send_headers()
+        return stream.finish("abc")
+    app.script = script
+    try:
+        side = launch.sidecar(app=app, flags=["--app-protocol", "grpc"])
+        with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
+            with pytest.raises(grpc.RpcError) as error:
+                channel.unary_unary("/x.Y/Bad")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=10)
+            assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, 'transport: malformed grpc-status: strconv.ParseInt: parsing "abc": invalid syntax')
+            assert channel.unary_unary("/x.Y/Good")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=10) == b""
+    finally:
+        app.close()
+
+
 # What an application does with a call, and the status that it counts as: code, message, status over HTTP.
 BROKEN = [
     (lambda stream: stream.reset(), 1, "stream terminated by RST_STREAM with error code: CANCEL", 408),
