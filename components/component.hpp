@@ -44,6 +44,9 @@ class Component {
   virtual Async<void> start() { co_return Result<void>{}; }
   // Finishes what is under way and lets go of everything. Called once, also after a failed start.
   virtual Async<void> stop() { co_return Result<void>{}; }
+  // On shard 0, while stop() is under way: it only waits for calls of a driver that blocks, which everybody has given up. A process
+  // that ends need not wait with it.
+  virtual bool forsaken() const { return false; }
   // Features as the metadata API shows them ("ETAG", "TRANSACTIONAL").
   virtual std::vector<std::string> features() const { return {}; }
 };

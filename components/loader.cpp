@@ -8,6 +8,7 @@
 
 #include "components/pubsub/runtime_part.hpp"
 #include "components/runtime_items.hpp"
+#include "runtime/async/event.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 
@@ -16,6 +17,9 @@ namespace {
 
 constexpr std::string_view kInit = "[INIT_COMPONENT_FAILURE]: initialization error occurred for ";
 constexpr std::string_view kCreate = "[CREATE_COMPONENT_FAILURE]: initialization error occurred for ";
+
+// What nobody waits for may still end by itself in that time.
+constexpr std::chrono::milliseconds kPatience(250);
 
 bool is_secret_store(const ComponentSpec& spec) { return spec.type.starts_with("secretstores."); }
 
@@ -294,7 +298,8 @@ std::vector<const LoadedComponent*> ComponentLoader::ready() const {
   return list;
 }
 
-asio::awaitable<void> ComponentLoader::stop(std::chrono::seconds limit) {
+asio::awaitable<bool> ComponentLoader::stop(std::chrono::seconds limit) {
+  bool all = true;
   co_await gate_.close(std::chrono::seconds(0));
   while (!leaving_.empty()) co_await retire(leaving_.back().instance, limit);
   while (!ready_.empty()) {
@@ -303,9 +308,28 @@ asio::awaitable<void> ComponentLoader::stop(std::chrono::seconds limit) {
     auto component = entry->loaded;
     entry->loaded.instance = nullptr;
     entry->loaded.state = ComponentState::pending;
-    co_await stop_one(std::move(component), limit);
+    all = co_await stop_or_leave(std::move(component), limit) && all;
   }
-  co_await stops_.close(limit);
+  if (all) co_await stops_.close(limit);
+  co_return all;
+}
+
+// False: it goes on stopping, for the sake of nobody.
+asio::awaitable<bool> ComponentLoader::stop_or_leave(LoadedComponent component, std::chrono::seconds limit) {
+  using namespace asio::experimental::awaitable_operators;
+  const auto title = component.spec->title();
+  const auto instance = component.instance;
+  const auto stopped = std::make_shared<Event>(shards_.executor(0));
+  if (!spawn(stops_, shards_.executor(0), stop_and_tell(std::move(component), limit, stopped))) co_return true;
+  while (!stopped->is_set()) {
+    const bool before = instance->forsaken();
+    (void)co_await (stopped->wait() || sleep_for(kPatience));
+    if (before && !stopped->is_set() && instance->forsaken()) {
+      settings_.log.warn("component " + title + " is left behind with calls that its server does not answer");
+      co_return false;
+    }
+  }
+  co_return true;
 }
 
 asio::awaitable<void> ComponentLoader::stop_one(LoadedComponent component, std::chrono::seconds limit) {

@@ -96,8 +96,9 @@ class ComponentLoader {
   // Those that are ready, in the order in which they became so: what the metadata API lists.
   std::vector<const LoadedComponent*> ready() const;
 
-  // Ends what goes on in the background, then stops the components, the last first, each within `limit`.
-  asio::awaitable<void> stop(std::chrono::seconds limit = std::chrono::seconds(35));
+  // Ends what goes on in the background, then stops the components, the last first, each within `limit`. False: some still stop,
+  // for the sake of nobody (Component::forsaken). Called again, it waits for those too; without, the loader may not be destroyed.
+  asio::awaitable<bool> stop(std::chrono::seconds limit = std::chrono::seconds(35));
 
  private:
   // Why an attempt failed: where, in what words, and whether another one may help.
@@ -130,6 +131,7 @@ class ComponentLoader {
   Async<void> put(ComponentSpec spec, std::shared_ptr<Entry> old, Applied applied);
   asio::awaitable<bool> differs(std::shared_ptr<Entry> entry, ComponentSpec spec);
   LoadedComponent take_out(const std::shared_ptr<Entry>& entry);
+  asio::awaitable<bool> stop_or_leave(LoadedComponent component, std::chrono::seconds limit);
   asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit);
   asio::awaitable<void> stop_and_tell(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped);
   Async<void> start(std::shared_ptr<Component> component, std::chrono::nanoseconds limit);

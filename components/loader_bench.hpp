@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 struct Script {
   std::map<std::string, int> failures;  // start() fails so many times
   std::map<std::string, std::chrono::milliseconds> slow;
+  std::string forsaken;                 // whose stop() is wanted by nobody
   std::vector<std::string> events;      // "start a", "stop a"
   std::map<std::string, std::map<std::string, std::string>> secrets{{"word", {{"word", "w0rd"}}},
     {"quoted", {{"quoted", "\"in quotes\""}}}, {"templ", {{"templ", "{appID}"}}}, {"empty", {{"empty", ""}}},
@@ -56,6 +57,7 @@ struct Store : Component {
     }
     co_return Result<void>{};
   }
+  bool forsaken() const override { return script->forsaken == name; }
   std::string name;
 };
 

@@ -73,6 +73,18 @@ TEST_CASE("a stop that was begun goes to its end, whoever gives up waiting for i
   CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a", "stopped a"});
 }
 
+TEST_CASE("the end does not wait with a component for what nobody wants", "[components][loader]") {
+  Bench bench;
+  REQUIRE(bench.load({component("a"), component("b")}));
+  bench.play.slow["stop b"] = 2s;
+  bench.play.forsaken = "b";
+  auto& context = bench.shards.context(0);
+  CHECK_FALSE(testing::run(context, bench.loader->stop()));
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "start b", "stop b", "stop a"});
+  CHECK(testing::run(context, bench.loader->stop()));
+  CHECK(bench.play.events.back() == "stopped b");
+}
+
 TEST_CASE("a start that is cancelled is followed by a stop", "[components][loader]") {
   Bench bench;
   REQUIRE(bench.load({}));

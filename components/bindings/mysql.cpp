@@ -119,8 +119,11 @@ class MysqlBinding final : public Binding, public OutputBinding {
 
   Async<void> stop() override {
     co_await gate_.close(0s);
-    co_return co_await run_aside("mysql-close", [this] { pool_.reset(); });
+    if (pool_ != nullptr) MECHA_CO_TRY_VOID(co_await run_aside("mysql-close", [this] { pool_->close(); }));
+    pool_.reset();
+    co_return Result<void>{};
   }
+  bool forsaken() const override { return pool_ != nullptr && pool_->forsaken(); }
 
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     if (request.operation == "close") {

@@ -42,9 +42,11 @@ Result<std::unique_ptr<Pool>> Pool::open(Options options) {
   return std::unique_ptr<Pool>(new Pool(std::move(options), clients, replicated));
 }
 
-Pool::~Pool() {
+Pool::~Pool() { close(); }
+
+void Pool::close() {
   bridges_.stop();
-  mongoc_client_pool_destroy(clients_);
+  if (auto* const clients = std::exchange(clients_, nullptr)) mongoc_client_pool_destroy(clients);
 }
 
 Pool::Lease::Lease(Pool& of, std::function<bool()> wanted)

@@ -3,8 +3,8 @@
 //
 // Threads: from any shard; a call ends on the caller's. One that waits for longer than the options' timeout fails with
 // `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind: it owns what it uses, its client serves no other
-// until it ends, and it sends no further write (see Session). The destructor finishes what is queued and waits for the driver's
-// threads: it blocks.
+// until it ends, and it sends no further write (see Session). The destructor, or close(), finishes what is queued and waits for the
+// driver's threads: it blocks.
 
 #pragma once
 
@@ -28,6 +28,11 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   bool names_replica_set() const { return names_replica_set_; }
+
+  // No call may come after it.
+  void close();
+  // Close() waits for nothing that anybody waits for. From any thread.
+  bool forsaken() const { return bridges_.forsaken(); }
 
   template <class T>
   using Work = std::function<Result<T>(Session&)>;

@@ -3,7 +3,7 @@
 //
 // Threads: from any shard; a call ends on the caller's. One that waits for longer than the options' timeout fails with
 // `deadline_exceeded` and is not begun. Who is cancelled leaves the work behind, unless it says that it stays: the work owns what it uses, and its connection serves no
-// other until it ends. The destructor finishes what is queued: it blocks.
+// other until it ends. The destructor, or close(), finishes what is queued: it blocks.
 
 #pragma once
 
@@ -45,6 +45,11 @@ class Pool {
 
   // Closes the connections that have idled for too long or are too old, or all. Those at work are closed after it.
   void close_idle(bool all);
+
+  // Ends the threads: blocks. No call may come after it.
+  void close() { bridges_.stop(); }
+  // Close() waits for nothing that anybody waits for. From any thread.
+  bool forsaken() const { return bridges_.forsaken(); }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -1,7 +1,10 @@
 // secretstores.local.folder: the contract of secret stores, the mounts of Kubernetes, and what leads out of the folder.
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include "runtime/base/text.hpp"
 #include "tests/conformance/secret_store_suite.hpp"
@@ -38,6 +41,20 @@ class Folder {
     write(at + ".." + version + "/.hidden", "h");
     link(".." + version, at + "..data");
     for (const std::string name : {"user", ".hidden"}) link("..data/" + name, at + name);
+  }
+  // The next version of a mount of many files, all with the version as text; at no time is there none.
+  void prepare(const std::string& at, int version) const {
+    const std::string name = "..v" + std::to_string(version);
+    for (int i = 0; i < 100; ++i) {
+      const auto file = "k" + std::to_string(i);
+      write(at + name + "/" + file, std::to_string(version));
+      if (!fs::is_symlink(path_ / (at + file))) fs::create_symlink("..data/" + file, path_ / (at + file));
+    }
+  }
+  void rotate(const std::string& at, int version) const {
+    link("..v" + std::to_string(version), at + "..data_tmp");
+    fs::rename(path_ / (at + "..data_tmp"), path_ / (at + "..data"));
+    fs::remove_all(path_ / (at + "..v" + std::to_string(version - 1)));
   }
   std::vector<NameValue> items(bool multi = false) const {
     std::vector<NameValue> items{{.name = "folder", .value = path_.string()}};
@@ -86,6 +103,43 @@ TEST_CASE("a mount of Kubernetes is read, and a rotation shows", "[secretstores]
   const auto single = stage.start(kType, {{.name = "folder", .value = (folder.path() / "creds").string()}});
   REQUIRE(single);
   CHECK(*stage.run((*single)->bulk_get({})) == SecretMaps{{".hidden", {{".hidden", "h"}}}, {"user", {{"user", "ann"}}}});
+}
+
+TEST_CASE("what is read of a mount is of one version", "[secretstores][local.folder]") {
+  conformance::Stage stage(register_local_folder);
+  const Folder folder;
+  folder.prepare("creds/", 0);
+  folder.rotate("creds/", 0);
+  const auto multi = stage.start(kType, folder.items(true));
+  const auto single = stage.start(kType, {{.name = "folder", .value = (folder.path() / "creds").string()}});
+  REQUIRE((multi && single));
+  std::atomic<int> reads = 0;
+  constexpr int kReads = 120;
+  std::thread rotates([&] {  // once somewhere in each read
+    for (int version = 1; version <= kReads; ++version) {
+      folder.prepare("creds/", version);
+      reads.wait(version - 1);
+      const auto when = std::chrono::steady_clock::now() + std::chrono::microseconds(version % 30 * 100);
+      while (std::chrono::steady_clock::now() < when) std::this_thread::yield();
+      folder.rotate("creds/", version);
+    }
+  });
+  int torn = 0;
+  for (int i = 0; i < kReads; ++i) {
+    reads = i + 1;
+    reads.notify_one();
+    std::multiset<std::string> texts;
+    if (i % 2 == 0) {
+      const auto secret = stage.run((*multi)->get("creds", {}));
+      if (secret) for (const auto& [_, text] : **secret) texts.insert(text);
+    } else {
+      const auto secrets = stage.run((*single)->bulk_get({}));
+      if (secrets) for (const auto& [name, secret] : *secrets) texts.insert(secret.at(name));
+    }
+    if (texts.size() != 100 || *texts.begin() != *texts.rbegin()) ++torn;
+  }
+  rotates.join();
+  CHECK(torn == 0);
 }
 
 TEST_CASE("no name and no link leads out of the folder", "[secretstores][local.folder]") {

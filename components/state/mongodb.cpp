@@ -109,6 +109,7 @@ class MongoStore final : public StateStore {
 
   Async<void> start() override;
   Async<void> stop() override;
+  bool forsaken() const override { return pool_ != nullptr && pool_->forsaken(); }
 
   std::vector<std::string> features() const override {
     return {std::string(kEtag), std::string(kTransactional), std::string(kQueryApi), std::string(kTtl), std::string(kKeysLike)};
@@ -169,7 +170,9 @@ Async<void> MongoStore::start() {
 // The driver's threads may be at a server that does not answer.
 Async<void> MongoStore::stop() {
   co_await gate_.close(0s);
-  co_return co_await run_aside("mongodb-close", [this] { pool_.reset(); });
+  if (pool_ != nullptr) MECHA_CO_TRY_VOID(co_await run_aside("mongodb-close", [this] { pool_->close(); }));
+  pool_.reset();
+  co_return Result<void>{};
 }
 
 // Half of the way to the server is not counted; that is less than what a second of expiry means.

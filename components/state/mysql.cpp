@@ -136,8 +136,11 @@ class MysqlStore final : public StateStore {
   Async<void> start() override;
   Async<void> stop() override {
     co_await gate_.close(0s);
-    co_return co_await run_aside("mysql-close", [this] { pool_.reset(); });
+    if (pool_ != nullptr) MECHA_CO_TRY_VOID(co_await run_aside("mysql-close", [this] { pool_->close(); }));
+    pool_.reset();
+    co_return Result<void>{};
   }
+  bool forsaken() const override { return pool_ != nullptr && pool_->forsaken(); }
 
   std::vector<std::string> features() const override {
     return {std::string(kEtag), std::string(kTransactional), std::string(kTtl), std::string(kKeysLike)};

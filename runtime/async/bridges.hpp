@@ -29,6 +29,7 @@ class Bridges {
   // than `limit` fails with `deadline_exceeded` and is not begun.
   template <class T>
   Async<T> call(std::chrono::milliseconds limit, std::function<Result<T>(std::size_t, Asked<T>&)> job, Caller caller = Caller::leaves) {
+    const Waiting waiting(waiting_);
     const auto number = pick();
     const auto until = Clock::now() + limit;
     auto held = std::make_shared<Leave>(threads_[number]);
@@ -44,6 +45,9 @@ class Bridges {
         caller
     );
   }
+
+  // Nobody waits for a call: what is queued or runs was left behind. From any thread.
+  bool forsaken() const { return *waiting_ == 0; }
 
   // Queues `job` on every thread that has begun.
   void post_each(const std::function<void(std::size_t)>& job);
@@ -71,12 +75,22 @@ class Bridges {
     bool left = false;
   };
 
+  // Of a caller, which may go on after the bridges have gone.
+  struct Waiting {
+    explicit Waiting(std::shared_ptr<std::atomic<std::size_t>> of) : count(std::move(of)) { ++*count; }
+    ~Waiting() { --*count; }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    const std::shared_ptr<std::atomic<std::size_t>> count;
+  };
+
   // The first with nothing to do, else the one with the least; counts the call.
   std::size_t pick();
 
   const std::string name_;
   const std::size_t most_;
   std::mutex mutex_;  // of picking
+  const std::shared_ptr<std::atomic<std::size_t>> waiting_ = std::make_shared<std::atomic<std::size_t>>(0);  // callers
   std::array<Thread, kMost> threads_;
 };
 

@@ -136,8 +136,8 @@ Async<void> Host::load_configuration_files() {
     MECHA_CO_TRY(info.host_address, host_address(options_.variable("DAPR_HOST_IP")));
   }
   // The port is taken before components load, so that no outgoing connection can get it.
-  auto reserved = net::Listener::tcp(listen, settings_.internal_port.value_or(stable_port(info.id)));
-  if (!reserved && !settings_.internal_port) reserved = net::Listener::tcp(listen, 0);
+  auto reserved = co_await mecha::listen(listen, settings_.internal_port.value_or(stable_port(info.id)));
+  if (!reserved && !settings_.internal_port && reserved.error().code != Code::invalid_argument) reserved = co_await mecha::listen(listen, 0);
   if (!reserved) co_return fail(std::move(reserved).error().context("failed to reserve the internal gRPC port"));
   internal_listener_ = std::make_unique<net::Listener>(std::move(*reserved));
   info.internal_port = internal_listener_->port();

@@ -47,8 +47,10 @@ class Host {
   // The block phase, if one is configured: keeps the APIs up while nothing new is delivered, until the time is over or the
   // application is reported unhealthy. Before stop(), and for signals only.
   asio::awaitable<void> hold_back();
-  // False if the limit struck.
-  asio::awaitable<bool> stop();
+  // done: all has ended. left: all but threads of drivers that wait for a server, for the sake of nobody. late: the limit struck.
+  // A process must not take the ground away from what still runs: after `left` and `late` it ends as it is.
+  enum class Stopped : std::uint8_t { done, left, late };
+  asio::awaitable<Stopped> stop();
   // SIGHUP: configuration and resources are read again; what differs is taken over without a break. Shard 0.
   void hang_up();
 
@@ -129,6 +131,7 @@ class Host {
   bool loading_ = true;  // until every component was tried once
   bool changing_ = false;  // a change is under way that publishes by itself
   bool asked_ = false;  // the application has been asked for its configuration
+  bool left_behind_ = false;  // at the end: see Stopped
 };
 
 }  // namespace mecha

@@ -52,10 +52,10 @@ std::chrono::steady_clock::duration Host::grace() const {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(settings_.grace);
 }
 
-asio::awaitable<bool> Host::stop() {
+asio::awaitable<Host::Stopped> Host::stop() {
   if (application_ == nullptr) {
     co_await gate_->close(0s);
-    co_return true;
+    co_return Stopped::done;
   }
   application_->draining = true;
   co_await gate_->close(0s);
@@ -72,14 +72,15 @@ asio::awaitable<bool> Host::stop() {
   asio::co_spawn(shards_.executor(0), close_components(), [done](std::exception_ptr) { done->set(); });
   const auto end = std::chrono::steady_clock::now() + grace();
   while (!done->is_set() && std::chrono::steady_clock::now() < end) co_await sleep_for(5ms);
-  if (!done->is_set()) co_return false;
+  if (!done->is_set()) co_return Stopped::late;
+  if (left_behind_) co_return Stopped::left;
   parts_.reset();
   application_->publish([this] {
     auto empty = std::make_shared<Snapshot>();
     empty->resiliency = application_->snapshot()->resiliency;
     return empty;
   }());
-  co_return true;
+  co_return Stopped::done;
 }
 
 asio::awaitable<void> Host::close_components() {
@@ -89,7 +90,7 @@ asio::awaitable<void> Host::close_components() {
   if (parts_) co_await parts_->outbox.stop(drain);
   co_await http_servers_.stop(std::chrono::milliseconds(kServersLimit));
   if (parts_ && !application_->snapshot()->pubsubs.empty()) co_await sleep_for(kSettle);
-  if (loader_) co_await loader_->stop();
+  if (loader_) left_behind_ = !co_await loader_->stop();
   if (resolver_) (void)co_await resolver_->stop();
   if (application_->tracer) co_await application_->tracer->stop(5s);
 }

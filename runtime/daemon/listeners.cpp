@@ -1,6 +1,10 @@
 #include "runtime/daemon/listeners.hpp"
 
+#include <algorithm>
+#include <string_view>
+
 #include "runtime/async/within.hpp"
+#include "runtime/net/look_up.hpp"
 
 namespace mecha {
 namespace {
@@ -8,10 +12,25 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kBindLimit = 10s;
+constexpr auto kLookUpLimit = 5s;
+constexpr std::string_view kDial = "dial ";
 constexpr auto kFirstPause = 100ms;
 constexpr auto kLongestPause = 500ms;
 
 }  // namespace
+
+Async<net::Listener> listen(std::string host, std::uint16_t port) {
+  auto listener = net::Listener::tcp(host, port);
+  if (listener || listener.error().code != Code::invalid_argument) co_return std::move(listener);
+  const auto found = co_await net::look_up(host, kLookUpLimit);
+  if (!found) {
+    std::string_view why = found.error().message;
+    if (why.starts_with(kDial)) why.remove_prefix(kDial.size());
+    co_return fail(Code::invalid_argument, std::string("listen ").append(why));
+  }
+  const auto fourth = std::ranges::find_if(*found, [](const std::string& address) { return !address.contains(':'); });
+  co_return net::Listener::tcp(fourth == found->end() ? found->front() : *fourth, port);
+}
 
 Async<std::vector<net::Listener>> bind_all(
     const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what
@@ -22,13 +41,14 @@ Async<std::vector<net::Listener>> bind_all(
     const auto end = std::chrono::steady_clock::now() + kBindLimit;
     auto pause = std::chrono::milliseconds(kFirstPause);
     for (;;) {
-      auto listener = net::Listener::tcp(address, port);
+      auto listener = co_await listen(address, port);
       if (listener) {
         bound.push_back(std::move(*listener));
         break;
       }
       problem = listener.error().message;
-      if (std::chrono::steady_clock::now() + pause > end || !co_await sleep_for(pause)) {
+      const bool may_pass = listener.error().code != Code::invalid_argument;
+      if (!may_pass || std::chrono::steady_clock::now() + pause > end || !co_await sleep_for(pause)) {
         log.error("Failed to listen for " + what + " on " + address + ":" + std::to_string(port) + ": " + problem);
         break;
       }

@@ -13,7 +13,11 @@
 
 namespace mecha {
 
-// Binds `port` on every address, again and again for ten seconds. One address that fails is only logged; none at all is an
+// Takes a port. A host that is a name is looked up, for five seconds at most; of several addresses the first of IPv4 counts. Fails with
+// `invalid_argument` if there is no such host: another attempt would not help.
+Async<net::Listener> listen(std::string host, std::uint16_t port);
+
+// Binds `port` on every address; while it is taken, again and again for ten seconds. One address that fails is only logged; none at all is an
 // error.
 Async<std::vector<net::Listener>> bind_all(
     const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what

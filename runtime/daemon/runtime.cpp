@@ -1,5 +1,6 @@
 #include "runtime/daemon/runtime.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -161,17 +162,15 @@ asio::awaitable<void> Runtime::shut_down() {
     for (auto& host : hosts_) co_await host->hold_back();
   }
   log_.info("Dapr is shutting down");
-  bool graceful = true;
+  auto stopped = Host::Stopped::done;
   for (auto host = hosts_.rbegin(); host != hosts_.rend(); ++host) {
-    const bool clean = co_await (*host)->stop();
-    graceful = graceful && clean;
+    stopped = std::max(stopped, co_await (*host)->stop());
   }
-  if (!graceful && !failure_) {
-    // What did not end in time still runs: taking its ground away would be worse than leaving.
+  if (stopped == Host::Stopped::late && !failure_) {
     log_.fatal("Graceful shutdown timeout exceeded, forcing shutdown");
     end(1);
   }
-  hosts_.clear();
+  if (stopped == Host::Stopped::done) hosts_.clear();
   log_.info("Dapr runtime stopped");
   if (failure_) {
     log_.fatal("Fatal error from runtime: " + failure_->message);
@@ -179,6 +178,8 @@ asio::awaitable<void> Runtime::shut_down() {
   } else {
     log_.info("Daprd shutdown gracefully");
   }
+  // What has not ended still runs: taking its ground away would be worse than leaving.
+  if (stopped != Host::Stopped::done) end(code_);
 }
 
 }  // namespace mecha

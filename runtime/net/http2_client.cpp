@@ -272,6 +272,9 @@ Async<std::unique_ptr<ClientCall>> ClientSession::open(RequestHead head) {
         .message = why().empty() ? "the connection was closed" : why(),
         .failure = Failure::never_sent});
   }
+  // A peer that cannot decode it would end the connection, and with it the calls of others.
+  if (const auto field = too_long_field(head.headers); !field.empty()) co_return fail(field_too_long(field));
+  if (is_too_long(head.target)) co_return fail(field_too_long(":path"));
   auto call = std::make_unique<Http2Call>(self(), grpc::is_grpc(head));
   call->submit(head);
   if (call->id() <= 0) {

@@ -1,6 +1,7 @@
 #include "runtime/net/http2_exchange.hpp"
 
 #include <charconv>
+#include <utility>
 
 #include "runtime/base/text.hpp"
 #include "runtime/net/grpc.hpp"
@@ -11,6 +12,11 @@ namespace mecha::net {
 namespace {
 
 Error misuse(const char* what) { return Error{.code = Code::internal, .message = what}; }
+
+Headers refusal_trailers(std::string_view field) {
+  auto error = field_too_long(field);
+  return grpc::status_trailers({.code = error.code, .message = std::move(error.message), .details = {}});
+}
 
 // Every '%' of the path is followed by two hexadecimal digits.
 bool good_escapes(std::string_view path) {
@@ -102,9 +108,22 @@ void Http2Exchange::submit(const ResponseHead& head, bool with_body) {
   session_.schedule();
 }
 
+// In the place of an answer that a client may be unable to decode, which would end the calls of others with the connection.
+ResponseHead Http2Exchange::instead_of(std::string_view field) const {
+  if (!grpc_) return {.status = 500};
+  ResponseHead head{.status = 200};
+  head.headers.add("content-type", "application/grpc");
+  for (const auto& each : refusal_trailers(field)) head.headers.add(each.name, each.value);
+  return head;
+}
+
 Async<void> Http2Exchange::respond(ResponseHead head, std::string body) {
   if (closed_ || session_.dead()) co_return fail(gone());
   if (started_) co_return fail(misuse("the answer was started already"));
+  if (const auto field = too_long_field(head.headers); !field.empty()) {
+    head = instead_of(field);
+    body.clear();
+  }
   const bool is_head = head_.method == "HEAD";
   // A gRPC answer without messages has no length: it is not a body of zero bytes but a status.
   if (!grpc_ && !(is_head && head.content_length)) head.content_length = body.size();
@@ -118,6 +137,11 @@ Async<void> Http2Exchange::respond(ResponseHead head, std::string body) {
 Async<void> Http2Exchange::start(ResponseHead head) {
   if (closed_ || session_.dead()) co_return fail(gone());
   if (started_) co_return fail(misuse("the answer was started already"));
+  if (const auto field = too_long_field(head.headers); !field.empty()) {
+    no_body_ = out_end_ = true;
+    submit(instead_of(field), false);
+    co_return fail(field_too_long(field));
+  }
   no_body_ = head_.method == "HEAD" || forbids_body(head.status);
   if (no_body_) out_end_ = true;
   submit(head, !no_body_);
@@ -133,6 +157,9 @@ Async<void> Http2Exchange::write(std::string_view piece) {
 Async<void> Http2Exchange::finish(Headers trailers) {
   if (!started_) co_return fail(misuse("the answer was not started"));
   if (closed_) co_return fail(gone());
+  if (const auto field = too_long_field(trailers); !field.empty()) {
+    trailers = grpc_ ? refusal_trailers(field) : Headers();
+  }
   if (!no_body_) put_end(std::move(trailers));
   co_return Result<void>();
 }

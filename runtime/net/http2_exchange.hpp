@@ -65,6 +65,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void on_close(std::uint32_t code) override;
   Error gone() const override;
   void submit(const ResponseHead& head, bool with_body);
+  ResponseHead instead_of(std::string_view field) const;
   bool forbids_body(unsigned status) const;
 
   const SessionContext& context_;

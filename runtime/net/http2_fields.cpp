@@ -1,6 +1,8 @@
 #include "runtime/net/http2_fields.hpp"
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "runtime/base/text.hpp"
 
@@ -11,7 +13,35 @@ std::uint8_t* bytes(std::string_view text) {
   return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
 }
 
+// The bytes of a value as nghttp2 encodes it: by Huffman's code where that is shorter.
+std::size_t encoded_size(std::string_view value) {
+  nghttp2_hd_deflater* deflater = nullptr;
+  if (nghttp2_hd_deflate_new(&deflater, 0) != 0) return value.size();
+  const nghttp2_nv field{.name = bytes("x"), .value = bytes(value), .namelen = 1, .valuelen = value.size(), .flags = NGHTTP2_NV_FLAG_NONE};
+  std::string out(nghttp2_hd_deflate_bound(deflater, &field, 1), '\0');
+  const auto size = nghttp2_hd_deflate_hd(deflater, reinterpret_cast<std::uint8_t*>(out.data()), out.size(), &field, 1);
+  nghttp2_hd_deflate_del(deflater);
+  // Before it: the size of the table, the kind, the name with its length, the length of so much.
+  constexpr std::size_t kBefore = 1 + 1 + 2 + 4;
+  return size < 0 ? value.size() : static_cast<std::size_t>(size) - std::min<std::size_t>(static_cast<std::size_t>(size), kBefore);
+}
+
 }  // namespace
+
+bool is_too_long(std::string_view value) { return value.size() > kFieldMax && encoded_size(value) > kFieldMax; }
+
+std::string_view too_long_field(const Headers& headers) {
+  for (const auto& field : headers) {
+    if (field.value.size() > kFieldMax && is_too_long(text::trim(field.value))) return field.name;
+  }
+  return {};
+}
+
+Error field_too_long(std::string_view name) {
+  return {
+      .code = Code::resource_exhausted,
+      .message = "the header field " + text::quote(name) + " has more than " + std::to_string(kFieldMax) + " bytes"};
+}
 
 bool is_connection_field(std::string_view name, std::string_view value) {
   // Told apart by length first: nearly all fields leave here.

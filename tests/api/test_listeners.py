@@ -4,7 +4,7 @@ import socket, sqlite3, time
 import pytest
 
 from application import reply
-from sidecar import component, free_port, wait_until
+from sidecar import component, free_port, run_daemon, wait_until
 
 
 def listens(address, port):
@@ -113,3 +113,22 @@ def test_an_unreachable_callee_is_tried_four_times(launch):
     assert (status, code) == (500, "ERR_DIRECT_INVOKE")
     assert message.startswith("failed to invoke, id: back, err: failed to invoke target back after 3 retries. Error: rpc error: code = Unavailable desc = ")
     assert 2.5 < spent < 8
+
+
+def test_a_name_is_looked_up(launch):
+    name = socket.gethostname()
+    try:
+        address = socket.gethostbyname(name)
+    except OSError:
+        pytest.skip("the name of this machine has no address")
+    one = launch.sidecar(flags=("--dapr-listen-addresses", name), ready="")
+    wait_until(lambda: "HTTP server is running" in one.log(), "the server")
+    assert listens(address, one.http) and listens(address, one.grpc) and "Failed to listen" not in one.log()
+
+
+def test_a_name_that_is_none_ends_the_start_at_once(launch):
+    """No attempt could help; a label of 64 letters is refused without a question to any server."""
+    name, begun = "x" * 64 + ".invalid", time.monotonic()
+    code, out, _ = run_daemon("--app-id", "a", "--dapr-http-port", free_port(), "--dapr-grpc-port", free_port(), "--metrics-port", free_port(), "--dapr-listen-addresses", name)
+    assert code == 1 and f"could not listen on any endpoint for the gRPC server: listen tcp: lookup {name}: no such host" in out
+    assert time.monotonic() - begun < 5

@@ -11,7 +11,7 @@ from sidecar import ROOT, SLOW, wait_until
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/api")]
 from backends import STORES  # noqa: E402
 from servers import Servers, Unavailable  # noqa: E402
-from test_cancellation import LATE, SHORT  # noqa: E402
+from test_cancellation import LATE, SHORT, rpc  # noqa: E402
 
 pytestmark = pytest.mark.timeout(180)
 KINDS = [one for one in STORES if one.id in ("etcd-v1", "etcd-v2", "memcached", "mysql")]
@@ -96,3 +96,34 @@ def test_a_write_that_was_given_up_is_not_sent_to_the_next_primary(launch, own_s
     time.sleep(5 if SLOW else 1)  # those that waited have found it too
     assert [one.get(f"/v1.0/state/s/k{i}").body for i in range(6)] == [b""] * 6
     assert one.get("/v1.0/state/s/after").body == b"1"
+
+
+@pytest.mark.parametrize("call", ["given up", "grpc", "http"])
+@pytest.mark.parametrize("store", [BY_ID["mysql"], BY_ID["mongodb"]], ids=str)
+def test_a_stop_while_the_server_is_silent(launch, own_server, store, call):
+    """A call that its caller has given up holds nothing up. One in flight over gRPC may take ten seconds, before the grace; one over HTTP has the grace, which
+    counts as exceeded then (contract 06, 2.5)."""
+    address, process, _ = own_server(store.id)
+    one = launch.sidecar(resources=[*([SHORT] if call == "given up" else []), store.make("s", address)])
+    wait_until(lambda: one.post("/v1.0/state/s", [{"key": "a", "value": 1}]).status == 204, "a write", 10)
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: all(task.read_text().rsplit(")", 1)[1].split()[0] == "T" for task in Path(f"/proc/{process.pid}/task").glob("*/stat")), "silence")
+    try:
+        if call == "given up":
+            for _ in range(3):
+                assert one.get("/v1.0/state/s/a").error()[2].endswith(LATE)
+        elif call == "grpc":
+            in_flight = rpc(one, ("GetState", {"storeName": "s", "key": "a"}), None)
+        else:
+            in_flight = one.connect()
+            in_flight.sendall(b"GET /v1.0/state/s/a HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)
+        begun = time.monotonic()
+        code = one.stop(40)
+        seconds = time.monotonic() - begun
+    finally:
+        process.send_signal(signal.SIGCONT)
+    limit = {"given up": 1, "grpc": 10 + 1, "http": 5}[call]
+    assert code == (1 if call == "http" else 0)
+    assert seconds < limit + 0.5 or SLOW, seconds
+    print(f"{store}, {call}: {seconds:.2f} s")
