@@ -1,5 +1,5 @@
 """`mecha doctor`: what stands in the way is found, named, and comes with a remedy."""
-import json, os, shutil, socket, ssl, subprocess, threading, time
+import contextlib, json, os, shutil, socket, ssl, subprocess, threading, time
 
 import pytest
 
@@ -25,14 +25,14 @@ def one(found, area, text):
 
 
 def serve(listener, talk):
-    """One connection after the other, in a thread, until the listener is shut down."""
+    """One connection after the other, in a thread, until the listener is shut down. A client that only looked and left ends its connection alone."""
     def work():
         while True:
             try:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 talk(connection)
     threading.Thread(target=work, daemon=True).start()
 
