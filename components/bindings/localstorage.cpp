@@ -31,16 +31,18 @@ struct LocalStorageSettings {
     using S = LocalStorageSettings;
     return std::tuple{
         field("rootPath", &S::root, "Folder of the files; made if it is not there.")
-            .required("property rootPath must not be empty"),
+            .required("failed to parse metadata: property rootPath must not be empty"),
     };
   }
 };
 
-std::unexpected<Error> system_failure(std::string_view what, const fs::path& path, int error) {
-  if (error == ENOENT) return fail(Code::not_found, "file not found: " + path.string());
+// "error reading file <path>: read <path>: is a directory": what was done, the call that failed, and why.
+std::unexpected<Error> system_failure(std::string_view doing, std::string_view call, const fs::path& path, int error) {
+  auto why = std::generic_category().message(error);
+  if (!why.empty()) why.front() = text::lower(why.substr(0, 1)).front();
+  const auto where = " " + path.string() + ": ";
   return fail(
-      Code::unknown,
-      std::string(what) + " " + path.string() + ": " + std::generic_category().message(error)
+      error == ENOENT ? Code::not_found : Code::unknown, "error " + std::string(doing) + where + std::string(call) + where + why
   );
 }
 
@@ -61,10 +63,11 @@ class File {
 Result<std::string> read_file(const fs::path& path) {
   // Not blocking: a pipe without a writer would hold the thread.
   const File file(path, O_RDONLY | O_NONBLOCK);
-  if (file.fd() < 0) return system_failure("open", path, errno);
+  if (file.fd() < 0 && errno == ENOENT) return fail(Code::not_found, "file not found: " + path.string());
+  if (file.fd() < 0) return system_failure("opening path", "open", path, errno);
   struct stat facts{};
-  if (::fstat(file.fd(), &facts) != 0) return system_failure("stat", path, errno);
-  if (S_ISDIR(facts.st_mode)) return system_failure("read", path, EISDIR);
+  if (::fstat(file.fd(), &facts) != 0) return system_failure("reading file", "stat", path, errno);
+  if (S_ISDIR(facts.st_mode)) return system_failure("reading file", "read", path, EISDIR);
   if (!S_ISREG(facts.st_mode))
     return fail(Code::invalid_argument, "read " + path.string() + ": not a regular file");
   std::string data(static_cast<std::size_t>(facts.st_size), '\0');
@@ -72,7 +75,7 @@ Result<std::string> read_file(const fs::path& path) {
   while (have < data.size()) {
     const auto got = ::read(file.fd(), data.data() + have, data.size() - have);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure("read", path, errno);
+    if (got < 0) return system_failure("reading file", "read", path, errno);
     if (got == 0) break;
     have += static_cast<std::size_t>(got);
   }
@@ -83,13 +86,13 @@ Result<std::string> read_file(const fs::path& path) {
 Result<void> write_file(const fs::path& path, std::string_view data) {
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
-  if (error) return system_failure("mkdir", path.parent_path(), error.value());
+  if (error) return system_failure("creating directory", "mkdir", path.parent_path(), error.value());
   const File file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK);
-  if (file.fd() < 0) return system_failure("open", path, errno);
+  if (file.fd() < 0) return system_failure("creating file", "open", path, errno);
   while (!data.empty()) {
     const auto put = ::write(file.fd(), data.data(), data.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return system_failure("write", path, errno);
+    if (put < 0) return system_failure("writing to file", "write", path, errno);
     data.remove_prefix(static_cast<std::size_t>(put));
   }
   return {};
@@ -101,7 +104,7 @@ Result<void> add_files(const fs::path& path, json::Array& files) {
   std::vector<fs::directory_entry> entries;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
     entries.push_back(*it);
-  if (error) return system_failure("open", path, error.value());
+  if (error) return system_failure("listing files in the directory", "open", path, error.value());
   std::ranges::sort(entries, {}, [](const auto& entry) { return entry.path().native(); });
   for (const auto& entry : entries) {
     if (fs::is_directory(entry.symlink_status(error))) {
@@ -137,21 +140,22 @@ Result<InvokeOutcome> create(const fs::path& root, std::string name, std::string
 Result<InvokeOutcome> list(const fs::path& root, const std::string& name) {
   MECHA_TRY(const auto path, below_root(root, name));
   struct stat facts{};
-  if (::stat(path.full.c_str(), &facts) != 0) return system_failure("stat", path.full, errno);
-  json::Array files;
-  if (S_ISDIR(facts.st_mode)) {
-    MECHA_TRY_VOID(add_files(path.full, files));
-  } else {
-    files.emplace_back(path.full.string());
+  if (::stat(path.full.c_str(), &facts) != 0) return system_failure("getting stats for path", "stat", path.full, errno);
+  if (!S_ISDIR(facts.st_mode)) {
+    return fail(
+        Code::invalid_argument, "unable to list files as the file specified is not a directory: " + path.full.string()
+    );
   }
+  json::Array files;
+  MECHA_TRY_VOID(add_files(path.full, files));
   return answer(files.empty() ? std::string("null") : json::write(json::Value(std::move(files))));
 }
 
 Result<InvokeOutcome> remove_file(const fs::path& path) {
   std::error_code error;
   const bool there = fs::remove(path, error);
-  if (error) return system_failure("remove", path, error.value());
-  if (!there) return system_failure("remove", path, ENOENT);
+  if (error) return system_failure("deleting file", "remove", path, error.value());
+  if (!there) return system_failure("deleting file", "remove", path, ENOENT);
   return no_answer();
 }
 

@@ -67,7 +67,7 @@ Result<fs::path> checked_root(std::string_view text) {
     if (lies_in(root, forbidden) || lies_in(real, forbidden)) {
       return fail(
           Code::invalid_argument,
-          "rootPath " + root.string() + " is not allowed: it lies in " + forbidden.string()
+          "failed to parse metadata: property rootPath points to a disallowed location"
       );
     }
   }
