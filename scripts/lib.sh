@@ -11,7 +11,7 @@ BUILD_PACKAGES="clang-19 lld-19 llvm-19 libclang-rt-19-dev cmake ninja-build cca
   libboost1.81-dev libnghttp2-dev libssl-dev libprotobuf-dev protobuf-compiler librdkafka-dev
   libhiredis-dev libsqlite3-dev libmariadb-dev libpq-dev libmongoc-dev libyaml-cpp-dev libexpat1-dev libre2-dev zlib1g-dev libcli11-dev catch2"
 # For the C++ SDK and its tests only.
-SDK_PACKAGES="clang-16 libclang-rt-16-dev libgrpc++-dev protobuf-compiler-grpc nlohmann-json3-dev libasio-dev doxygen"
+SDK_PACKAGES="clang-16 libclang-rt-16-dev g++ libgrpc++-dev protobuf-compiler-grpc nlohmann-json3-dev libasio-dev doxygen"
 RUN_PACKAGES="redis-server python3 python3-venv openssl curl sqlite3 procps"
 TEST_PACKAGES="clang-format-19 nginx-light wrk nghttp2-client libgrpc++-dev rabbitmq-server mosquitto nats-server etcd-server memcached mariadb-server-core postgresql-15
   mmdebstrap dpkg-dev systemd zsh fish iproute2"
