@@ -83,9 +83,9 @@ struct StartAsioRun {
         [run = std::move(run)](T value) mutable {
           const auto executor = run->work.get_executor();
           net::dispatch(executor, [run = std::move(run), value = std::move(value)]() mutable {
-            auto handler = std::move(run->handler);
+            auto done = std::move(run->handler);
             run.reset();
-            std::move(handler)(std::move(value));
+            std::move(done)(std::move(value));
           });
         },
         std::move(context)
