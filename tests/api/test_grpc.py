@@ -245,10 +245,12 @@ def test_proxied_calls_are_counted_as_service_invocation(launch, grpc_app):
         list(to.stream_stream("/test.Echo/Bidi")(iter([b"x"]), metadata=[("dapr-app-id", "app"), ("dapr-stream", "true")]))
         with pytest.raises(grpc.RpcError):
             to.unary_unary("/other.Service/Unary")(b"x", metadata=[("dapr-app-id", "app")])
+    # An answer is out before it is counted.
+    wait_until(lambda: sum(counted(front, "grpc_io_server_completed_rpcs").values()) == 4, "the count of four calls")
+    wait_until(lambda: sum(counted(front, "runtime_service_invocation_res_recv_total").values()) == 2, "the count of two answers")
     assert counted(front, "runtime_service_invocation_req_sent_total") == {"dst_app_id=app,type=unary": 2, "dst_app_id=app,type=streaming": 1}
     assert counted(front, "runtime_service_invocation_res_recv_total") == {"src_app_id=app,status=0,type=unary": 1, "src_app_id=app,status=12,type=unary": 1}
     assert counted(front, "runtime_service_invocation_res_recv_latency_ms_count") == {"src_app_id=app,status=0": 1, "src_app_id=app,status=12": 1}
-    assert sum(counted(front, "grpc_io_server_completed_rpcs").values()) == 4
     assert counted(front, "grpc_io_server_sent_bytes_per_rpc_count") == {}
 
 
@@ -257,6 +259,7 @@ def test_bytes_are_counted_as_those_of_messages(launch):
     with channel(side) as to:
         answer = to.unary_unary(DAPR + "GetMetadata")(b"")
         to.unary_unary(DAPR + "SetMetadata")(b"\x0a\x01k\x12\x01v")
+    wait_until(lambda: sum(counted(side, "grpc_io_server_completed_rpcs").values()) == 2, "the count of both calls")
     assert counted(side, "grpc_io_server_sent_bytes_per_rpc_sum") == {f"grpc_server_method={DAPR}GetMetadata": len(answer), f"grpc_server_method={DAPR}SetMetadata": 0}
     assert counted(side, "grpc_io_server_received_bytes_per_rpc_sum") == {f"grpc_server_method={DAPR}GetMetadata": 0, f"grpc_server_method={DAPR}SetMetadata": 6}
 

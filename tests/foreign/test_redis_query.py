@@ -6,6 +6,7 @@ import pytest
 
 from sidecar import component
 
+pytestmark = pytest.mark.skipif("MECHA_TEST_REDIS_STACK" not in os.environ, reason="needs MECHA_TEST_REDIS_STACK")
 INDEXES = [{"name": "people", "indexes": [{"key": "person.org", "type": "TEXT"}, {"key": "person.id", "type": "NUMERIC"}, {"key": "state", "type": "TEXT"}]}]
 PEOPLE = {
     "1": {"person": {"org": "Dev Ops", "id": 1036}, "city": "Seattle", "state": "WA"},

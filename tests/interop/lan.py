@@ -10,7 +10,19 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
 from sidecar import DIES_WITH_PARENT, Sidecar, request, wait_until  # noqa: E402
 
-IS_POSSIBLE = subprocess.run(["unshare", "--net", "--uts", "true"], capture_output=True).returncode == 0
+# All that hosts need of the machine: namespaces, wires, addresses of IPv6, names.
+NEEDS = "hostname x; ip link add lan type veth peer name b; echo 0 >/proc/sys/net/ipv6/conf/lan/accept_dad"
+
+
+def missing():
+    """Why there can be no hosts on this machine; empty where there can."""
+    try:
+        done = subprocess.run(["unshare", "--net", "--uts", "sh", "-ec", NEEDS], capture_output=True, text=True, timeout=20)
+    except FileNotFoundError as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip()[-300:] or f"unshare ended with {done.returncode}"
+
+
 APP = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -76,7 +88,11 @@ class Host:
         self.started = []
         self.process = subprocess.Popen([*DIES_WITH_PARENT, "unshare", "--net", "--uts", "sh", "-ec", f"hostname {name}; echo ready; exec sleep 900"],
                                         stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "ready\n"
+        try:
+            assert self.process.stdout.readline() == "ready\n"
+        except BaseException:
+            self.close()
+            raise
         self.words = ("nsenter", "--target", str(self.process.pid), "--net", "--uts", "--")
 
     def set_up(self):
@@ -113,11 +129,17 @@ class Lan:
     """Two hosts and the wire between them."""
 
     def __init__(self):
-        self.hosts = [Host(1, "left.example"), Host(2, "right")]
-        left, right = self.hosts
-        shell(left.words, f"ip link add lan type veth peer name lan netns {right.process.pid}")
-        for host in self.hosts:
-            host.set_up()
+        self.hosts = []
+        try:
+            for number, name in ((1, "left.example"), (2, "right")):
+                self.hosts.append(Host(number, name))
+            left, right = self.hosts
+            shell(left.words, f"ip link add lan type veth peer name lan netns {right.process.pid}")
+            for host in self.hosts:
+                host.set_up()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         for host in self.hosts:
