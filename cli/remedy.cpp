@@ -30,7 +30,7 @@ constexpr Advice kAdvice[] = {
     {{"status 413"}, "the body is larger than the sidecar takes; start it with --max-body-size, such as 16Mi"},
     {{"larger than max"}, "the message is larger than the sidecar takes; start it with --max-body-size, such as 16Mi"},
     {{"stream too large"}, "the body is larger than the sidecar takes; start it with --max-body-size, such as 16Mi"},
-    {{"err_direct_invoke", "error reading from server"}, "the application ended the connection: does it speak the protocol that --app-protocol says? A server of HTTP needs --app-protocol http, one of gRPC grpc"},
+    {{"status 50", "error reading from server"}, "the application ended the connection: does it speak the protocol that --app-protocol says? A server of HTTP needs --app-protocol http, one of gRPC grpc"},
     {{"reading server preface"}, "the application does not speak gRPC on that port: start it with --app-protocol http, or let it listen for gRPC"},
     {{"malformed http response"}, "the application does not speak HTTP/1.1 on that port: start it with the --app-protocol that it speaks"},
     {{"init timeout"}, "the backend of that component does not answer in time: is its address right? `mecha doctor --resources-path DIR` looks whether its servers answer"},

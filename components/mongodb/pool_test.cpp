@@ -1,6 +1,7 @@
 // Pool: calls that wait for a thread or a client, without any server; transactions on a replica set (MECHA_TEST_MONGODB_SET).
 
 #include <cstdlib>
+#include <deque>
 #include <latch>
 #include <optional>
 #include <string>
@@ -27,13 +28,15 @@ std::unique_ptr<Pool> open(const std::string& parameters, std::chrono::milliseco
   return *std::move(opened);
 }
 
+// Where callers wait. They outlive the pool, whose threads speak to them until they have ended.
+using Callers = std::deque<asio::io_context>;
+
 // `count` calls that have begun and end with this.
 class Busy {
  public:
-  Busy(Pool& pool, int count) : begun_(count) {
+  Busy(Pool& pool, Callers& callers, int count) : begun_(count) {
     for (int i = 0; i < count; ++i) {
-      threads_.emplace_back([this, &pool] {
-        asio::io_context context;
+      threads_.emplace_back([this, &pool, &context = callers.emplace_back()] {
         const auto done = testing::run(context, pool.run<int>([this](Session&) -> Result<int> {
           begun_.count_down();
           end_.wait();
@@ -72,10 +75,11 @@ Result<int> ask(asio::io_context& context, Pool& pool) {
 }  // namespace
 
 TEST_CASE("a call to MongoDB that waited for too long for a thread is not begun", "[mongodb]") {
-  const auto pool = open("", 300ms);
   asio::io_context context;
+  Callers callers;
+  const auto pool = open("", 300ms);
   CHECK(ask(context, *pool) == 1);
-  std::optional<Busy> busy(std::in_place, *pool, 8);
+  std::optional<Busy> busy(std::in_place, *pool, callers, 8);
   const auto late = testing::run(context, ask_until_idle(*pool, busy));
   REQUIRE_FALSE(late);
   CHECK(late.error().failure == Failure::timeout);
@@ -83,10 +87,11 @@ TEST_CASE("a call to MongoDB that waited for too long for a thread is not begun"
 }
 
 TEST_CASE("a call to MongoDB for which no client is free in time fails", "[mongodb]") {
-  const auto pool = open("?maxPoolSize=1&waitQueueTimeoutMS=1", 1min);
   asio::io_context context;
+  Callers callers;
+  const auto pool = open("?maxPoolSize=1&waitQueueTimeoutMS=1", 1min);
   {
-    const Busy busy(*pool, 1);
+    const Busy busy(*pool, callers, 1);
     const auto refused = ask(context, *pool);
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().message, Catch::Contains("waitQueueTimeoutMS"));

@@ -3,6 +3,7 @@
 #include "components/mysql/pool.hpp"
 
 #include <cstdlib>
+#include <deque>
 #include <latch>
 #include <optional>
 #include <thread>
@@ -31,13 +32,15 @@ Result<int> ask(asio::io_context& context, Pool& pool) {
   return testing::run(context, pool.run<int>([](Connection&) -> Result<int> { return 1; }), 60s);
 }
 
+// Where callers wait. They outlive the pool, whose threads speak to them until they have ended.
+using Callers = std::deque<asio::io_context>;
+
 // Holds all connections of `pool` until the end of its life.
 class Busy {
  public:
-  explicit Busy(Pool& pool) {
+  Busy(Pool& pool, Callers& callers) {
     for (int i = 0; i < kWorkers; ++i) {
-      threads_.emplace_back([this, &pool] {
-        asio::io_context context;
+      threads_.emplace_back([this, &pool, &context = callers.emplace_back()] {
         (void)testing::run(context, pool.run<int>([this](Connection&) -> Result<int> {
           begun_.count_down();
           end_.wait();
@@ -75,9 +78,10 @@ Async<int> ask_until_idle(Pool& pool, std::optional<Busy>& busy) {
 
 TEST_CASE("a call to MySQL that waited for too long for a thread is not begun", "[mysql][needs-mysql]") {
   asio::io_context context;
+  Callers callers;
   Pool pool(options());
   CHECK(ask(context, pool) == 1);
-  std::optional<Busy> busy(std::in_place, pool);
+  std::optional<Busy> busy(std::in_place, pool, callers);
   const auto late = testing::run(context, ask_until_idle(pool, busy), 60s);
   REQUIRE_FALSE(late);
   CHECK(late.error().failure == Failure::timeout);
