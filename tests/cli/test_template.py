@@ -62,7 +62,7 @@ def test_applications_end_before_sidecars_the_last_first(shop):
     template = tool.folder / "dapr.yaml"
     template.write_text(template.read_text().replace("common:\n", "common:\n  daprdLogDestination: console\n"))
     process = tool.start("run", "-f", "dapr.yaml")
-    wait_until(lambda: process.output().count("app is up") == 2, "both applications")
+    wait_until(lambda: process.output().count("app is up") == 2 and process.output().count("dapr initialized") == 2, "both applications and their sidecars")
     stopped = tool.json("stop", "-f", ".")
     assert sorted(s["appId"] for s in stopped) == ids and process.wait(10) == 0
     lines = process.output().splitlines()
