@@ -42,6 +42,8 @@ inline Error not_utf8() {
 class TextFields {
  public:
   explicit TextFields(const google::protobuf::Descriptor* of) : all_(&fields_of(of)) {}
+  TextFields(const TextFields&) = delete;
+  TextFields& operator=(const TextFields&) = delete;
 
   bool are_utf8(const google::protobuf::Message& message) const { return are_utf8(message, *all_); }
 
@@ -69,7 +71,8 @@ class TextFields {
 /// The text that a message cannot carry, if any; bytes are not looked at.
 template <class Message>
 std::optional<Error> text_problem(const Message& message) {
-  static const TextFields fields(Message::descriptor());
+  // Never destroyed: threads that are left behind look at it while the program ends.
+  static const auto& fields = *new TextFields(Message::descriptor());
   if (fields.are_utf8(message)) return std::nullopt;
   return not_utf8();
 }

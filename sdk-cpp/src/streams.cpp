@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <list>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "src/timer.h"
 
@@ -19,19 +21,31 @@ struct Streams::Shared {
 
   const std::shared_ptr<Dispatcher> dispatcher;
   const std::shared_ptr<Api> api;
-  std::stop_source streams, handlers;  // of the readers, and of what they have read
+  std::stop_source streams;  // of the readers
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t readers = 0, messages = 0;
+  std::size_t readers = 0;
+  // Of the messages under way, one each: what one handler does when it is told holds up no other.
+  using Messages = std::list<std::stop_source>;
+  Messages messages;
 
-  void begin(std::size_t& count) {
+  void begin_reader() {
     const std::lock_guard lock(mutex);
-    ++count;
+    ++readers;
   }
-  void end(std::size_t& count) noexcept {
+  void end_reader() noexcept {
     const std::lock_guard lock(mutex);
-    --count;
+    --readers;
+    changed.notify_all();
+  }
+  Messages::iterator begin_message() {
+    const std::lock_guard lock(mutex);
+    return messages.emplace(messages.end());
+  }
+  void end_message(Messages::iterator message) noexcept {
+    const std::lock_guard lock(mutex);
+    messages.erase(message);
     changed.notify_all();
   }
 };
@@ -50,13 +64,13 @@ struct Streams::Line {
 Streams::Streams(std::shared_ptr<Dispatcher> dispatcher, std::shared_ptr<Api> api)
     : shared_(std::make_shared<Shared>(std::move(dispatcher), std::move(api))) {
   for (const auto& entry : shared_->dispatcher->registry.streams()) {
-    shared_->begin(shared_->readers);
+    shared_->begin_reader();
     TaskContext context;
     context.executor = &shared_->dispatcher->executor();
     context.stop = shared_->streams.get_token();
     then_call(
         read_on(shared_, &entry),
-        [shared = shared_] { shared->end(shared->readers); },
+        [shared = shared_] { shared->end_reader(); },
         std::move(context)
     );
   }
@@ -93,13 +107,13 @@ Task<Error> Streams::read(std::shared_ptr<Shared> shared, std::shared_ptr<Line> 
     auto turns = co_await shared->dispatcher->enter_patiently(line->entry->handler);
     // Without an answer it is delivered again, to this application or to another.
     if (!turns) co_return std::move(turns).error();
-    shared->begin(shared->messages);
+    const auto message = shared->begin_message();
     TaskContext context;
-    context.stop = shared->handlers.get_token();
+    context.stop = message->get_token();
     context.executor = &shared->dispatcher->executor();
     then_call(
         handle(shared, line, std::move(**event), std::move(*turns)),
-        [shared] { shared->end(shared->messages); },
+        [shared, message] { shared->end_message(message); },
         std::move(context)
     );
   }
@@ -119,18 +133,18 @@ Task<void> Streams::handle(
 
 std::size_t Streams::stop(std::chrono::steady_clock::time_point limit) {
   std::unique_lock lock(shared_->mutex);
-  shared_->changed.wait_until(lock, limit, [this] { return shared_->messages == 0; });
-  const auto left = shared_->messages;
+  shared_->changed.wait_until(lock, limit, [this] { return shared_->messages.empty(); });
+  const std::vector left(shared_->messages.begin(), shared_->messages.end());
   lock.unlock();
-  Pool stops(1);  // what handlers do then must not hold up who stops
-  ask_to_stop(stops, shared_->handlers);
+  Pool stops(8);  // what handlers do then must not hold up who stops, nor each other
+  for (const auto& message : left) ask_to_stop(stops, message);
   stops.close();
   shared_->streams.request_stop();
   lock.lock();
   shared_->changed.wait_for(lock, 2s, [this] { return shared_->readers == 0; });
   lock.unlock();
   stops.wait_until(std::chrono::steady_clock::now() + 1s);
-  return left;
+  return left.size();
 }
 
 }  // namespace mecha::wire

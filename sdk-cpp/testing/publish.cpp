@@ -8,6 +8,7 @@
 
 #include "testing/fake_api.h"
 #include "testing/lifetime.h"
+#include "testing/rules.h"
 #include "testing/topic.h"
 
 namespace mecha::testing::detail {
@@ -60,15 +61,6 @@ Result<bool> check(
       pubsub,
       metadata
   );
-}
-
-std::string media_type(const std::string& content_type) {
-  auto media = content_type.substr(0, content_type.find(';'));
-  while (!media.empty() && media.back() == ' ') media.pop_back();
-  std::transform(media.begin(), media.end(), media.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-  });
-  return media;
 }
 
 std::string json_of(const google::protobuf::Message& message) {
@@ -148,9 +140,8 @@ std::optional<std::string> data_of(Struct& event, const std::string& content_typ
   const auto found = event.fields().find("data");
   if (found == event.fields().end()) return std::string();
   const auto media = media_type(content_type);
-  const bool json = media == "application/json" || media == "application/cloudevents+json";
   const bool text = media.starts_with("text/") || media == "application/xml";
-  auto data = json ? json_of(found->second) : text ? text_of(found->second) : std::string();
+  auto data = is_json(media) ? json_of(found->second) : text ? text_of(found->second) : std::string();
   event.mutable_fields()->erase("data");
   return data;
 }

@@ -2,6 +2,7 @@
 
 #include "testing/rules.h"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <utility>
@@ -53,12 +54,17 @@ class Parser {
   explicit Parser(std::string_view text) : left_(text) {}
 
   Part whole() {
+    if (left_.size() > size_most) return nullptr;
     auto got = any();
     skip();
     return left_.empty() ? got : nullptr;
   }
 
  private:
+  // More than anybody writes: parentheses nest on the stack, and so do the parts of a long sequence.
+  static constexpr int depth_most = 50;
+  static constexpr std::size_t size_most = 4096;
+
   void skip() {
     while (!left_.empty() && (left_[0] == ' ' || left_[0] == '\t' || left_[0] == '\n')) left_.remove_prefix(1);
   }
@@ -93,8 +99,13 @@ class Parser {
     return left;
   }
   Part unary() {
-    // No longer than anybody writes: parentheses nest on the stack.
-    if (++depth_ > 50) return nullptr;
+    if (depth_ == depth_most) return nullptr;
+    ++depth_;
+    auto got = inner_unary();
+    --depth_;
+    return got;
+  }
+  Part inner_unary() {
     if (take("!")) return node(Kind::negation, {unary()});
     if (take("(")) {
       auto inner = any();
@@ -171,7 +182,8 @@ Struct attributes_of(const TopicEvent& event) {
       {"datacontenttype", &event.content_type}, {"topic", &event.topic}, {"pubsubname", &event.pubsub}
   };
   for (const auto& [name, value] : own) fields[name].set_string_value(*value);
-  if (!JsonStringToMessage(event.data, &fields["data"]).ok()) fields["data"].set_string_value(event.data);
+  auto& data = fields["data"];
+  if (!is_json(event.content_type) || !JsonStringToMessage(event.data, &data).ok()) data.set_string_value(event.data);
   return to;
 }
 
@@ -258,6 +270,20 @@ std::optional<Value> value_of(const Node& node, const Struct& event) {
 }
 
 }  // namespace
+
+std::string media_type(const std::string& content_type) {
+  auto media = content_type.substr(0, content_type.find(';'));
+  while (!media.empty() && media.back() == ' ') media.pop_back();
+  std::transform(media.begin(), media.end(), media.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  });
+  return media;
+}
+
+bool is_json(const std::string& content_type) {
+  const auto media = media_type(content_type);
+  return media == "application/json" || media == "application/cloudevents+json";
+}
 
 std::optional<Expression> Expression::parse(std::string_view text) {
   auto root = Parser(text).whole();

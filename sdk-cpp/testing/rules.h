@@ -10,6 +10,11 @@
 
 namespace mecha::testing::detail {
 
+/// Without parameters, in lower case.
+std::string media_type(const std::string& content_type);
+/// Whether data of an event of this type is a value, not a text.
+bool is_json(const std::string& content_type);
+
 /// An expression that was understood. It compares (`==`, `!=`, `<`, `<=`, `>`, `>=`) attributes of
 /// the event, such as `event.type` and `event.data.items`, with texts, numbers and truth values, asks
 /// `has(event.data.vip)` and `.startsWith("a")`, `.endsWith`, `.contains`, and joins that with `&&`,

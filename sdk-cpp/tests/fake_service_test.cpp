@@ -113,7 +113,22 @@ TEST_CASE("expressions are read as CEL has them, or not at all", "[fake][service
   for (const auto* other : {"", "event.type in ['a']", "event.data.n + 1 == 3", "size(event.data.s) == 3", "event.type == 'a", "event.data['n'] == 2",
                             "event.type == 'a\\n'", "event.type.matches('a')", "has(event)", "(event.data.t", "event.data.t)", "event. == 1", "&& true"})
     CHECK_FALSE(Expression::parse(other));
+  // Nesting has a limit, and length; a sequence of many parts is not nested.
   CHECK_FALSE(Expression::parse(std::string(100, '(') + "true" + std::string(100, ')')));
+  CHECK_FALSE(Expression::parse(std::string(100, '!') + "true"));
+  std::string many = "event.data.n == 0";
+  for (int i = 1; i < 100; ++i) many += " || (event.data.n == " + std::to_string(i) + ")";
+  CHECK(holds(many.c_str()) == true);
+  CHECK_FALSE(Expression::parse(many + std::string(4096, ' ')));
+
+  // Data are what their type says, whatever they look like.
+  event.content_type = "Application/JSON; charset=utf-8";
+  CHECK(holds("event.data.n == 2") == true);
+  event.content_type = "text/plain";
+  CHECK(holds("event.data.n == 2") == std::nullopt);
+  event.data = "7";
+  CHECK(holds("event.data == '7'") == true);
+  CHECK(holds("event.data == 7") == false);
 }
 
 TEST_CASE("other rules are refused until the test says which hold", "[fake][service]") {

@@ -300,7 +300,8 @@ TEST_CASE("what a handler does when its caller gives up runs on no thread of gRP
 
 TEST_CASE("a handler that takes its time when it is told to stop holds up no other, nor the end", "[stop]") {
   struct Gates {
-    Gate slow_runs, slow_told, go_on, quick_told, quick_ended;
+    Gate slow_runs, slow_told, go_on, quick_runs, quick_told, quick_ended;
+    std::atomic<bool> lingered = false;
   };
   // Handlers that are left behind keep it.
   const auto at = std::make_shared<Gates>();
@@ -311,6 +312,7 @@ TEST_CASE("a handler that takes its time when it is told to stop holds up no oth
     const auto linger = [at] {
       at->slow_told.open();
       (void)at->go_on.wait();
+      at->lingered = true;
     };
     const std::stop_callback on_stop(ambient_context().stop, linger);
     at->slow_runs.open();
@@ -318,35 +320,40 @@ TEST_CASE("a handler that takes its time when it is told to stop holds up no oth
   });
   service.method("quick", [at] {
     const std::stop_callback on_stop(ambient_context().stop, [at] { at->quick_told.open(); });
-    (void)at->quick_told.wait();
-    at->quick_ended.open();
+    at->quick_runs.open();
+    if (at->quick_told.wait()) at->quick_ended.open();
   });
   REQUIRE(service.start());
   Caller caller(service);
-  const auto call = [&](const char* method, std::chrono::milliseconds limit) {
+  const auto slow_context = caller.context(), quick_context = caller.context();
+  const auto call = [&](const char* method, grpc::ClientContext& context) {
     common::InvokeRequest request;
     request.set_method(method);
     common::InvokeResponse response;
-    const auto context = caller.context();
-    context->set_deadline(std::chrono::system_clock::now() + limit);
-    return caller.app().OnInvoke(context.get(), request, &response).ok();
+    return caller.app().OnInvoke(&context, request, &response).ok();
   };
-  bool slow = true;
+  bool slow = true, quick = false;
+  std::jthread calling_slow([&] { slow = call("slow", *slow_context); });
+  CHECK(at->slow_runs.wait());
   SECTION("told by their callers") {
-    std::thread calling([&] { slow = call("slow", 50ms); });
-    REQUIRE(at->slow_told.wait());
-    CHECK_FALSE(call("quick", 50ms));
+    slow_context->TryCancel();
+    CHECK(at->slow_told.wait());
+    quick = true;
+    const std::jthread calling_quick([&] { quick = call("quick", *quick_context); });
+    CHECK(at->quick_runs.wait());
+    quick_context->TryCancel();
     CHECK(at->quick_ended.wait());
-    calling.join();
   }
   SECTION("told by who stops") {
-    std::thread calling([&] { slow = call("slow", 20s); });
-    REQUIRE(at->slow_runs.wait());
-    CHECK(service.stop().error().code == Code::deadline_exceeded);
+    const auto stopped = service.stop();
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().code == Code::deadline_exceeded);
     CHECK(at->slow_told.wait());
-    calling.join();
   }
+  calling_slow.join();
   CHECK_FALSE(slow);
+  CHECK_FALSE(quick);
+  CHECK_FALSE(at->lingered);
   at->go_on.open();
 }
 

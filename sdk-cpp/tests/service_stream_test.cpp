@@ -189,6 +189,48 @@ TEST_CASE("a message that hangs does not hold up stopping for ever", "[service-s
   // The reference to this frame goes with the handler.
 }
 
+TEST_CASE("a message that takes its time when it is told to stop holds up no other", "[service-stream]") {
+  struct Gates {
+    Gate first_runs, slow_runs, last_runs, go_on, first_told, last_told;
+    std::atomic<bool> lingered = false;
+  };
+  // Handlers that are left behind keep it.
+  const auto at = std::make_shared<Gates>();
+  Broker broker({event("1", ""), event("2", ""), event("3", "")});
+  auto options = over(broker.server);
+  options.stop_limit = 20ms;
+  Service service(std::move(options));
+  // One is there before the slow one, and one after it: whichever a single list would call first.
+  const auto quick = [](Gate& runs, Gate& told) {
+    const std::stop_callback on_stop(ambient_context().stop, [&] { told.open(); });
+    runs.open();
+    (void)told.wait();
+  };
+  service.stream("bus", "orders", [at, quick](const TopicEvent& message) {
+    if (message.id == "1") return quick(at->first_runs, at->first_told);
+    (void)at->first_runs.wait();
+    if (message.id == "3") {
+      (void)at->slow_runs.wait();
+      return quick(at->last_runs, at->last_told);
+    }
+    const auto linger = [at] {
+      (void)at->go_on.wait();
+      at->lingered = true;
+    };
+    const std::stop_callback on_stop(ambient_context().stop, linger);
+    at->slow_runs.open();
+    (void)at->go_on.wait();
+  });
+  REQUIRE(service.start());
+  REQUIRE(at->last_runs.wait());
+  const auto stopped = service.stop();
+  CHECK(!stopped);
+  CHECK(at->first_told.wait());
+  CHECK(at->last_told.wait());
+  CHECK_FALSE(at->lingered);
+  at->go_on.open();
+}
+
 TEST_CASE("a stream that breaks is opened again", "[service-stream]") {
   const auto log = std::make_shared<Log>();
   ScriptedServer server;

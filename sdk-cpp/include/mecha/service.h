@@ -117,8 +117,8 @@ struct ServiceOptions {
 /// may block; several at a time as the limits say. Register on one thread, before the start.
 /// `stop`, `request_stop`, `client` and `port` may be called from any thread. Context: calls that a handler
 /// makes belong to the trace of its request and end at its deadline; its stop token says that the sidecar gave up or that
-/// stopping took too long; what is registered with it runs on threads of its own, of which a service has eight: one that
-/// blocks there delays others at most until seven more do. Lifetime: the destructor stops; a handler that does not end within
+/// stopping took too long; what is registered with it runs on threads of its own, of which a service has eight for calls and
+/// eight for messages of streams: up to seven that block there delay nobody, eight delay the others. Lifetime: the destructor stops; a handler that does not end within
 /// `stop_limit` is left behind with all it holds.
 class Service {
  public:
