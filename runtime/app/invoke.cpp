@@ -122,11 +122,9 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   auto& call = body->call();
   MECHA_CO_TRY_VOID(co_await send_body(request, call));
   MECHA_CO_TRY(auto* answer, co_await call.head());
-  if (answer->status < 200) {
-    co_return fail(Code::internal, "the application answered with status " + std::to_string(answer->status) + ", which ends no request");
-  }
-  count.answered(answer->status, answer->content_length.value_or(0));
-  co_return http_answer(*answer, std::move(body));
+  MECHA_CO_TRY(auto result, http_answer(*answer, std::move(body)));
+  count.answered(answer->status, result.length.value_or(0));
+  co_return std::move(result);
 }
 
 }  // namespace
@@ -193,7 +191,10 @@ Result<net::RequestHead> http_request_head(
   return head;
 }
 
-InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body) {
+Result<InvokeAnswer> http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body) {
+  if (head.status < 200) {
+    return fail(Code::internal, "the application answered with status " + std::to_string(head.status) + ", which ends no request");
+  }
   InvokeAnswer answer;
   answer.status = static_cast<int>(head.status);
   answer.content_type = std::string(head.headers.value_or("content-type"));

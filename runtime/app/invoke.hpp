@@ -60,8 +60,9 @@ Async<InvokeAnswer> invoke_application(RequestScope& scope, InvokeRequest& reque
 Result<net::RequestHead> http_request_head(
     const RequestScope& scope, InvokeRequest& request, std::string_view base, const net::Headers& extra
 );
-// The answer of an HTTP call: takes headers and body over. `owner` keeps alive what the body reads from.
-InvokeAnswer http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body);
+// The answer of an HTTP call: takes headers and body over; `body` keeps alive what it reads from. A status that ends no request (below 200)
+// is internal.
+Result<InvokeAnswer> http_answer(net::ResponseHead& head, std::unique_ptr<net::BodyReader> body);
 
 // Sends the body of `request` on `call`; a peer that stops reading is no failure, its answer counts.
 Async<void> send_body(const InvokeRequest& request, net::ClientCall& call);

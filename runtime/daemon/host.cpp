@@ -137,7 +137,7 @@ Async<void> Host::load_configuration_files() {
   }
   // The port is taken before components load, so that no outgoing connection can get it.
   auto reserved = co_await mecha::listen(listen, settings_.internal_port.value_or(stable_port(info.id)));
-  if (!reserved && !settings_.internal_port && reserved.error().code != Code::invalid_argument) reserved = co_await mecha::listen(listen, 0);
+  if (!reserved && !settings_.internal_port && is_taken(reserved.error())) reserved = co_await mecha::listen(listen, 0);
   if (!reserved) co_return fail(std::move(reserved).error().context("failed to reserve the internal gRPC port"));
   internal_listener_ = std::make_unique<net::Listener>(std::move(*reserved));
   info.internal_port = internal_listener_->port();

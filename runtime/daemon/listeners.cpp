@@ -16,17 +16,34 @@ constexpr auto kLookUpLimit = 5s;
 constexpr std::string_view kDial = "dial ";
 constexpr auto kFirstPause = 100ms;
 constexpr auto kLongestPause = 500ms;
+constexpr std::string_view kAbsent = "no such host";
+
+// A resolver may not be there yet when the machine has just started.
+Async<std::vector<std::string>> look_up_patiently(std::string host) {
+  const auto end = std::chrono::steady_clock::now() + kBindLimit;
+  auto pause = std::chrono::milliseconds(kFirstPause);
+  for (;;) {
+    auto found = co_await net::look_up(host, kLookUpLimit);
+    if (found || found.error().message.ends_with(kAbsent)) co_return std::move(found);
+    if (std::chrono::steady_clock::now() + pause > end || !co_await sleep_for(pause)) co_return std::move(found);
+    pause = std::min(pause * 3 / 2, std::chrono::milliseconds(kLongestPause));
+  }
+}
 
 }  // namespace
+
+bool is_taken(const Error& error) { return error.code == Code::unavailable && error.failure != Failure::never_sent; }
 
 Async<net::Listener> listen(std::string host, std::uint16_t port) {
   auto listener = net::Listener::tcp(host, port);
   if (listener || listener.error().code != Code::invalid_argument) co_return std::move(listener);
-  const auto found = co_await net::look_up(host, kLookUpLimit);
+  const auto found = co_await look_up_patiently(host);
   if (!found) {
-    std::string_view why = found.error().message;
-    if (why.starts_with(kDial)) why.remove_prefix(kDial.size());
-    co_return fail(Code::invalid_argument, std::string("listen ").append(why));
+    auto error = found.error();
+    if (error.message.starts_with(kDial)) error.message.erase(0, kDial.size());
+    error.message.insert(0, "listen ");
+    if (error.message.ends_with(kAbsent)) error.code = Code::invalid_argument;
+    co_return fail(std::move(error));
   }
   const auto fourth = std::ranges::find_if(*found, [](const std::string& address) { return !address.contains(':'); });
   co_return net::Listener::tcp(fourth == found->end() ? found->front() : *fourth, port);
@@ -47,7 +64,7 @@ Async<std::vector<net::Listener>> bind_all(
         break;
       }
       problem = listener.error().message;
-      const bool may_pass = listener.error().code != Code::invalid_argument;
+      const bool may_pass = is_taken(listener.error());
       if (!may_pass || std::chrono::steady_clock::now() + pause > end || !co_await sleep_for(pause)) {
         log.error("Failed to listen for " + what + " on " + address + ":" + std::to_string(port) + ": " + problem);
         break;

@@ -13,9 +13,12 @@
 
 namespace mecha {
 
-// Takes a port. A host that is a name is looked up, for five seconds at most; of several addresses the first of IPv4 counts. Fails with
-// `invalid_argument` if there is no such host: another attempt would not help.
+// Takes a port. A host that is a name is looked up, again and again for about ten seconds while the resolver fails; of several addresses the
+// first of IPv4 counts. Fails with `invalid_argument` if there is no such host, and with `unavailable` otherwise.
 Async<net::Listener> listen(std::string host, std::uint16_t port);
+
+// Whether listen() failed for the port, and not for the name: later, or with another port, it may not.
+bool is_taken(const Error& error);
 
 // Binds `port` on every address; while it is taken, again and again for ten seconds. One address that fails is only logged; none at all is an
 // error.

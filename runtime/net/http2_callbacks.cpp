@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kWriteMax = 128 << 10;
 // PING, SETTINGS and empty DATA that a peer may send while it gets nothing from us: so many at once, so many a second.
 constexpr double kControlBurst = 200, kControlRate = 20;
+constexpr std::chrono::milliseconds kWriteAlarmPause{1000};
 constexpr std::size_t kFrameHead = 9;
 constexpr std::size_t kFrameMax = 16 << 10;         // what SETTINGS_MAX_FRAME_SIZE is when nobody says otherwise
 constexpr std::size_t kHeaderBlockMax = 64 << 20;   // nghttp2's estimate of a list that we send; ours come from lists that were limited
@@ -57,9 +58,9 @@ struct Http2Callbacks {
   ) {
     if (auto* stream = self(user).find(id); stream != nullptr && !stream->closed_) {
       // The connection's window opens again at once: a body that nobody takes must not stop the other streams. What one
-      // stream may leave here is bounded by its own window.
-      nghttp2_session_consume_connection(session, size);
+      // stream may leave here is bounded by its own window, what all of them may by the session.
       stream->arrived(view(bytes, size));
+      self(user).consumed(size);
     } else {
       nghttp2_session_consume(session, id, size);
     }
@@ -266,11 +267,14 @@ void Http2Session::check_writes(SteadyTime now) {
     if (now >= write_since_ + limit) return lose("i/o timeout");
     return arm(write_since_ + limit);
   }
+  auto next = SteadyTime::max();
   each_stream([&](Http2Stream& stream) {
     if (stream.closed_ || stream.pending() == 0) return;
     if (now >= stream.progress_ + limit) return stream.reset(NGHTTP2_CANCEL);
-    arm(stream.progress_ + limit);
+    next = std::min(next, stream.progress_ + limit);
   });
+  // Not for each stream by itself: every alarm walks over all of them.
+  if (next != SteadyTime::max()) arm(std::max(next, now + std::min(limit, kWriteAlarmPause)));
 }
 
 }  // namespace mecha::net

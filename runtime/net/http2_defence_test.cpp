@@ -20,6 +20,8 @@ Async<unsigned> status_of(std::shared_ptr<Http2Connection> connection, RequestHe
   co_return answer->status;
 }
 
+asio::awaitable<void> quietly(Async<void> work) { (void)co_await std::move(work); }
+
 Async<std::string> read_once(Stream& stream) {
   std::string piece(64 << 10, '\0');
   MECHA_CO_TRY(const auto count, co_await stream.read_some(piece.data(), piece.size()));
@@ -81,6 +83,144 @@ TEST_CASE("calls that are given up now and then are no attack", "[http2]") {
   }
   CHECK(pair.client->usable());
   CHECK(pair.run(status_of(pair.client, get("/"))) == 200u);
+}
+
+TEST_CASE("many streams are no leave to reset as many", "[http2]") {
+  Http2Pair pair(&answer_hello, {.streams_max = 100'000});
+  auto stream = pair.serve();
+  auto bytes = hello();
+  for (std::uint32_t id = 1; id < 2 * 3000; id += 2) {
+    bytes += frame(kHeaders, kEndHeaders | kEndStream, id, kGetBlock) + frame(kReset, 0, id, code_bytes(8));
+  }
+  const auto frames = pair.run(converse(stream, bytes));
+  REQUIRE(frames);
+  CHECK(goaway_code(*frames) == kEnhanceYourCalm);
+}
+
+TEST_CASE("thousands of streams that have lived may be given up at once", "[http2]") {
+  std::size_t started = 0;
+  Http2Pair pair(
+      [&](Exchange& exchange) -> asio::awaitable<void> {
+        ++started;
+        Event gone(co_await asio::this_coro::executor);
+        exchange.on_disconnect([&] { gone.set(); });
+        (void)co_await gone.wait();
+      },
+      {.streams_max = 10'000}
+  );
+  constexpr std::uint32_t kEnd = 2 * 3000 + 1;
+  auto stream = pair.serve();
+  auto bytes = hello();
+  for (std::uint32_t id = 1; id < kEnd; id += 2) bytes += frame(kHeaders, kEndHeaders | kEndStream, id, kGetBlock);
+  REQUIRE(pair.run(stream.write(bytes)));
+  pair.run(sleep_for(1100ms));
+  CHECK(started == 3000);
+  bytes.clear();
+  for (std::uint32_t id = 1; id < kEnd; id += 2) bytes += frame(kReset, 0, id, code_bytes(8));
+  bytes += frame(kHeaders, kEndHeaders | kEndStream, kEnd, kGetBlock);
+  REQUIRE(pair.run(stream.write(bytes)));
+  pair.settle();
+  CHECK(started == 3001);
+}
+
+TEST_CASE("DATA that crossed our resets of many streams ends no other stream", "[http2]") {
+  std::size_t started = 0;
+  Http2Pair pair(
+      [&](Exchange& exchange) -> asio::awaitable<void> {
+        ++started;
+        co_return exchange.abort();
+      },
+      {.streams_max = 2000}
+  );
+  constexpr std::uint32_t kEnd = 2 * 1000 + 1;
+  auto stream = pair.serve();
+  auto bytes = hello();
+  for (std::uint32_t id = 1; id < kEnd; id += 2) bytes += frame(kHeaders, kEndHeaders, id, kGetBlock);
+  REQUIRE(pair.run(stream.write(bytes)));
+  pair.settle();
+  CHECK(started == 1000);
+  bytes.clear();
+  for (std::uint32_t id = 1; id < kEnd; id += 2) bytes += frame(kData, kEndStream, id, "late");
+  bytes += frame(kHeaders, kEndHeaders | kEndStream, kEnd, kGetBlock);
+  REQUIRE(pair.run(stream.write(bytes)));
+  pair.settle();
+  CHECK(started == 1001);
+}
+
+TEST_CASE("streams beyond what one connection may keep are refused until there is room", "[http2]") {
+  bool go_on = false;
+  Http2Pair pair(
+      [&](Exchange& exchange) -> asio::awaitable<void> {
+        while (!go_on) co_await sleep_for(1ms);
+        co_await answer_hello(exchange);
+      },
+      {.held_bytes_max = 6000}
+  );
+  std::vector<std::unique_ptr<ClientCall>> calls;
+  for (int i = 0; i < 3; ++i) {
+    auto head = get("/");
+    head.headers.add("x-long", std::string(4000, 'x'));
+    auto call = pair.run(pair.client->open(std::move(head)));
+    REQUIRE(call);
+    calls.push_back(*std::move(call));
+  }
+  const auto refused = pair.run(calls.back()->head());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().failure == Failure::never_sent);
+  go_on = true;
+  for (int i = 0; i < 2; ++i) CHECK((*pair.run(calls[i]->head()))->status == 200);
+  pair.settle();
+  CHECK(pair.run(status_of(pair.client, get("/"))) == 200u);
+}
+
+TEST_CASE("bodies that nobody reads stay with their sender beyond the limit, and come when they are read", "[http2]") {
+  constexpr std::size_t kSize = 100'000, kStreams = 100, kHeld = 1 << 20;
+  bool go_on = false;
+  std::vector<Exchange*> exchanges;
+  std::size_t whole = 0;
+  Http2Pair pair(
+      [&](Exchange& exchange) -> asio::awaitable<void> {
+        exchanges.push_back(&exchange);
+        while (!go_on) co_await sleep_for(1ms);
+        std::size_t size = 0;
+        for (;;) {
+          const auto piece = co_await exchange.body().read();
+          if (!piece || piece->empty()) break;
+          size += piece->size();
+        }
+        if (size == kSize) ++whole;
+        co_await answer_hello(exchange);
+      },
+      {.held_bytes_max = kHeld}
+  );
+  std::vector<std::unique_ptr<ClientCall>> calls;
+  const auto send = [](ClientCall& call) -> Async<void> {
+    MECHA_CO_TRY_VOID(co_await call.write(std::string(kSize, 'b')));
+    co_return co_await call.finish_writing();
+  };
+  Gate senders(pair.context.get_executor());
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    auto call = pair.run(pair.client->open(post("/")));
+    REQUIRE(call);
+    calls.push_back(*std::move(call));
+  }
+  pair.settle();  // they are open: a crowded connection takes no new ones
+  for (const auto& call : calls) spawn(senders, pair.context.get_executor(), quietly(send(*call)));
+  pair.settle();
+  std::uint64_t arrived = 0;
+  for (const auto* each : exchanges) arrived += each->received_bytes();
+  CHECK(exchanges.size() == kStreams);
+  CHECK(arrived > kHeld);
+  CHECK(arrived <= kHeld + (4 << 20) + (128 << 10));  // and what the window of the connection lets in
+  go_on = true;
+  for (const auto& call : calls) {
+    const auto head = pair.run(call->head());
+    INFO((head ? std::string() : head.error().message));
+    REQUIRE(head);
+    CHECK((*head)->status == 200);
+  }
+  CHECK(whole == kStreams);
+  pair.run(senders.close(1s));
 }
 
 TEST_CASE("a flood of CONTINUATION ends the connection", "[http2]") {

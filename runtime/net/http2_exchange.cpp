@@ -88,10 +88,10 @@ bool Http2Exchange::forbids_body(unsigned status) const {
 
 void Http2Exchange::submit(const ResponseHead& head, bool with_body) {
   FieldList fields;
-  char status[4];
+  char status[16];
   char length[24];
-  std::to_chars(status, status + sizeof status, head.status);
-  fields.add(":status", std::string_view(status, 3));
+  const auto status_end = std::to_chars(status, status + sizeof status, head.status).ptr;
+  fields.add(":status", std::string_view(status, static_cast<std::size_t>(status_end - status)));
   fields.add_all(head.headers);
   if (head.content_length && !forbids_body(head.status)) {
     const auto end = std::to_chars(length, length + sizeof length, *head.content_length).ptr;
@@ -121,8 +121,9 @@ Async<void> Http2Exchange::respond(ResponseHead head, std::string body) {
   if (closed_ || session_.dead()) co_return fail(gone());
   if (started_) co_return fail(misuse("the answer was started already"));
   if (const auto field = too_long_field(head.headers); !field.empty()) {
+    body = grpc_ ? std::string() : field_too_long(field).message;
     head = instead_of(field);
-    body.clear();
+    if (!grpc_) head.headers.add("content-type", "text/plain; charset=utf-8");
   }
   const bool is_head = head_.method == "HEAD";
   // A gRPC answer without messages has no length: it is not a body of zero bytes but a status.

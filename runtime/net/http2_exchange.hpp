@@ -41,7 +41,11 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void nudge() override;
 
   // Used by the session only.
-  void opened(std::int32_t id) { attach(id); }
+  void opened(std::int32_t id, SteadyTime now) {
+    attach(id);
+    since_ = now;
+  }
+  SteadyTime since() const { return since_; }
   void set_head(RequestHead head, bool whole) {
     head_ = std::move(head);
     in_end_ = whole;
@@ -49,6 +53,10 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   void add_field(std::string_view name, std::string_view value);
   // Completes the head; false if it is malformed in a way that nghttp2 does not look for.
   bool complete(bool whole);
+  void hold(std::size_t size) { hold_head(size); }
+  // There was no room for it when it began.
+  void turn_away() { turned_away_ = true; }
+  bool is_turned_away() const { return turned_away_; }
   void too_large() { too_large_ = true; }
   bool is_too_large() const { return too_large_; }
   void answer_too_large();
@@ -71,6 +79,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   const SessionContext& context_;
   std::function<void()> drain_;
   RequestHead head_;
+  SteadyTime since_{};
   HookPoint disconnect_;
   std::uint64_t body_read_ = 0;
   unsigned status_ = 0;
@@ -80,6 +89,7 @@ class Http2Exchange final : public Exchange, public BodyReader, public Http2Stre
   bool started_ = false;
   bool no_body_ = false;
   bool too_large_ = false;
+  bool turned_away_ = false;
   bool handler_ended_ = false;
   bool expired_ = false;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include "runtime/async/gate.hpp"
 #include "runtime/net/http2.hpp"
 #include "runtime/net/http2_exchange.hpp"
@@ -14,6 +16,9 @@ constexpr std::uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 constexpr std::chrono::seconds kDrainPingLimit{1};
 // Resets of unanswered streams that a client may send at once beyond its streams, and per second.
 constexpr double kResetBurst = 200, kResetRate = 100;
+constexpr std::uint32_t kResetStreams = 1000;    // many streams are no leave to reset as many
+constexpr std::chrono::seconds kLongLived{1};    // a stream of this age may be given up, with thousands of others
+constexpr std::size_t kResetIdsMin = 256;
 constexpr std::size_t kFieldOverhead = 32;  // RFC 9113, 6.5.2
 
 Http2Options options_of(const ServerOptions& options) {
@@ -21,6 +26,7 @@ Http2Options options_of(const ServerOptions& options) {
       .server = true,
       .streams_max = options.streams_max,
       .header_bytes_max = options.header_bytes_max,
+      .held_bytes_max = options.held_bytes_max,
       .write_timeout = options.write_timeout,
       .ping_interval = options.ping_interval,
       .ping_timeout = options.ping_timeout};
@@ -31,15 +37,19 @@ class RecentIds {
  public:
   explicit RecentIds(std::size_t most) : most_(most) {}
   void add(std::int32_t id) {
+    if (!known_.insert(id).second) return;
     if (ids_.size() < most_) return ids_.push_back(id);
-    ids_[next_++ % most_] = id;
+    auto& oldest = ids_[next_++ % most_];
+    known_.erase(oldest);
+    oldest = id;
   }
-  bool has(std::int32_t id) const { return std::ranges::find(ids_, id) != ids_.end(); }
+  bool has(std::int32_t id) const { return known_.contains(id); }
 
  private:
   std::size_t most_;
   std::size_t next_ = 0;
   std::vector<std::int32_t> ids_;
+  boost::unordered_flat_set<std::int32_t> known_;
 };
 
 class ServerSession final : public Http2Session {
@@ -48,8 +58,9 @@ class ServerSession final : public Http2Session {
       : Http2Session(std::move(stream), options_of(context.options)),
         context_(std::move(context)),
         gate_(executor()),
-        end_(ready()) {
-    reset_tokens_ = kResetBurst + context_.options.streams_max;
+        end_(ready()),
+        reset_ids_(std::max<std::size_t>(context_.options.streams_max, kResetIdsMin)) {
+    reset_tokens_ = reset_burst();
   }
 
   // Before serve(): the request that was sent over HTTP/1.1.
@@ -77,6 +88,7 @@ class ServerSession final : public Http2Session {
   void drain();
   void last_goaway();
   void on_reset(std::int32_t id);
+  double reset_burst() const { return kResetBurst + std::min(context_.options.streams_max, kResetStreams); }
   bool is_stray(std::int32_t id);
   void watch();
 
@@ -88,7 +100,7 @@ class ServerSession final : public Http2Session {
   FrameScanner scanner_;
   std::int32_t highest_ = 0;
   RecentIds closed_ids_{64};
-  RecentIds reset_ids_{256};  // by us: frames for them may still be on their way
+  RecentIds reset_ids_;  // by us: frames for them may still be on their way
   std::size_t block_bytes_ = 0;
   bool block_open_ = false;
   bool settled_ = false;  // a first frame has come
@@ -104,7 +116,7 @@ class ServerSession final : public Http2Session {
 
 std::unique_ptr<Http2Exchange> ServerSession::make_exchange(std::int32_t id) {
   auto exchange = std::make_unique<Http2Exchange>(*this, context_, [this] { drain(); });
-  exchange->opened(id);
+  exchange->opened(id, now());
   nghttp2_session_set_stream_user_data(raw(), id, static_cast<Http2Stream*>(exchange.get()));
   return exchange;
 }
@@ -187,6 +199,7 @@ int ServerSession::headers_begin(const nghttp2_frame& frame) {
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
     highest_ = frame.hd.stream_id;
     opening_ = make_exchange(highest_);
+    if (crowded()) opening_->turn_away();
   }
   return 0;
 }
@@ -199,10 +212,12 @@ int ServerSession::header(
   // Slightly too many are answered; a bomb is not even unpacked.
   if (block_bytes_ > limit * 8 + (256 << 10)) return NGHTTP2_ERR_CALLBACK_FAILURE;
   if (!opening_ || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;  // trailers are not passed on
+  if (opening_->is_turned_away()) return 0;
   if (block_bytes_ > limit) {
     opening_->too_large();
   } else {
     opening_->add_field(name, value);
+    opening_->hold(name.size() + value.size() + kFieldOverhead);
   }
   return 0;
 }
@@ -212,7 +227,10 @@ void ServerSession::headers_end(const nghttp2_frame& frame) {
   if (!opening_ || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return;
   auto exchange = std::move(opening_);
   const bool good = exchange->complete((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
-  if (exchange->is_too_large()) {
+  if (exchange->is_turned_away()) {
+    exchange->refuse(NGHTTP2_REFUSED_STREAM);
+    adopt(std::move(exchange));
+  } else if (exchange->is_too_large()) {
     exchange->answer_too_large();
     adopt(std::move(exchange));
   } else if (!good) {
@@ -277,11 +295,10 @@ void ServerSession::frame_sent(const nghttp2_frame& frame) {
 void ServerSession::on_reset(std::int32_t id) {
   block_open_ = false;
   auto* exchange = static_cast<Http2Exchange*>(find(id));
-  if (exchange == nullptr || !exchange->unanswered()) return;
+  if (exchange == nullptr || !exchange->unanswered() || now() >= exchange->since() + kLongLived) return;
   const std::chrono::duration<double> passed = now() - reset_at_;
   reset_at_ = now();
-  const double most = kResetBurst + context_.options.streams_max;
-  reset_tokens_ = std::min(most, reset_tokens_ + passed.count() * kResetRate) - 1;
+  reset_tokens_ = std::min(reset_burst(), reset_tokens_ + passed.count() * kResetRate) - 1;
   if (reset_tokens_ < 0) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -2,6 +2,8 @@
 
 #include "runtime/net/http2_session.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 #include "runtime/net/system_text.hpp"
@@ -106,7 +108,8 @@ void Http2Session::turn() {
   }
   graveyard_.clear();
   in_turn_ = false;
-  if (!ready_.empty()) schedule();
+  if (!ready_.empty() || again_) schedule();
+  again_ = false;
 }
 
 void Http2Session::flush() {
@@ -202,6 +205,25 @@ void Http2Session::adopt(std::unique_ptr<Http2Stream> stream) {
   }
   auto& kept = *stream;
   kept.self_ = std::move(stream);
+}
+
+void Http2Session::consumed(std::size_t size) {
+  if (crowded()) {
+    owed_ += size;
+  } else {
+    nghttp2_session_consume_connection(session_, size);
+  }
+}
+
+// Above the limit as much may come as was taken, so that bodies that are read go on; below it, all that was held back.
+void Http2Session::release(std::size_t size) {
+  held_ -= size;
+  const auto paid = crowded() ? std::min(owed_, size) : owed_;
+  if (paid == 0 || dead_) return;
+  owed_ -= paid;
+  nghttp2_session_consume_connection(session_, paid);
+  again_ = in_turn_;
+  schedule();
 }
 
 void Http2Session::link(Http2Stream& stream) {

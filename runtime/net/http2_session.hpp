@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,6 +63,8 @@ class Http2Stream {
   void reset(std::uint32_t code);
   // The stream is over: wakes who waits. For the session.
   void close(std::uint32_t code);
+  // So much more of a head is kept until the stream is destroyed.
+  void hold_head(std::size_t size);
   std::size_t pending() const { return outbox_.size() - outbox_taken_; }
   static nghttp2_data_provider provider();
 
@@ -86,6 +89,7 @@ class Http2Stream {
   void arrived(std::string_view piece);
 
   std::string inbox_, taken_;
+  std::size_t head_bytes_ = 0;  // of what came before the body
   std::string outbox_;
   std::size_t outbox_taken_ = 0;
   Headers trailers_;
@@ -101,6 +105,7 @@ struct Http2Options {
   std::int32_t connection_window = 4 << 20;
   std::uint32_t streams_max = 1000;
   std::size_t header_bytes_max = 8192;
+  std::size_t held_bytes_max = std::numeric_limits<std::size_t>::max();
   std::chrono::milliseconds write_timeout{0};
   std::chrono::milliseconds ping_interval{0};
   std::chrono::milliseconds ping_timeout{5000};
@@ -169,6 +174,9 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
     }
   }
 
+  // More of heads and unread bodies is here than one connection may keep.
+  bool crowded() const { return held_ > options_.held_bytes_max; }
+
   // Before begin(), where something must be said first.
   void make_session();
 
@@ -194,6 +202,9 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   void stream_gone() {
     if (--live_ == 0) last_stream_closed();
   }
+  // The peer may send as much again on the connection; not yet, while it is crowded.
+  void consumed(std::size_t size);
+  void release(std::size_t size);
   void link(Http2Stream& stream);
   void unlink(Http2Stream& stream);
 
@@ -208,10 +219,13 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
   std::string out_;
   std::size_t out_taken_ = 0;
   std::size_t waiting_bytes_ = 0;  // in all outboxes
+  std::size_t held_ = 0;           // heads and inboxes of all streams
+  std::size_t owed_ = 0;           // what consumed() did not give back
   int asked_ = 0;                  // how often a turn was asked for since it was posted
   std::uint64_t writes_begun_ = 1, writes_taken_ = 0;
   bool writing_ = false;
   bool in_turn_ = false;
+  bool again_ = false;  // something was queued that this turn may not write any more
   bool posted_ = false;
   bool broken_ = false;  // nothing is read any more; ends once what is queued has left
   bool over_ = false;    // our side is shut; waits a moment for the peer's

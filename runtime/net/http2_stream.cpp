@@ -18,7 +18,10 @@ Http2Stream::Http2Stream(Http2Session& session)
   session_.link(*this);
 }
 
-Http2Stream::~Http2Stream() { session_.unlink(*this); }
+Http2Stream::~Http2Stream() {
+  session_.release(head_bytes_ + inbox_.size());
+  session_.unlink(*this);
+}
 
 void Http2Stream::attach(std::int32_t id) {
   id_ = id;
@@ -45,6 +48,7 @@ Async<std::string_view> Http2Stream::take() {
         nghttp2_session_consume_stream(session_.raw(), id_, taken_.size());
         session_.schedule();
       }
+      session_.release(taken_.size());
       co_return std::string_view(taken_);
     }
     if (in_end_) co_return std::string_view();
@@ -132,8 +136,14 @@ void Http2Stream::drained(std::size_t size) {
 
 void Http2Stream::arrived(std::string_view piece) {
   inbox_.append(piece);
+  session_.held_ += piece.size();
   received_ += piece.size();
   reader_.wake();
+}
+
+void Http2Stream::hold_head(std::size_t size) {
+  head_bytes_ += size;
+  session_.held_ += size;
 }
 
 void Http2Stream::close(std::uint32_t code) {
