@@ -161,8 +161,8 @@ class S3Binding final : public Binding, public OutputBinding {
   Async<InvokeOutcome> list(std::string data);
   Async<InvokeOutcome> bulk(std::string operation, Asked asked, std::string data);
   Async<InvokeOutcome> bulk_remove(std::string data);
-  asio::awaitable<void> bulk_one(S3BulkItem item, bool reads, bool coded, S3BulkResult& into);
-  Async<std::string> read_item(S3BulkItem item, bool encodes);
+  asio::awaitable<void> bulk_one(S3BulkItem item, bool reads, bool coded, S3Budget& budget, S3BulkResult& into);
+  Async<std::string> read_item(S3BulkItem item, bool encodes, S3Budget& budget);
   Async<std::string> write_item(S3BulkItem item, bool decodes);
   Async<std::vector<std::pair<std::string, std::string>>> remove_batch(std::span<const std::string> keys);
   Async<std::string> body_of(std::string file);
@@ -170,7 +170,7 @@ class S3Binding final : public Binding, public OutputBinding {
   aws::Request make(std::string method, const std::string& key) const;
   std::string url_of(const aws::Request& request) const { return scheme_ + "://" + request.host + request.path; }
   Async<aws::Request> signed_request(aws::Request request);
-  Async<http::HttpAnswer> send(aws::Request asked);
+  Async<http::HttpAnswer> send(aws::Request asked, http::Admits admits = {});
 
   Settings settings_;
   Shards& shards_;
@@ -208,7 +208,7 @@ Async<void> S3Binding::start() {
   options.verify = !settings_.unverified;
   MECHA_CO_TRY(auto tls, net::make_tls(options));
   client_ = std::make_unique<http::HttpClient>(shards_, std::move(tls));
-  files_ = std::make_unique<Bridge>("s3-files", 64);
+  files_ = std::make_unique<Bridge>("s3-files");
   co_return Result<void>{};
 }
 
@@ -248,12 +248,13 @@ Async<aws::Request> S3Binding::signed_request(aws::Request request) {
 }
 
 // A redirect is not followed: the signature holds for one server and method, and what a PUT became would say that all is well.
-Async<http::HttpAnswer> S3Binding::send(aws::Request asked) {
+Async<http::HttpAnswer> S3Binding::send(aws::Request asked, http::Admits admits) {
   MECHA_CO_TRY(auto request, co_await signed_request(std::move(asked)));
   http::HttpCall call{
       .method = request.method, .url = url_of(request), .headers = std::move(request.headers), .body = std::move(request.body), .follows_redirects = false};
   if (const auto query = aws::query_text(request); !query.empty()) call.url += '?' + query;
   call.has_body = !call.body.empty();
+  call.admits = std::move(admits);
   MECHA_CO_TRY(auto got, co_await client_->send(std::move(call), kObjectMax + 1, kLimit));
   if (got.body.size() > kObjectMax) co_return fail(Code::resource_exhausted, "the answer has more than 512 MiB");
   if (got.status >= 200 && got.status < 300) co_return got;
@@ -337,29 +338,34 @@ Async<InvokeOutcome> S3Binding::bulk(std::string operation, Asked asked, std::st
   MECHA_CO_TRY(const auto bulk, s3_bulk_items(operation, data));
   const bool reads = operation == "bulkGet", coded = reads ? asked.encodes : asked.decodes;
   std::vector<S3BulkResult> results(bulk.items.size());
-  const IndexedWork work = [&](std::size_t index) { return bulk_one(bulk.items[index], reads, coded, results[index]); };
+  S3Budget budget(kObjectMax);
+  const IndexedWork work = [&](std::size_t index) { return bulk_one(bulk.items[index], reads, coded, budget, results[index]); };
   co_await for_each_parallel(results.size(), std::min(bulk.at_once, kAtOnceMost), work);
   co_return answer(s3_bulk_answer(results));
 }
 
 // An item that fails is told in its place and leaves the others alone.
-asio::awaitable<void> S3Binding::bulk_one(S3BulkItem item, bool reads, bool coded, S3BulkResult& into) {
+asio::awaitable<void> S3Binding::bulk_one(S3BulkItem item, bool reads, bool coded, S3Budget& budget, S3BulkResult& into) {
   into.key = item.key;
   Result<void> fits = item.key.empty() ? fail(Code::invalid_argument, "key is required") : check_key(item.key);
   if (!fits) {
     into.error = std::move(fits).error().message;
     co_return;
   }
-  auto done = co_await (reads ? read_item(std::move(item), coded) : write_item(std::move(item), coded));
+  auto done = co_await (reads ? read_item(std::move(item), coded, budget) : write_item(std::move(item), coded));
   if (!done) into.error = std::move(done).error().message;
   else (reads ? into.data : into.location) = *std::move(done);
 }
 
 // The object, or nothing when it went to a file.
-Async<std::string> S3Binding::read_item(S3BulkItem item, bool encodes) {
-  MECHA_CO_TRY(auto got, co_await send(make("GET", item.key)));
+Async<std::string> S3Binding::read_item(S3BulkItem item, bool encodes, S3Budget& budget) {
+  S3Share share(budget);
+  MECHA_CO_TRY(auto got, co_await send(make("GET", item.key), [&share](std::size_t bytes) { return share.take(bytes); }));
   auto data = encodes ? text::base64(got.body) : std::move(got.body);
-  if (!item.file) co_return text::sanitize_utf8(data);
+  if (!item.file) {
+    share.keep();
+    co_return text::sanitize_utf8(data);
+  }
   std::function<Result<bool>()> write = [&]() -> Result<bool> {
     MECHA_TRY_VOID(write_object(*item.file, data));
     return true;
@@ -410,6 +416,7 @@ Async<InvokeOutcome> S3Binding::bulk_remove(std::string data) {
   for (const auto& key : keys) {
     results.push_back({.key = key});
     if (text::trim(key).empty()) results.back().error = "key is required";
+    else if (!s3_fits_xml(key)) results.back().error = "the key has a character that no XML document can have";
     else if (errors.try_emplace(key).second) wanted.push_back(key);
   }
   const std::span<const std::string> all(wanted);

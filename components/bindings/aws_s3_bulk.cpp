@@ -1,5 +1,7 @@
 #include "components/bindings/aws_s3_bulk.hpp"
 
+#include <algorithm>
+
 #include "components/aws/xml.hpp"
 #include "runtime/base/json_read.hpp"
 
@@ -104,6 +106,19 @@ std::string s3_bulk_answer(const std::vector<S3BulkResult>& results) {
     out += '}';
   }
   return out + ']';
+}
+
+Result<void> S3Share::take(std::size_t bytes) {
+  if (bytes > budget_.left_) return fail(Code::resource_exhausted, "the objects of one operation must not have more than 512 MiB in memory");
+  budget_.left_ -= bytes;
+  taken_ += bytes;
+  return {};
+}
+
+bool s3_fits_xml(std::string_view key) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r'; };
+  // U+FFFE and U+FFFF are no characters there either.
+  return std::ranges::none_of(key, is_control) && !key.contains("\xef\xbf\xbe") && !key.contains("\xef\xbf\xbf");
 }
 
 std::string s3_delete_document(std::span<const std::string> keys) {

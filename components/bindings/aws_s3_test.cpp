@@ -169,6 +169,43 @@ TEST_CASE("what a bulk operation of S3 cannot do is told, whole or by item", "[b
   CHECK_THAT(s3.refusal("bulkDelete", "[]"), Catch::Contains("json: cannot unmarshal array"));
 }
 
+TEST_CASE("a key that XML cannot name leaves the others of a deletion alone", "[bindings][s3]") {
+  HttpServer server({{"POST /bucket/?delete=", {200, "<DeleteResult/>"}}});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  CHECK(
+      s3.invoke("bulkDelete", R"({"keys":["a\tb","a\u0001","\uffff","c"]})").data ==
+      R"([{"key":"a\tb"},{"key":"a\u0001","error":"the key has a character that no XML document can have"},{"key":")" "\xef\xbf\xbf"
+      R"(","error":"the key has a character that no XML document can have"},{"key":"c"}])"
+  );
+  CHECK_THAT(server.seen().back().body, Catch::Contains("<Object><Key>a\tb</Key></Object><Object><Key>c</Key></Object><Quiet>"));
+}
+
+TEST_CASE("files of as many items as may be under way are read", "[bindings][s3]") {
+  HttpServer server({});
+  auto s3 = bench_at(server.url());
+  s3.start();
+  std::string items;
+  for (int i = 0; i < 300; ++i) items += (i ? "," : "") + std::string(R"({"key":"k","filePath":"/no/such/file"})");
+  const auto made = s3.invoke("bulkCreate", R"({"concurrency":100,"items":[)" + items + "]}").data;
+  CHECK_THAT(made, !Catch::Contains("too many") && Catch::Contains("no such file"));
+}
+
+TEST_CASE("objects of one operation of S3 share a budget of bytes", "[bindings][s3]") {
+  S3Budget budget(10);
+  {
+    S3Share kept(budget), other(budget);
+    CHECK(kept.take(4));
+    CHECK(kept.take(2));
+    CHECK(other.take(4));
+    CHECK(other.take(1).error().message == "the objects of one operation must not have more than 512 MiB in memory");
+    kept.keep();
+  }
+  S3Share later(budget);
+  CHECK_FALSE(later.take(5));
+  CHECK(later.take(4));
+}
+
 TEST_CASE("tags go along with an object of S3", "[bindings][s3]") {
   HttpServer server({{"PUT /bucket/k", {200, ""}}});
   auto s3 = bench_at(server.url());

@@ -30,7 +30,7 @@ struct RabbitBindingSettings {
   bool durable = false, delete_when_unused = false, exclusive = false;
   int prefetch = 0;
   std::optional<std::int64_t> priority_max;
-  std::optional<std::chrono::milliseconds> ttl;
+  std::string ttl;
   std::chrono::milliseconds reconnect_wait = 5s;
   std::string ca, certificate;
   Secret key;
@@ -58,7 +58,7 @@ struct RabbitBindingSettings {
 
 Async<void> declare(std::shared_ptr<rabbitmq::Channel> channel, RabbitBindingSettings s) {
   rabbitmq::Table arguments;
-  if (s.ttl) arguments["x-message-ttl"] = {static_cast<std::int64_t>(s.ttl->count())};
+  if (const auto ttl = rabbitmq::read_ttl(s.ttl); ttl && *ttl) arguments["x-message-ttl"] = {static_cast<std::int64_t>((*ttl)->count())};
   if (s.priority_max) arguments["x-max-priority"] = {std::min(*s.priority_max, kPriorityMost)};
   const int flags = (s.durable ? kDurable : 0) | (s.exclusive ? kExclusive : 0) | (s.delete_when_unused ? kAutoDelete : 0);
   rabbitmq::Writer writer(rabbitmq::Method::queue_declare);
@@ -87,6 +87,7 @@ class RabbitBinding final : public Binding, public OutputBinding, public InputBi
   std::vector<std::string> operations() const override { return {"create"}; }
 
   static Result<rabbitmq::Options> check(const Settings& settings) {
+    if (auto ttl = rabbitmq::read_ttl(settings.ttl); !ttl) return fail(std::move(ttl).error().context("failed to parse TTL"));
     auto address = rabbitmq::parse_address(settings.host);
     if (!address) return fail(std::move(address).error().context("rabbitMQ binding error"));
     auto options = rabbitmq::make_options(*std::move(address), {settings.ca, settings.certificate, settings.key}, settings.external);

@@ -73,5 +73,6 @@ TEST_CASE("settings of bindings.rabbitmq that cannot work are refused", "[bindin
   CHECK(error({{"queueName", "q"}}) == "missing host address");
   CHECK(error({{"host", "amqp://127.0.0.1:1"}}) == "missing queue Name");
   CHECK(error({{"host", "http://x"}, {"queueName", "q"}}).find("must begin with amqp://") != std::string::npos);
+  CHECK(error({{"host", "amqp://127.0.0.1:1"}, {"queueName", "q"}, {"ttl", "-1"}}) == "failed to parse TTL: ttlInSeconds value must be higher than zero: actual is '-1'");
   CHECK(error({{"host", "amqp://127.0.0.1:1"}, {"queueName", "q"}}).find("connection refused") != std::string::npos);
 }

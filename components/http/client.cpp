@@ -73,11 +73,12 @@ Metadata metadata_of(const net::ResponseHead& head) {
   return metadata;
 }
 
-Async<std::string> read_body(net::ClientCall& call, std::uint64_t body_max) {
+Async<std::string> read_body(net::ClientCall& call, std::uint64_t body_max, const Admits& admits) {
   std::string body;
   for (;;) {
     MECHA_CO_TRY(const auto piece, co_await call.read());
     if (piece.empty()) co_return body;
+    if (admits) MECHA_CO_TRY_VOID(admits(piece.size()));
     body.append(piece.substr(0, body_max == 0 ? piece.size() : body_max - body.size()));
     if (body_max != 0 && body.size() >= body_max) {
       call.cancel();
@@ -132,7 +133,7 @@ Async<HttpAnswer> HttpClient::follow(HttpCall call, std::uint64_t body_max) {
     const auto location = response->headers.value_or("location");
     if (!call.follows_redirects || !net::is_redirect(response->status) || location.empty()) {
       HttpAnswer got{.status = response->status, .metadata = metadata_of(*response)};
-      MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max));
+      MECHA_CO_TRY(got.body, co_await read_body(*sent, body_max, call.admits));
       co_return got;
     }
     net::RedirectedRequest next{.method = call.method, .headers = call.headers, .has_body = !call.body.empty()};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,9 @@
 
 namespace mecha::http {
 
+// Asked for each piece of a body before it is kept, on the caller's shard; a failure is that of the call.
+using Admits = std::function<Result<void>(std::size_t bytes)>;
+
 struct HttpCall {
   std::string method, url;
   net::Headers headers;  // as the caller wants them; what belongs to the connection is left out
@@ -24,6 +28,7 @@ struct HttpCall {
   bool has_body = false;
   bool follows_redirects = true;  // else one is the answer, as one of a server that wants signed requests
   std::vector<std::string> bound_headers = {};  // names of those that no redirect takes to another host
+  Admits admits = {};
 };
 
 struct HttpAnswer {

@@ -20,7 +20,7 @@ using pluggable::Feed;
 using pluggable::Job;
 using pluggable::Link;
 
-constexpr auto kPauseLimit = std::chrono::seconds(5);
+constexpr auto kPauseLimit = std::chrono::seconds(1);
 
 class PluggableSubscription final : public Subscription {
  public:

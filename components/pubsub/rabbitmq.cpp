@@ -34,7 +34,7 @@ struct RabbitSettings {
   std::string exchange_kind = "fanout";
   bool dead_letter = false;
   std::int64_t length_max = 0, bytes_max = 0;
-  std::optional<std::chrono::milliseconds> ttl;
+  std::string ttl;
   bool confirm = false;
   std::chrono::milliseconds reconnect_wait = 3s;
   std::chrono::milliseconds heartbeat = 10s;
@@ -118,10 +118,7 @@ class RabbitBroker final : public PubSub {
 
   // A server that cannot be reached now may be there when it is needed.
   static Result<rabbitmq::Options> check(const Settings& settings) {
-    if (settings.ttl && settings.ttl->count() < 0) {
-      const auto given = std::to_string(settings.ttl->count() / 1000);
-      return wrong("parse RabbitMQ ttl metadata with error: ttlInSeconds value must be higher than zero: actual is " + given);
-    }
+    if (const auto ttl = rabbitmq::read_ttl(settings.ttl); !ttl) return wrong("parse RabbitMQ ttl metadata with error: " + ttl.error().message);
     auto address = address_of(settings);
     if (!address) return wrong(address.error().message);
     auto options = rabbitmq::make_options(*std::move(address), {settings.ca, settings.certificate, settings.key}, settings.external);
@@ -135,6 +132,7 @@ class RabbitBroker final : public PubSub {
     options->heartbeat = settings_.heartbeat;
     options->client_name = settings_.client_name;
     options_ = std::make_shared<const rabbitmq::Options>(*std::move(options));
+    ttl_ = rabbitmq::read_ttl(settings_.ttl).value_or(std::nullopt);
     publisher_ = std::make_unique<rabbitmq::Publisher>(
         home_, options_,
         rabbitmq::PublisherOptions{
@@ -156,7 +154,7 @@ class RabbitBroker final : public PubSub {
     rabbitmq::Outgoing message{
         .before = declare_exchange(topology, false),
         .exchange = std::move(topology.exchange),
-        .properties = rabbitmq::outgoing_properties(metadata, settings_.ttl),
+        .properties = rabbitmq::outgoing_properties(metadata, ttl_),
         .body = std::move(request.data)};
     if (const auto key = metadata.find("routingKey"); key != metadata.end()) message.routing_key = key->second;
     if (settings_.delivery_mode != 0) message.properties.delivery_mode = static_cast<std::uint8_t>(settings_.delivery_mode);
@@ -217,6 +215,7 @@ class RabbitBroker final : public PubSub {
   const ComponentContext context_;
   const Executor home_;  // of what all shards share
   std::shared_ptr<const rabbitmq::Options> options_;
+  std::optional<std::chrono::milliseconds> ttl_;
   std::unique_ptr<rabbitmq::Publisher> publisher_;
 };
 

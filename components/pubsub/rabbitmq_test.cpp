@@ -263,7 +263,7 @@ TEST_CASE("settings of pubsub.rabbitmq that cannot work are refused", "[pubsub][
   CHECK(start_error({{"deliveryMode", "3"}}).find("deliveryMode must be between 0 and 2") != std::string::npos);
   CHECK(start_error({{"concurrencyMode", "some"}}).find("concurrencyMode") != std::string::npos);
   CHECK(start_error({{"connectionString", "amqp://x"}, {"ttlInSeconds", "-1"}}) ==
-        "rabbitmq pub/sub error: parse RabbitMQ ttl metadata with error: ttlInSeconds value must be higher than zero: actual is -1");
+        "rabbitmq pub/sub error: parse RabbitMQ ttl metadata with error: ttlInSeconds value must be higher than zero: actual is '-1'");
   CHECK(start_error({{"connectionString", "amqps://x"}, {"saslExternal", "true"}}).find("needs caCert") != std::string::npos);
   CHECK(start_error({{"connectionString", "amqps://x"}, {"clientCert", "x"}}).find("need each other") != std::string::npos);
 }

@@ -6,8 +6,6 @@
 namespace mecha::rabbitmq {
 namespace {
 
-using namespace std::chrono_literals;
-
 const std::string* find(const Metadata& metadata, std::string_view name) {
   for (const auto& [key, value] : metadata) {
     if (text::equals_nocase(key, name)) return &value;
@@ -20,18 +18,27 @@ std::optional<std::string> text_of(const Metadata& metadata, std::string_view na
   return value == nullptr || value->empty() ? std::nullopt : std::optional(*value);
 }
 
-// What cannot be read counts as absent; a negative duration is none at all.
-std::optional<std::chrono::milliseconds> ttl_of(const Metadata& metadata) {
+// Empty without one.
+std::string_view ttl_text(const Metadata& metadata) {
   const auto* value = find(metadata, "ttl");
   if (value == nullptr) value = find(metadata, "ttlInSeconds");
-  if (value == nullptr) return std::nullopt;
-  if (const auto whole = text::to_int(*value); whole && *whole < 0) return std::nullopt;
-  const auto time = text::duration_or(*value, 1s);
-  if (!time) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::max(*time, std::chrono::nanoseconds(0)));
+  return value == nullptr ? std::string_view() : *value;
 }
 
 }  // namespace
+
+Result<std::optional<std::chrono::milliseconds>> read_ttl(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  auto time = text::go_duration(text);
+  if (!time) {
+    const auto number = text::to_int(text);
+    const auto given = ": actual is '" + std::string(text) + "'";
+    if (!number) return fail(Code::invalid_argument, "ttlInSeconds value must be a valid integer" + given);
+    if (*number <= 0) return fail(Code::invalid_argument, "ttlInSeconds value must be higher than zero" + given);
+    time = std::chrono::seconds(std::min<std::int64_t>(*number, std::chrono::floor<std::chrono::seconds>(std::chrono::nanoseconds::max()).count()));
+  }
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::max(*time, std::chrono::nanoseconds(0)));
+}
 
 Properties outgoing_properties(const Metadata& metadata, std::optional<std::chrono::milliseconds> ttl) {
   Properties properties;
@@ -39,7 +46,8 @@ Properties outgoing_properties(const Metadata& metadata, std::optional<std::chro
   properties.message_id = text_of(metadata, "messageID");
   properties.correlation_id = text_of(metadata, "correlationID");
   properties.type = text_of(metadata, "type");
-  if (const auto own = ttl_of(metadata)) ttl = own;
+  // What cannot be read counts as absent.
+  if (const auto own = read_ttl(ttl_text(metadata)); own && *own) ttl = *own;
   if (ttl) properties.expiration = std::to_string(ttl->count());
   if (const auto* priority = find(metadata, "priority")) {
     const auto number = text::to_int(*priority);
@@ -49,13 +57,7 @@ Properties outgoing_properties(const Metadata& metadata, std::optional<std::chro
 }
 
 Result<void> check_metadata(const Metadata& metadata) {
-  const auto* ttl = find(metadata, "ttl");
-  if (ttl == nullptr) ttl = find(metadata, "ttlInSeconds");
-  if (ttl != nullptr && !ttl->empty() && !ttl_of(metadata)) {
-    const bool whole = text::to_int(*ttl).has_value();
-    const auto what = whole ? "higher than zero: actual is " + *ttl : "a valid integer: actual is '" + *ttl + "'";
-    return fail(Code::invalid_argument, "failed to get TTL: ttlInSeconds value must be " + what);
-  }
+  if (auto ttl = read_ttl(ttl_text(metadata)); !ttl) return fail(std::move(ttl).error().context("failed to get TTL"));
   const auto* priority = find(metadata, "priority");
   if (priority != nullptr && !priority->empty() && !text::to_int(*priority)) {
     return fail(Code::invalid_argument, "priority value must be a valid integer: actual is '" + *priority + "'");

@@ -2,10 +2,18 @@
 
 #pragma once
 
+#include <chrono>
+#include <optional>
+#include <string_view>
+
 #include "components/component.hpp"
 #include "components/rabbitmq/frames.hpp"
 
 namespace mecha::rabbitmq {
+
+// A time to live as requests and components state it: a duration, where a negative one is 0, or whole seconds above zero.
+// Empty is absent; 0 is the duration: a message that nobody takes at once is gone.
+Result<std::optional<std::chrono::milliseconds>> read_ttl(std::string_view text);
 
 // `ttl` is the default of the component.
 Properties outgoing_properties(const Metadata& metadata, std::optional<std::chrono::milliseconds> ttl);

@@ -31,6 +31,21 @@ TEST_CASE("time to live: of the message, of the component, or none", "[rabbitmq]
   CHECK(expiration({{"ttlInSeconds", "-5"}}, 3s) == "3000");
   CHECK(expiration({{"ttlInSeconds", "-5s"}}) == "0");
   CHECK(expiration({{"ttlInSeconds", "soon"}}) == "none");
+  CHECK(expiration({{"ttlInSeconds", ""}}, 3s) == "3000");
+  CHECK(expiration({{"ttl", ""}, {"ttlInSeconds", "5"}}) == "none");
+  CHECK(expiration({{"ttlInSeconds", "00"}}) == "none");
+  CHECK(expiration({{"ttlInSeconds", "0"}}) == "0");
+}
+
+TEST_CASE("a time to live is read as the reference reads it", "[rabbitmq]") {
+  CHECK_FALSE(read_ttl("").value().has_value());
+  CHECK(read_ttl("0").value().value() == 0ms);
+  CHECK(read_ttl("60").value().value() == 60s);
+  CHECK(read_ttl("1m").value().value() == 1min);
+  CHECK(read_ttl("-5s").value().value() == 0ms);
+  CHECK(read_ttl("9223372036854775807").value().value() > 24h * 365 * 200);
+  CHECK(read_ttl("-1").error().message == "ttlInSeconds value must be higher than zero: actual is '-1'");
+  CHECK(read_ttl("soon").error().message == "ttlInSeconds value must be a valid integer: actual is 'soon'");
 }
 
 TEST_CASE("a binding takes no time to live and no priority that is none", "[rabbitmq]") {
@@ -41,7 +56,9 @@ TEST_CASE("a binding takes no time to live and no priority that is none", "[rabb
   CHECK(refusal({{"ttlInSeconds", ""}, {"priority", ""}}).empty());
   CHECK(refusal({{"ttl", "5"}, {"priority", "300"}}).empty());
   CHECK(refusal({{"ttlInSeconds", "soon"}}) == "failed to get TTL: ttlInSeconds value must be a valid integer: actual is 'soon'");
-  CHECK(refusal({{"ttlInSeconds", "-5"}}) == "failed to get TTL: ttlInSeconds value must be higher than zero: actual is -5");
+  CHECK(refusal({{"ttlInSeconds", "-5"}}) == "failed to get TTL: ttlInSeconds value must be higher than zero: actual is '-5'");
+  CHECK(refusal({{"ttlInSeconds", "00"}}) == "failed to get TTL: ttlInSeconds value must be higher than zero: actual is '00'");
+  CHECK(refusal({{"ttlInSeconds", "0"}}).empty());
   CHECK(refusal({{"priority", "high"}}) == "priority value must be a valid integer: actual is 'high'");
 }
 

@@ -22,6 +22,12 @@ std::string words(std::string_view text) {
   return out;
 }
 
+// Of a text without a word nothing is left to search for, which the module takes for an error of the whole query.
+bool has_words(std::string_view words) { return words.find_first_not_of(' ') != std::string_view::npos; }
+
+// A clause that no record meets.
+std::string nothing(const std::string& name) { return "(" + name + ":(x) -" + name + ":(x))"; }
+
 // One of several texts: a word that the module leaves out would else take the words beside it along.
 std::string together(std::string words) { return words.find(' ') == std::string::npos ? words : "(" + words + ")"; }
 
@@ -63,7 +69,10 @@ class Translator {
   }
 
   static Result<std::string> equal(std::string name, const json::Value& value) {
-    if (value.is_string()) return name + ":(" + words(value.as_string()) + ")";
+    if (value.is_string()) {
+      const auto text = words(value.as_string());
+      return has_words(text) ? name + ":(" + text + ")" : nothing(name);
+    }
     if (value.is_number()) return name + ":[" + value.number_text() + " " + value.number_text() + "]";
     return wrong("unsupported type of value " + json::write(value));
   }
@@ -73,10 +82,14 @@ class Translator {
     std::string terms, ranges;
     for (const auto& value : values) {
       MECHA_TRY(const auto part, equal(name, value));
-      if (value.is_string()) terms.append(terms.empty() ? "" : "|").append(together(words(value.as_string())));
-      else ranges.append(ranges.empty() ? "" : "|").append(part);
+      if (value.is_string()) {
+        auto text = words(value.as_string());
+        if (has_words(text)) terms.append(terms.empty() ? "" : "|").append(together(std::move(text)));
+        continue;
+      }
+      ranges.append(ranges.empty() ? "" : "|").append(part);
     }
-    if (terms.empty()) return "(" + ranges + ")";
+    if (terms.empty()) return ranges.empty() ? nothing(name) : "(" + ranges + ")";
     const auto texts = name + ":(" + terms + ")";
     return ranges.empty() ? texts : "((" + texts + ")|" + ranges + ")";
   }

@@ -125,6 +125,12 @@ TEST_CASE("queries of state.redis find what the search module finds", "[state][r
   CHECK(stack.by_id(R"({"AND":[{"EQ":{"state":"WA"}},{"GT":{"person.id":1040}}]})") == "4");
   CHECK(stack.by_id(R"({"OR":[{"EQ":{"state":"ID"}},{"AND":[{"EQ":{"state":"CA"}},{"NEQ":{"person.org":"Finance"}}]}]})") == "52");
   CHECK(stack.by_id(R"({"OR":[{"EQ":{"state":"WA"}},{"AND":[{"EQ":{"state":"CA"}},{"NEQ":{"person.id":1071}}]},{"IN":{"state":["ID","NY"]}}]})") == "5214");
+  CHECK(stack.by_id(R"({"EQ":{"state":"-&!"}})") == "");
+  CHECK(stack.by_id(R"({"NEQ":{"state":" "}})") == "52143");
+  CHECK(stack.by_id(R"({"IN":{"state":["CA","","&"]}})") == "53");
+  CHECK(stack.by_id(R"({"IN":{"state":["","&"]}})") == "");
+  CHECK(stack.by_id(R"({"OR":[{"EQ":{"state":"&"}},{"EQ":{"state":"WA"}}]})") == "14");
+  CHECK(stack.by_id(R"({"AND":[{"NEQ":{"state":"&"}},{"EQ":{"state":"WA"}}]})") == "14");
   CHECK(stack.found(R"({"filter":{"EQ":{"state":"nowhere"}},"page":{"limit":2}})") == "");
 }
 

@@ -220,6 +220,14 @@ TEST_CASE("queries become searches", "[state][redis]") {
   CHECK_THAT(search(R"({"filter":{"GT":{"age":5}}})"), Catch::Contains("@var1:[(5 +inf]"));
   CHECK_THAT(search(R"({"filter":{"LTE":{"age":5}}})"), Catch::Contains("@var1:[-inf 5]"));
   CHECK_THAT(search(R"({"filter":{"IN":{"person.org":["A","B"]}}})"), Catch::Contains("@var0:(A|B)"));
+  // A text without a word is nothing that can be searched for.
+  for (const std::string empty : {"", "  ", "-&!", "@{}"}) {
+    const auto one = json::write(json::Value(empty));
+    CHECK_THAT(search(R"({"filter":{"EQ":{"person.org":)" + one + "}}}"), Catch::Contains("\n(@var0:(x) -@var0:(x))\r"));
+    CHECK_THAT(search(R"({"filter":{"NEQ":{"person.org":)" + one + "}}}"), Catch::Contains("\n(-(@var0:(x) -@var0:(x)))\r"));
+    CHECK_THAT(search(R"({"filter":{"IN":{"person.org":["A",)" + one + R"(,"B"]}}})"), Catch::Contains("@var0:(A|B)"));
+    CHECK_THAT(search(R"({"filter":{"IN":{"person.org":[)" + one + "," + one + "]}}}"), Catch::Contains("\n(@var0:(x) -@var0:(x))\r"));
+  }
   CHECK_THAT(
       search(R"({"filter":{"OR":[{"EQ":{"age":1}},{"AND":[{"EQ":{"age":2}},{"EQ":{"person.org":"A"}}]}]}})"),
       Catch::Contains("((@var1:[1 1])|((@var1:[2 2]) (@var0:(A))))")

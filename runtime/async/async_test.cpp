@@ -194,6 +194,20 @@ TEST_CASE("a caller that is cancelled leaves its job behind", "[bridge]") {
   CHECK(owned.expired());
 }
 
+TEST_CASE("a caller whose job was never begun may go on after the bridges have gone", "[bridge]") {
+  asio::io_context context;
+  std::vector<Result<int>> answers;
+  Gate gate(context.get_executor());
+  auto bridges = std::make_unique<Bridges>("test", 1);
+  std::function<Result<int>(std::size_t, Asked<int>&)> job = [](std::size_t, Asked<int>&) -> Result<int> { return 1; };
+  REQUIRE(spawn(gate, context.get_executor(), keep(bridges->call<int>(-1ms, job), &answers)));
+  context.poll();  // it waits
+  bridges.reset();
+  testing::run(context, gate.close(1s));
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].error().code == Code::deadline_exceeded);
+}
+
 TEST_CASE("a job that is left behind has its thread until it ends", "[bridge]") {
   asio::io_context context;
   Gate gate(context.get_executor());

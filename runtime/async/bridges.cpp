@@ -10,9 +10,9 @@ Bridges::Bridges(std::string name, std::size_t most) : name_(std::move(name)), m
 std::size_t Bridges::pick() {
   const std::lock_guard lock(mutex_);
   const auto end = threads_.begin() + static_cast<std::ptrdiff_t>(most_);
-  const auto thread = std::ranges::min_element(threads_.begin(), end, {}, [](const Thread& t) { return t.load.load(); });
+  const auto thread = std::ranges::min_element(threads_.begin(), end, {}, [](const Thread& t) { return t.load->load(); });
   if (thread->bridge == nullptr) thread->bridge = std::make_unique<Bridge>(name_);
-  ++thread->load;
+  ++*thread->load;
   return static_cast<std::size_t>(thread - threads_.begin());
 }
 

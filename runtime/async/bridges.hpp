@@ -32,7 +32,7 @@ class Bridges {
     const Waiting waiting(waiting_);
     const auto number = pick();
     const auto until = Clock::now() + limit;
-    auto held = std::make_shared<Leave>(threads_[number]);
+    auto held = std::make_shared<Leave>(threads_[number].load);
     co_return co_await threads_[number].bridge->template call_or_leave<T>(
         [number, until, held = std::move(held), job = std::move(job)](Asked<T>& asked) -> Result<T> {
           if (Clock::now() > until) {
@@ -59,19 +59,19 @@ class Bridges {
   using Clock = std::chrono::steady_clock;
 
   struct Thread {
-    std::atomic<std::size_t> load = 0;  // calls
+    const std::shared_ptr<std::atomic<std::size_t>> load = std::make_shared<std::atomic<std::size_t>>(0);  // calls
     std::unique_ptr<Bridge> bridge;
   };
-  // Goes with the job, not with who waits for it.
+  // Goes with the job, not with who waits for it; the last to hold it may go on after the bridges have gone.
   struct Leave {
-    explicit Leave(Thread& of) : thread(of) {}
+    explicit Leave(std::shared_ptr<std::atomic<std::size_t>> of) : load(std::move(of)) {}
     ~Leave() { leave(); }
     void leave() {
-      if (!std::exchange(left, true)) --thread.load;
+      if (!std::exchange(left, true)) --*load;
     }
     Leave(const Leave&) = delete;
     Leave& operator=(const Leave&) = delete;
-    Thread& thread;
+    const std::shared_ptr<std::atomic<std::size_t>> load;
     bool left = false;
   };
 

@@ -274,7 +274,7 @@ class Server(grpc.GenericRpcHandler):
             "OutputBinding/ListOperations": lambda _: make("ListOperationsResponse", operations=["create", "emit", "fail:plain", "fail:kit"]),
         }
         if not os.environ.get("MECHA_TEST_NO_PAUSE"):
-            self.handlers["PubSub/Pause"] = lambda _: make("PauseResponse")
+            self.handlers["PubSub/Pause"] = lambda _: (time.sleep(float(os.environ.get("MECHA_TEST_PAUSE_TAKES", 0))), make("PauseResponse"))[1]
         for service, features in FEATURES.items():
             self.handlers[service + "/Features"] = lambda _, list_=features: make("FeaturesResponse", features=list_)
         self.types = {}

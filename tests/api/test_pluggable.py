@@ -251,6 +251,20 @@ def test_a_broker_is_asked_to_pause_before_a_stop(launch, serve, sidecar, monkey
     assert "did not pause" not in one.log()
 
 
+def test_brokers_that_hang_at_the_pause_are_left_together(launch, serve, sidecar, monkeypatch):
+    monkeypatch.setenv("MECHA_TEST_PAUSE_TAKES", "20")
+    process = serve("broker", "PubSub")
+    buses = ["bus", "bus2", "bus3"]
+    app = launch.app()
+    app.on("/dapr/subscribe", reply(json_body=[{"pubsubname": bus, "topic": "orders", "route": "/orders"} for bus in buses]))
+    one = sidecar(*(component(bus, "pubsub.broker") for bus in buses), app=app)
+    wait_until(lambda: len(process.calls("PubSub/PullMessages")) == 3, "three subscriptions")
+    before = time.monotonic()
+    assert one.stop() == 0
+    assert time.monotonic() - before < 2.9
+    assert one.log().count("did not pause") == 3
+
+
 def test_a_message_that_fails_comes_again(launch, serve, sidecar):
     process = serve("broker", "PubSub")
     app = subscribed(launch)

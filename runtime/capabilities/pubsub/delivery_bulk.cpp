@@ -20,6 +20,7 @@ struct Item {
   Message message;
   std::string path;
   State state = State::waiting;
+  bool retried = false;  // counted as such, once at least
 };
 
 Async<BulkOutcome> whole(asio::awaitable<BulkOutcome> work) { co_return co_await std::move(work); }
@@ -34,6 +35,11 @@ struct Delivery::Bulk {
   // What became of the entries, attempt by attempt, and how long the last attempt took (ms).
   std::size_t succeeded = 0, dropped = 0, retried = 0;
   double time = 0;
+
+  void count_retry(Item& item) {
+    item.retried = true;
+    ++retried;
+  }
 
   std::vector<Item*> waiting_at(const std::string& path) {
     std::vector<Item*> found;
@@ -73,7 +79,7 @@ void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
     if (item.entry.metadata) item.entry.metadata->erase("pubsubName");
     if (!raw_) {
       item.state = State::failed;
-      ++work.retried;
+      work.count_retry(item);
       continue;
     }
     if (*raw_) {
@@ -83,6 +89,7 @@ void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
       if (!event || (!event->is_object() && !event->is_null())) {
         log_.error("the payload is no JSON object", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}});
         item.state = State::failed;
+        work.count_retry(item);
         continue;
       }
       item.entry.event = *std::move(event);
@@ -96,6 +103,7 @@ void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
     if (!path) {
       log_.error("error finding matching route", {{"topic", spec_.topic}, {"error", path.error().message}});
       item.state = State::failed;
+      work.count_retry(item);
     } else if (!*path) {
       item.state = State::dropped;
       ++work.dropped;
@@ -112,7 +120,9 @@ asio::awaitable<void> Delivery::send_route(Bulk& work, std::string path) {
     log_.error("error processing bulk pub/sub event", {{"topic", spec_.topic}, {"error", sent.error().message}});
   }
   for (auto* item : entries) {
-    if (item->state == State::waiting) item->state = State::failed;
+    if (item->state != State::waiting) continue;
+    item->state = State::failed;
+    if (!item->retried) work.count_retry(*item);  // no attempt was made
   }
 }
 
@@ -147,7 +157,7 @@ Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
   auto answers = co_await sink_.send_batch(work.scope, batch);
   work.time = milliseconds_since(begun);
   if (!answers) {
-    work.retried += items.size();
+    for (auto* item : items) work.count_retry(*item);
     for (auto& span : spans) fail_span(span, answers.error());
     co_return fail(std::move(answers).error());
   }
@@ -169,7 +179,7 @@ Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
         break;
       case Answer::retry:
         again = true;
-        ++work.retried;
+        work.count_retry(*items[i]);
         break;
     }
   }
@@ -183,10 +193,6 @@ asio::awaitable<void> Delivery::bury_batch(Bulk& work) {
   BulkPublishRequest request{.topic = spec_.dead_letter_topic, .entries = {}, .metadata = {}};
   for (auto& item : work.items) {
     if (item.state != State::failed && item.state != State::dropped) continue;
-    if (item.state == State::failed) {
-      ++work.dropped;
-      work.retried -= work.retried > 0 ? 1 : 0;
-    }
     BulkEntry entry{item.entry.entry_id, item.message.data, item.message.content_type.value_or(""), item.message.metadata};
     if (!entry.metadata) entry.metadata.emplace();
     entry.metadata->insert_or_assign("pubsubName", spec_.pubsub);
@@ -204,7 +210,10 @@ asio::awaitable<void> Delivery::bury_batch(Bulk& work) {
   };
   for (auto& item : work.items) {
     const bool all_lost = outcome.error && outcome.failed.empty();
-    if (item.state == State::failed && !all_lost && !refused(item.entry.entry_id)) item.state = State::done;
+    if (item.state != State::failed || all_lost || refused(item.entry.entry_id)) continue;
+    item.state = State::done;
+    ++work.dropped;
+    --work.retried;
   }
   if (outcome.error) {
     log_.error(

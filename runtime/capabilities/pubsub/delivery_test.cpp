@@ -50,13 +50,13 @@ struct FakeSink final : Sink {
 
 struct World {
   Shards shards{1};
-  Application app{shards, ApplicationInfo{.id = "app"}, Log(), nullptr};
+  Application app;
   std::shared_ptr<FakeBroker> broker = std::make_shared<FakeBroker>();
   std::shared_ptr<ComponentSpec> component = std::make_shared<ComponentSpec>();
   FakeSink sink;
   SubscriptionSpec spec;
 
-  World() {
+  explicit World(std::unique_ptr<Metrics> metrics = nullptr) : app(shards, ApplicationInfo{.id = "app"}, Log(), std::move(metrics)) {
     component->name = "bus";
     spec.pubsub = "bus";
     spec.topic = "t";
@@ -203,6 +203,33 @@ TEST_CASE("a batch has a verdict per entry, and only failed ones are buried", "[
   CHECK(world.deliver_all({R"({"id":"a"})", R"({"id":"bad"})", R"({"id":"drop"})"}) ==
         std::vector{V::done, V::done, V::done});
   CHECK(world.broker->published.size() == 2);
+}
+
+TEST_CASE("entries of a batch that come again are counted once, and leave that count when the dead letter topic has them", "[pubsub][delivery]") {
+  const auto count = [](const World& world, const std::string& status) {
+    const auto text = world.app.metrics->text();
+    const auto at = text.find("dapr_component_pubsub_ingress_bulk_event_count{app_id=\"app\",component=\"pubsubName\",namespace=\"\",process_status=\"" + status + "\"");
+    const auto value = at == std::string::npos ? at : text.find("} ", at);
+    return value == std::string::npos ? std::string("none") : text.substr(value + 2, text.find('\n', value) - value - 2);
+  };
+  const auto metered = [] { return std::make_unique<Metrics>(MetricsOptions{.app_id = "app"}); };
+  const std::vector<std::string> batch{R"({"id":"a"})", R"({"id":"bad"})", "no json", "[]"};
+  World plain(metered());
+  plain.deliver_all(batch);
+  CHECK(count(plain, "success") == "1");
+  CHECK(count(plain, "retry") == "3");
+  CHECK(count(plain, "drop") == "none");
+  World buried(metered());
+  buried.spec.dead_letter_topic = "dead";
+  buried.deliver_all(batch);
+  CHECK(count(buried, "retry") == "none");
+  CHECK(count(buried, "drop") == "3");
+  World refused(metered());
+  refused.spec.dead_letter_topic = "dead";
+  refused.broker->refuse = true;
+  refused.deliver_all(batch);
+  CHECK(count(refused, "retry") == "3");
+  CHECK(count(refused, "drop") == "none");
 }
 
 TEST_CASE("a batch is split by route", "[pubsub][delivery]") {

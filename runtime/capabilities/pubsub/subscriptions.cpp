@@ -2,8 +2,9 @@
 #include "runtime/capabilities/pubsub/subscriptions.hpp"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
+#include "runtime/async/parallel.hpp"
 #include "runtime/async/within.hpp"
 #include "runtime/capabilities/pubsub/delivery.hpp"
 #include "runtime/capabilities/pubsub/subscription_list.hpp"
@@ -158,11 +159,20 @@ asio::awaitable<void> Subscriptions::pause() {
 asio::awaitable<void> Subscriptions::stop(std::chrono::steady_clock::duration grace) {
   running_ = false;
   const auto ending = std::exchange(live_, {});
-  std::set<std::shared_ptr<PubSub>> brokers;
-  for (const auto& live : ending) brokers.insert(live->broker);
-  for (const auto& broker : brokers) co_await broker->wind_down();
-  co_await end(ending, grace);
+  std::map<std::shared_ptr<PubSub>, std::vector<std::shared_ptr<Live>>> of_brokers;
+  for (const auto& live : ending) of_brokers[live->broker].push_back(live);
+  const std::vector groups(of_brokers.begin(), of_brokers.end());
+  co_await for_each_parallel(groups.size(), groups.size(), [&](std::size_t i) { return wind_down(groups[i].first, groups[i].second, grace); });
   co_await gate_.close(0s);
+}
+
+// One broker that is slow to be told takes of its own grace alone.
+asio::awaitable<void> Subscriptions::wind_down(
+    std::shared_ptr<PubSub> broker, std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace
+) {
+  const auto until = std::chrono::steady_clock::now() + grace;
+  co_await broker->wind_down();
+  co_await end(std::move(ending), std::max(until - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration::zero()));
 }
 
 // Asks the application; connections that fail are tried again for a while.

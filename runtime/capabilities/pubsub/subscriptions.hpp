@@ -55,6 +55,7 @@ class Subscriptions {
   asio::awaitable<void> settle(std::vector<std::shared_ptr<Live>> opening);
   asio::awaitable<void> reroute(const std::vector<SubscriptionSpec>& wanted);
   asio::awaitable<void> end(std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace);
+  asio::awaitable<void> wind_down(std::shared_ptr<PubSub> broker, std::vector<std::shared_ptr<Live>> ending, std::chrono::steady_clock::duration grace);
   asio::awaitable<void> open(std::shared_ptr<Live> live);
   asio::awaitable<void> ask_again();
   Result<std::shared_ptr<Live>> make(const SubscriptionSpec& spec, const Snapshot& snapshot);
