@@ -48,14 +48,54 @@ class Slot {
   Limiter* limiter_;
 };
 
+// Counts a call into an HTTP application once, when it ends (contract 06, 7.2: http_client_*): one that was given up, or whose
+// answer never came, has the status 500. The scope outlives it until then; the time begins here.
+class AppCallCount {
+ public:
+  AppCallCount(const RequestScope& scope, std::string method, std::string target)
+      : scope_(scope), method_(std::move(method)), target_(std::move(target)), begun_(RequestScope::Clock::now()) {}
+  ~AppCallCount() { answered(500, 0); }
+  AppCallCount(const AppCallCount&) = delete;
+  AppCallCount& operator=(const AppCallCount&) = delete;
+
+  void sends(std::uint64_t bytes) { sent_ = bytes; }
+  void answered(unsigned status, std::uint64_t received) {
+    if (std::exchange(done_, true) || scope_.app.metrics == nullptr) return;
+    auto& metrics = *scope_.app.metrics;
+    const auto& labels = *scope_.app.path_labels;
+    std::string room;
+    const std::string_view target = target_;
+    const auto path = labels.client(target.substr(0, target.find('?')), room);
+    const auto verb = labels.verb(method_);
+    const auto text = std::to_string(status);
+    metrics.count(Metric::http_client_completed_count, {verb, path, text});
+    metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, milliseconds_since(begun_));
+    metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent_));
+    metrics.observe(Metric::http_client_received_bytes, {}, static_cast<double>(received));
+  }
+
+ private:
+  const RequestScope& scope_;
+  const std::string method_, target_;
+  const RequestScope::Clock::time_point begun_;
+  std::uint64_t sent_ = 0;
+  bool done_ = false;
+};
+
 class StreamedCall final : public AppCall {
  public:
-  StreamedCall(Slot slot, std::unique_ptr<net::ClientCall> call)
-      : slot_(std::move(slot)), call_(std::move(call)) {}
+  StreamedCall(Slot slot, const RequestScope& scope, const net::RequestHead& head)
+      : slot_(std::move(slot)), count_(scope, head.method, head.target) {}
+  void begin(std::unique_ptr<net::ClientCall> call, std::uint64_t sent) {
+    call_ = std::move(call);
+    count_.sends(sent);
+  }
   net::ClientCall& call() override { return *call_; }
+  void answered(unsigned status, std::uint64_t received) override { count_.answered(status, received); }
 
  private:
   Slot slot_;
+  AppCallCount count_;
   std::unique_ptr<net::ClientCall> call_;  // goes before the slot
 };
 
@@ -128,14 +168,14 @@ class Channel final : public AppChannel {
     return within(std::chrono::duration_cast<std::chrono::milliseconds>(*limit), whole(scope, std::move(request)));
   }
 
-  Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head) override {
+  Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head, std::uint64_t sent) override {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     prepare(scope, head);
-    AppCallCount count(scope, head.method, head.target, 0);
+    auto opened = std::make_unique<StreamedCall>(std::move(slot), scope, head);
     MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
-    count.leave();
-    co_return std::make_unique<StreamedCall>(std::move(slot), std::move(call));
+    opened->begin(std::move(call), sent);
+    co_return std::move(opened);
   }
 
   Async<net::grpc::Unary> call(
@@ -161,7 +201,7 @@ class Channel final : public AppChannel {
 
  private:
   static std::unexpected<Error> unhealthy() {
-    return fail(Code::internal, "app is not in a healthy state");
+    return fail(Code::internal, std::string(kUnhealthy));
   }
 
   Async<Slot> enter(RequestScope& scope) {
@@ -190,7 +230,8 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     const MarkTimer timer(scope, Mark::app);
-    AppCallCount count(scope, request.method, request.target, request.body.size());
+    AppCallCount count(scope, request.method, request.target);
+    count.sends(request.body.size());
     net::RequestHead head;
     head.method = request.method;
     head.target = request.target;
@@ -243,21 +284,6 @@ class Channel final : public AppChannel {
 };
 
 }  // namespace
-
-void AppCallCount::answered(unsigned status, std::uint64_t received) {
-  if (std::exchange(done_, true) || scope_.app.metrics == nullptr) return;
-  auto& metrics = *scope_.app.metrics;
-  const auto& labels = *scope_.app.path_labels;
-  std::string room;
-  const std::string_view target = target_;
-  const auto path = labels.client(target.substr(0, target.find('?')), room);
-  const auto verb = labels.verb(method_);
-  const auto text = std::to_string(status);
-  metrics.count(Metric::http_client_completed_count, {verb, path, text});
-  metrics.observe(Metric::http_client_roundtrip_latency, {verb, path, text}, milliseconds_since(begun_));
-  metrics.observe(Metric::http_client_sent_bytes, {verb, path, ""}, static_cast<double>(sent_));
-  metrics.observe(Metric::http_client_received_bytes, {}, static_cast<double>(received));
-}
 
 std::unique_ptr<AppChannel> make_app_channel(Shards& shards, AppChannelOptions options) {
   return std::make_unique<Channel>(shards, std::move(options));

@@ -51,11 +51,18 @@ struct AppAnswer {
   std::string body;
 };
 
+// The text of the error of a call that an application which failed its health checks was spared.
+inline constexpr std::string_view kUnhealthy = "app is not in a healthy state";
+inline bool is_unhealthy(const Error& error) { return error.message == kUnhealthy; }
+
 // A streamed call: the underlying call, and the slot of the concurrency limit that is held until it is destroyed.
 class AppCall {
  public:
   virtual ~AppCall() = default;
   virtual net::ClientCall& call() = 0;
+  // The answer has come: the call is counted with its status and the bytes of its body, 0 when they are not known. A call that is
+  // destroyed without it counts as failed; its scope outlives it until then.
+  virtual void answered(unsigned status, std::uint64_t received) = 0;
 };
 
 class AppChannel {
@@ -74,8 +81,8 @@ class AppChannel {
   virtual Async<AppAnswer> request(
       RequestScope& scope, AppRequest request, std::optional<std::chrono::nanoseconds> limit = {}
   ) = 0;
-  // HTTP family: streamed. `head` as net::Client::open takes it.
-  virtual Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head) = 0;
+  // HTTP family: streamed. `head` as net::Client::open takes it; `sent`: the bytes of the body to come, 0 when they are not known.
+  virtual Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head, std::uint64_t sent) = 0;
 
   // gRPC family: unary call of an AppCallback method ("/dapr.proto.runtime.v1.AppCallback/OnInvoke"). `limited`: counts
   // against concurrency and health (OnInvoke, job events; contract 01, 5.9 and 6.6). `with_token`: sends the app token.
@@ -95,28 +102,6 @@ class AppChannel {
   // The health gate: set by the health probes.
   virtual void set_healthy(bool healthy) = 0;
   virtual bool healthy() const = 0;
-};
-
-// Counts a call into an HTTP application once, when it ends (contract 06, 7.2: http_client_*): one that was given up, or whose
-// answer never came, has the status 500. The scope outlives it; the time begins here.
-class AppCallCount {
- public:
-  AppCallCount(const RequestScope& scope, std::string method, std::string target, std::uint64_t sent)
-      : scope_(scope), method_(std::move(method)), target_(std::move(target)), sent_(sent), begun_(RequestScope::Clock::now()) {}
-  ~AppCallCount() { answered(500, 0); }
-  AppCallCount(const AppCallCount&) = delete;
-  AppCallCount& operator=(const AppCallCount&) = delete;
-
-  void answered(unsigned status, std::uint64_t received);
-  // Somebody else counts it.
-  void leave() { done_ = true; }
-
- private:
-  const RequestScope& scope_;
-  const std::string method_, target_;
-  const std::uint64_t sent_;
-  const RequestScope::Clock::time_point begun_;
-  bool done_ = false;
 };
 
 // A Client for HTTP, or HTTP/2 for h2c and gRPC; TLS without verification for https and grpcs.

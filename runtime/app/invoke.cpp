@@ -100,7 +100,7 @@ void pass_header(net::Headers& out, const net::Headers::Field& field, bool trace
 class AppBody final : public net::BodyReader {
  public:
   explicit AppBody(std::unique_ptr<AppCall> call) : call_(std::move(call)) {}
-  net::ClientCall& call() { return call_->call(); }
+  AppCall& call() { return *call_; }
   Async<std::string_view> read() override { return call_->call().read(); }
   bool at_end() const override { return call_->call().at_end(); }
 
@@ -114,16 +114,14 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   const auto scheme = options.protocol == AppProtocol::https ? "https://" : "http://";
   const auto base = scheme + options.address + ":" + std::to_string(options.port);
   MECHA_CO_TRY(auto head, http_request_head(scope, request, base, {}));
-  const auto target = head.target;
-  MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head)));
-  AppCallCount count(scope, request.verb, target, request.length.value_or(0));
+  MECHA_CO_TRY(auto opened, co_await channel.open(scope, std::move(head), request.length.value_or(0)));
   const MarkTimer timer(scope, Mark::app);
   auto body = std::make_unique<AppBody>(std::move(opened));
   auto& call = body->call();
-  MECHA_CO_TRY_VOID(co_await send_body(request, call));
-  MECHA_CO_TRY(auto* answer, co_await call.head());
+  MECHA_CO_TRY_VOID(co_await send_body(request, call.call()));
+  MECHA_CO_TRY(auto* answer, co_await call.call().head());
   MECHA_CO_TRY(auto result, http_answer(*answer, std::move(body)));
-  count.answered(answer->status, result.length.value_or(0));
+  call.answered(answer->status, result.length.value_or(0));
   co_return std::move(result);
 }
 

@@ -111,7 +111,7 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
       std::move(message),
       true
   );
-  if (!called && called.error().message != "app is not in a healthy state") co_return in_its_words(std::move(called).error());
+  if (!called && !is_unhealthy(called.error())) co_return in_its_words(std::move(called).error());
   MECHA_CO_TRY(auto unary, std::move(called));
   InvokeAnswer answer;
   answer.status = static_cast<int>(unary.status.code);

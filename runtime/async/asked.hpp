@@ -31,7 +31,6 @@ class Asked {
   virtual bool waits() = 0;
   // Once, from any thread. The result is dropped if nobody waits.
   virtual void answer(Result<T> result) = 0;
-
 };
 
 template <class T, class Handler>

@@ -164,9 +164,7 @@ void PeerServer::measure_unary(const RequestScope& scope, const ServerCall& call
 }
 
 Error PeerServer::app_channel_error(Error error) {
-  if (!error.message.starts_with("rpc error: ") && error.message == "app is not in a healthy state") {
-    error.message = error.as_rpc_text();
-  }
+  if (is_unhealthy(error)) error.message = error.as_rpc_text();
   return {.code = Code::internal, .message = "error invoking app channel: " + error.message};
 }
 

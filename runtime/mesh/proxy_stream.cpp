@@ -3,7 +3,6 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "runtime/async/event.hpp"
-#include "runtime/base/text.hpp"
 
 namespace mecha::mesh {
 namespace {
@@ -18,9 +17,7 @@ net::Headers readable(net::Headers trailers) {
   if (net::grpc::status_code(trailers)) return trailers;
   const auto written = trailers.get("grpc-status");
   net::grpc::Status status{.code = Code::unknown, .message = {}, .details = {}};
-  if (written) {
-    status.message = "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(*written) + ": invalid syntax";
-  }
+  if (written) status.message = net::grpc::malformed_status(*written);
   return net::grpc::status_trailers(status);
 }
 

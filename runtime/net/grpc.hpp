@@ -89,6 +89,8 @@ Status not_grpc(const ResponseHead& head);
 Headers status_trailers(const Status& status);
 // The number of a grpc-status; empty if there is none or it cannot be read. Numbers that do not exist are unknown.
 std::optional<Code> status_code(const Headers& headers);
+// What a client says of a grpc-status that is no number.
+std::string malformed_status(std::string_view written);
 
 // The server's side of a call, on top of an Exchange.
 class ServerCall {

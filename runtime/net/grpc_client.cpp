@@ -146,10 +146,7 @@ Result<void> Call::take_status(const Headers& headers) {
   const auto written = headers.get("grpc-status");
   const auto code = status_code(headers);
   if (written && !code) {
-    status_ = {
-        .code = Code::unknown,
-        .message = "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(*written) +
-                   ": invalid syntax"};
+    status_ = {.code = Code::unknown, .message = malformed_status(*written)};
     return {};
   }
   status_.code = code.value_or(Code::unknown);

@@ -121,6 +121,10 @@ bool is_reserved(std::string_view name) {
   });
 }
 
+std::string malformed_status(std::string_view written) {
+  return "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(written) + ": invalid syntax";
+}
+
 std::optional<Code> status_code(const Headers& headers) {
   const auto text = headers.get("grpc-status");
   int number = 0;

@@ -53,7 +53,7 @@ class FakeChannel final : public AppChannel {
     co_return AppAnswer{.status = 200};
   }
 
-  Async<std::unique_ptr<AppCall>> open(RequestScope&, net::RequestHead) override {
+  Async<std::unique_ptr<AppCall>> open(RequestScope&, net::RequestHead, std::uint64_t) override {
     co_return fail(Code::unimplemented, "the fake has no streamed calls");
   }
 

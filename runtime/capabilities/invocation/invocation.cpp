@@ -161,9 +161,7 @@ Async<InvokeAnswer> Invocation::call_own(RequestScope& scope, Call& call) {
     co_return fail(Code::internal, "cannot invoke local endpoint: app channel not initialized");
   }
   auto called = co_await invoke_application(scope, call.request);
-  if (!called && called.error().message == "app is not in a healthy state") {
-    called.error().message = called.error().as_rpc_text();
-  }
+  if (!called && is_unhealthy(called.error())) called.error().message = called.error().as_rpc_text();
   co_return std::move(called);
 }
 
