@@ -37,9 +37,8 @@ def unbound(source):
     go(source, "mod", "edit", *(f"-dropreplace={path}" for path in replaced), *(f"-droprequire={path}" for path in replaced if "/auth/" in path))
 
 
-def built(module, version, package, extra=None, prepare=None):
-    """The program `package` of a module, made where the module is its own main one; `extra`: files that its release adds, by path."""
-    name = (module if package == "." else package).rsplit("/", 1)[1]
+def program_of(name, version, make):
+    """A program of the cache; what is not there is made by `make(a folder of its own, where to put the program)`."""
     program = CACHE / f"{name}-{version}" / name
     if program.exists():
         return program
@@ -47,6 +46,15 @@ def built(module, version, package, extra=None, prepare=None):
         raise Unavailable(f"{name} is built with Go, which is not installed")
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=program.parent) as folder:
+        made = Path(folder) / name
+        make(folder, str(made))
+        made.rename(program)
+    return program
+
+
+def built(module, version, package, extra=None, prepare=None):
+    """The program `package` of a module, made where the module is its own main one; `extra`: files that its release adds, by path."""
+    def make(folder, output):
         source = Path(folder) / "source"
         shutil.copytree(json.loads(go(folder, "mod", "download", "-json", f"{module}@{version}"))["Dir"], source, copy_function=shutil.copyfile)
         for path in (source, *source.rglob("*")):
@@ -55,25 +63,15 @@ def built(module, version, package, extra=None, prepare=None):
             (source / path).write_text(text)
         if prepare:
             prepare(source)
-        go(source, "build", *(["-mod=mod"] if prepare else []), "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/{name}", package)
-        (Path(folder) / name).rename(program)
-    return program
+        go(source, "build", *(["-mod=mod"] if prepare else []), "-trimpath", "-ldflags=-s -w", "-o", output, package)
+
+    return program_of((module if package == "." else package).rsplit("/", 1)[1], version, make)
 
 
 def built_here(folder):
     """The program of a module of ours, which wraps a server that is a library."""
-    name = folder.name
     sources = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
-    program = CACHE / f"{name}-{hashlib.sha256(sources).hexdigest()[:12]}" / name
-    if program.exists():
-        return program
-    if not shutil.which("go"):
-        raise Unavailable(f"{name} is built with Go, which is not installed")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=program.parent) as made:
-        go(folder, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{made}/{name}", ".")
-        (Path(made) / name).rename(program)
-    return program
+    return program_of(folder.name, hashlib.sha256(sources).hexdigest()[:12], lambda _, output: go(folder, "build", "-trimpath", "-ldflags=-s -w", "-o", output, "."))
 
 
 def wheels(*packages):

@@ -13,12 +13,14 @@ namespace {
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kService = "s3";
 
-std::string hash(std::string_view data) {
+std::string digest(std::string_view data, const EVP_MD* kind) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  EVP_Digest(data.data(), data.size(), out, &size, EVP_sha256(), nullptr);
-  return text::hex({reinterpret_cast<const char*>(out), size});
+  EVP_Digest(data.data(), data.size(), out, &size, kind, nullptr);
+  return {reinterpret_cast<const char*>(out), size};
 }
+
+std::string hash(std::string_view data) { return text::hex(digest(data, EVP_sha256())); }
 
 std::string keyed(std::string_view key, std::string_view data) {
   unsigned char out[EVP_MAX_MD_SIZE];
@@ -108,11 +110,6 @@ std::string presigned_query(const Request& request, const Credentials& credentia
   return query_text(open) + "&X-Amz-Signature=" + signed_by;
 }
 
-std::string content_md5(std::string_view body) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_Digest(body.data(), body.size(), out, &size, EVP_md5(), nullptr);
-  return text::base64({reinterpret_cast<const char*>(out), size});
-}
+std::string content_md5(std::string_view body) { return text::base64(digest(body, EVP_md5())); }
 
 }  // namespace mecha::aws
