@@ -6,21 +6,18 @@ import pytest
 from dapr.proto.common.v1 import common_pb2
 from dapr.proto.runtime.v1 import dapr_pb2_grpc, invoke_pb2, metadata_pb2, pubsub_pb2
 
+from grpc_application import GenericApp
 from sidecar import SLOW, component, free_port, wait_until
 
 DAPR = "/dapr.proto.runtime.v1.Dapr/"
 
 
-class GrpcApp:
+class GrpcApp(GenericApp):
     """Any method echoes; `open` counts the calls that are under way."""
 
     def __init__(self, message_max=-1):
-        self.port, self.open, self.cancelled = free_port(), 0, 0
-        options = [("grpc.max_receive_message_length", message_max), ("grpc.max_send_message_length", message_max), ("grpc.max_concurrent_streams", 2000)]
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(64), options=options)
-        self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
+        self.open, self.cancelled = 0, 0
+        super().__init__(64, [("grpc.max_receive_message_length", message_max), ("grpc.max_send_message_length", message_max), ("grpc.max_concurrent_streams", 2000)])
 
     def service(self, details):
         if not details.method.startswith("/test.Echo/"):
@@ -36,9 +33,6 @@ class GrpcApp:
 
     def ended(self):
         self.open -= 1
-
-    def close(self):
-        self.server.stop(0)
 
 
 class AioApp:

@@ -1,6 +1,6 @@
 """grpc-timeout is kept by the sidecar: a call whose deadline passes ends with DEADLINE_EXCEEDED and lets go of everything at once, also when its
 client says nothing more. The client here is frames only: no library ends the call for it."""
-import concurrent.futures, os, signal, threading, time
+import os, signal, threading, time
 
 import grpc
 import pytest
@@ -8,24 +8,21 @@ from dapr.proto.runtime.v1 import configuration_pb2, crypto_pb2, dapr_pb2_grpc, 
 from google.protobuf import empty_pb2
 
 from application import streams
+from grpc_application import GenericApp
 from peer import Caller, Peer, Request, request_message
-from sidecar import component, free_port, wait_until
+from sidecar import component, wait_until
 
 DAPR = "/dapr.proto.runtime.v1.Dapr/"
 SOON = ("grpc-timeout", "300m")
 NAMES = "spec:\n  nameResolution:\n    component: nameformat\n    version: v1\n    configuration: {format: \"{appid}:%d\"}\n"
 
 
-class App:
+class App(GenericApp):
     """A gRPC application that never answers; counts the calls that are open."""
 
     def __init__(self):
         self.open, self.leave, self.lock = 0, threading.Event(), threading.Lock()
-        self.port = free_port()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(40))
-        self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
+        super().__init__(40)
 
     def service(self, details):
         if not details.method.startswith(("/test.", "/dapr.proto.runtime.v1.AppCallback/OnInvoke")):
@@ -46,7 +43,7 @@ class App:
 
     def close(self):
         self.leave.set()
-        self.server.stop(0)
+        super().close()
 
 
 @pytest.fixture(scope="module")

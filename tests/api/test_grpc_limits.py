@@ -1,5 +1,5 @@
 """Lists of headers and trailers over gRPC, and texts that are not UTF-8 (contract 01, 1.6, 8.1 to 8.4; 04a)."""
-import concurrent.futures, queue
+import queue
 
 import grpc
 import pytest
@@ -9,7 +9,8 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from application import Reply
-from sidecar import component, free_port
+from grpc_application import GenericApp
+from sidecar import component
 
 LARGE = 3 << 20  # bytes of metadata that our clients take
 TEXT = "é" * 40
@@ -23,15 +24,11 @@ def detailed(size):
     return status_pb2.Status(code=5, message="not here", details=[detail]).SerializeToString()
 
 
-class TalkativeApp(grpc.GenericRpcHandler):
+class TalkativeApp(GenericApp):
     """A gRPC application that fails with the details that a call asks for, or answers with headers as large."""
 
     def __init__(self):
-        self.port = free_port()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=WIDE)
-        self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
+        super().__init__(options=WIDE)
 
     def service(self, details):
         return grpc.unary_unary_rpc_method_handler(self.invoked if details.method.endswith("OnInvoke") else self.called)
@@ -63,7 +60,7 @@ def world(launch_module):
     front = launch_module.sidecar("front", app=web, resources=[component("s", "state.in-memory"), component("web", "bindings.http", url=f"http://127.0.0.1:{web.port}")])
     with grpc.insecure_channel(f"127.0.0.1:{front.grpc}", options=WIDE) as there, grpc.insecure_channel(f"127.0.0.1:{back.grpc}", options=WIDE) as here:
         yield {"peer": there, "own": here}, web
-    app.server.stop(0)
+    app.close()
 
 
 def ask(channel, word):

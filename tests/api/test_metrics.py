@@ -1,26 +1,20 @@
 """What each call adds to the metrics, and the spans of deliveries (contract 06, 7.2 and 7.4)."""
-import concurrent.futures, time
+import time
 
 import grpc
 import pytest
 
 from application import RawApp, reply
-from sidecar import component, free_port, inbound_retry, wait_until
+from grpc_application import GenericApp
+from sidecar import component, inbound_retry, wait_until
 from test_telemetry import metrics
 
 CALLBACK = "/dapr.proto.runtime.v1.AppCallback/"
 DAPR = "/dapr.proto.runtime.v1.Dapr/"
 
 
-class CallbackApp:
+class CallbackApp(GenericApp):
     """Answers its callbacks with empty messages, `/test.Echo/Fail` with NOT_FOUND, and any other method of that service with what it got."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
-        self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
 
     def service(self, details):
         def answer(message, context):
@@ -28,9 +22,6 @@ class CallbackApp:
                 context.abort(grpc.StatusCode.NOT_FOUND, "no")
             return message if details.method.startswith("/test.Echo/") else b""
         return grpc.unary_unary_rpc_method_handler(answer)
-
-    def close(self):
-        self.server.stop(0)
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,23 @@
 """Proxied gRPC streams: back-pressure both ways, and what policies may not repeat (contract 06, 4.7)."""
-import concurrent.futures, itertools, threading, time
+import itertools, threading, time
 
 import grpc
 import pytest
 
-from sidecar import free_port, wait_until
+from grpc_application import GenericApp
+from sidecar import wait_until
 from test_resiliency import resiliency
 
 PIECE = b"x" * 65536
 LIMIT_KB = 40 << 10
 
 
-class StreamApp(grpc.GenericRpcHandler):
+class StreamApp(GenericApp):
     """`Flood` sends without end, `NoRead` reads nothing more than one message, `Breaks` sends one and fails, `Late` fails twice before it sends."""
 
     def __init__(self):
-        self.port, self.sent, self.calls, self.done = free_port(), 0, [], threading.Event()
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
-        self.server.add_generic_rpc_handlers((self,))
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self.server.start()
+        self.sent, self.calls, self.done = 0, [], threading.Event()
+        super().__init__(16)
 
     def service(self, details):
         name = details.method.rpartition("/")[2]
@@ -50,7 +48,7 @@ class StreamApp(grpc.GenericRpcHandler):
 
     def close(self):
         self.done.set()
-        self.server.stop(0)
+        super().close()
 
 
 @pytest.fixture
