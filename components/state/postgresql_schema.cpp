@@ -1,6 +1,7 @@
 #include "components/state/postgresql_schema.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -80,13 +81,15 @@ Async<void> migrate_locked(Connection& connection, PostgresNames names, bool sec
   co_return Result<void>{};
 }
 
-// Two that make the same table at once collide in the catalogue of the server; the second time it is there.
+// Two that make the same table at once collide in the catalogue of the server, over a row of it, over the table's name or over
+// that of its row type; the second time it is there.
+constexpr std::array<std::string_view, 3> kCollisions = {"23505", "42P07", "42710"};
+
 Async<void> make_metadata(Connection& connection, std::string sql) {
   for (int attempt = 1;; ++attempt) {
     const auto made = co_await connection.run({.sql = sql, .params = {}});
     if (made) co_return Result<void>{};
-    const bool collision = connection.last_state() == "23505" || connection.last_state() == "42P07";
-    if (!collision || attempt == 3) co_return fail(made.error());
+    if (std::ranges::find(kCollisions, connection.last_state()) == kCollisions.end() || attempt == 3) co_return fail(made.error());
   }
 }
 

@@ -1,5 +1,5 @@
 """Components on PostgreSQL over the wire: what stands in the tables, and what the shared mechanisms make of it."""
-import base64, re, subprocess, uuid
+import base64, re, subprocess, urllib.parse, uuid
 
 import pytest
 
@@ -99,6 +99,27 @@ def test_two_sidecars_make_the_tables_at_once(launch, database):
         one.wait_ready()
         assert one.get("/v1.0/state/s/none").status == 204 and one.get("/v1.0/state/t/none").status == 204
     assert database.sql(f"SELECT count(*) FROM {database.schema}.meta") == "3"
+
+
+# What a server answers to the slower of two that make a table at the same moment: by how far the other one was.
+COLLISION = """CREATE SEQUENCE makes;
+CREATE FUNCTION collide() RETURNS event_trigger AS $$ BEGIN
+  IF nextval('makes') = 1 THEN RAISE EXCEPTION 'already exists' USING ERRCODE = '{code}'; END IF; END $$ LANGUAGE plpgsql;
+CREATE EVENT TRIGGER collide ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION collide()"""
+
+
+@pytest.mark.parametrize("code", ["23505", "42P07", "42710"])
+def test_the_slower_of_two_that_make_a_table_looks_again(launch, database, code):
+    name = "mecha_" + uuid.uuid4().hex
+    database.sql(f"CREATE DATABASE {name}")
+    own = Database(urllib.parse.urlsplit(database.url)._replace(path="/" + name).geturl())
+    try:
+        own.sql(COLLISION.format(code=code))
+        one = launch.sidecar("pgapp", resources=[own.state("s", "v2")])
+        assert one.get("/v1.0/state/s/none").status == 204
+        assert own.sql("SELECT last_value > 1 FROM makes") == "t"
+    finally:
+        database.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 TRIGGER = """CREATE TABLE {t} (KEY varchar NOT NULL, VALUE varchar NOT NULL, VERSION varchar NOT NULL, METADATA json);
