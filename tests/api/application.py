@@ -56,6 +56,7 @@ class RawApp:
         return self
 
     def __exit__(self, *_):
+        self.server.shutdown(socket.SHUT_RDWR)  # a close alone leaves one that waits in `accept` listening
         self.server.close()
 
 

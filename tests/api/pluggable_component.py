@@ -59,7 +59,7 @@ def check_failure(name):
     if "fail:plain" in name:
         raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "no room")
     if "fail:slow" in name:
-        time.sleep(4)
+        time.sleep(20)
     if "fail:die" in name:
         os.kill(os.getpid(), 9)
 

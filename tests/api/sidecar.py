@@ -99,7 +99,10 @@ def request(port, method, path, headers=(), body=None, json_body=..., host="127.
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
         elif body is not None and "content-length" not in names:
             connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body if body else None)
+        try:
+            connection.endheaders(body if body else None)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was answered, or dropped, before it was whole
         got = connection.getresponse()
         return Answer(got.status, got.getheaders(), got.read(), got.reason)
     finally:

@@ -12,8 +12,7 @@ class Client:
     """One connection; `ask` sends a request, honours the windows and returns (status, headers, body, how it ended)."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
-        self.socket.settimeout(10)
+        self.socket = socket.create_connection(("127.0.0.1", port), 30)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
         self.flush()
@@ -132,7 +131,7 @@ def test_a_stop_lets_a_stream_end(launch):
     """GOAWAY first, then what runs is answered. (The client library takes no answer after a GOAWAY, so the bytes are looked at.)"""
     import signal
     go = threading.Event()
-    app = launch.app().on("/slow", lambda call: go.wait(10) and reply(200, b"done"))
+    app = launch.app().on("/slow", lambda call: go.wait(60) and reply(200, b"done"))
     one = launch.sidecar(app=app)
     client = Client(one.http)
     client.h2.send_headers(1, [(":method", "GET"), (":path", "/v1.0/invoke/app/method/slow"), (":scheme", "http"), (":authority", "x")], end_stream=True)

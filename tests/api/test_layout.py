@@ -138,8 +138,8 @@ def test_sqlite_rows_that_others_write_otherwise(on_sqlite):
 def test_sqlite_expired_rows_are_cleaned(on_sqlite):
     one, file = on_sqlite
     save(one, {"key": "gone", "value": 1, "metadata": {"ttlInSeconds": "1"}})
-    wait_until(lambda: one.get("/v1.0/state/s/gone").status == 204, "the key to expire", 5)
-    wait_until(lambda: rows(file, "select count(*) from own_state where key = 'lite||gone'") == [(0,)], "the row to go", 6)
+    wait_until(lambda: one.get("/v1.0/state/s/gone").status == 204, "the key to expire", 20)
+    wait_until(lambda: rows(file, "select count(*) from own_state where key = 'lite||gone'") == [(0,)], "the row to go", 20)
     assert rows(file, "select count(*) from own_meta where key = 'last-cleanup'") == [(1,)]
 
 
@@ -169,7 +169,7 @@ def test_sqlite_in_memory(launch):
 def test_two_sidecars_on_one_file(launch):
     """Writers of two processes do not lose each other's rows."""
     from concurrent.futures import ThreadPoolExecutor
-    part = component("s", "state.sqlite", connectionString=str(launch.folder / "shared.db"), keyPrefix="none")
+    part = component("s", "state.sqlite", connectionString=str(launch.folder / "shared.db"), keyPrefix="none", busyTimeout="20s")
     both = [launch.sidecar(n, resources=[part]) for n in ("a", "b")]
 
     def work(i):

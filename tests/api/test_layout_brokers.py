@@ -154,9 +154,9 @@ class JetStream:
     def ask(self, work):
         async def go():
             import nats
-            client = await nats.connect(self.address)
+            client = await nats.connect(self.address, connect_timeout=20)
             try:
-                return await work(client.jetstream())
+                return await work(client.jetstream(timeout=20))
             finally:
                 await client.close()
         return asyncio.run(go())

@@ -44,7 +44,7 @@ def test_addresses_of_the_apis(launch, addresses, there, not_there):
 @pytest.mark.slow  # each of the two servers tries for ten seconds
 def test_one_address_that_fails_is_only_logged(launch):
     one = launch.sidecar(flags=("--dapr-listen-addresses", "127.0.0.1,192.0.2.77"), ready="")
-    wait_until(lambda: listens("127.0.0.1", one.http), "the good address", 25)
+    wait_until(lambda: listens("127.0.0.1", one.http), "the good address", 60)
     one.wait_ready()
 
 
@@ -87,7 +87,7 @@ def test_two_instances_of_one_application(launch):
     first, second = (launch.sidecar("back", app=app) for app in apps)
     assert front.invoke("back", "x").body in (b"1", b"2")
     assert second.stop() == 0
-    wait_until(lambda: front.invoke("back", "x").body == b"1", "the other instance", 10)
+    wait_until(lambda: front.invoke("back", "x").body == b"1", "the other instance", 30)
 
 
 def test_a_callee_that_moves(launch):
@@ -98,7 +98,7 @@ def test_a_callee_that_moves(launch):
     back.kill()
     moved = launch.sidecar("back", app=app)
     assert moved.internal != back.internal
-    wait_until(lambda: front.invoke("back", "x", timeout=20).status == 200, "the caller to find it", 15)
+    wait_until(lambda: front.invoke("back", "x", timeout=20).status == 200, "the caller to find it", 60)
 
 
 def test_an_unreachable_callee_is_tried_four_times(launch):
@@ -112,7 +112,7 @@ def test_an_unreachable_callee_is_tried_four_times(launch):
     status, code, message = got.error()
     assert (status, code) == (500, "ERR_DIRECT_INVOKE")
     assert message.startswith("failed to invoke, id: back, err: failed to invoke target back after 3 retries. Error: rpc error: code = Unavailable desc = ")
-    assert 2.5 < spent < 8
+    assert 2.5 < spent < 20
 
 
 def test_a_name_is_looked_up(launch):
@@ -131,4 +131,4 @@ def test_a_name_that_is_none_ends_the_start_at_once(launch):
     name, begun = "x" * 64 + ".invalid", time.monotonic()
     code, out, _ = run_daemon("--app-id", "a", "--dapr-http-port", free_port(), "--dapr-grpc-port", free_port(), "--metrics-port", free_port(), "--dapr-listen-addresses", name)
     assert code == 1 and f"could not listen on any endpoint for the gRPC server: listen tcp: lookup {name}: no such host" in out
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 9.5  # attempts go on for ten seconds

@@ -62,7 +62,7 @@ def test_a_body_that_is_no_message(one, path, body):
 def test_an_empty_prefix_is_a_prefix(launch, redis_address):
     sidecar = launch.sidecar(resources=[component("lock", "lock.redis", redisHost=redis_address, keyPrefix="")])
     resource = uuid.uuid4().hex
-    assert ask(sidecar, TRY + "lock", resourceId=resource, lockOwner="o", expiryInSeconds=5).json == {"success": True}
+    assert ask(sidecar, TRY + "lock", resourceId=resource, lockOwner="o", expiryInSeconds=60).json == {"success": True}
     import redis
     with redis.Redis.from_url(f"redis://{redis_address}") as client:
         assert client.get(f"lock||||{resource}") == b"o"

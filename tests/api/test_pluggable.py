@@ -223,6 +223,7 @@ def test_messages_over_both_faces(launch, serve, sidecar):
     one = sidecar(component("bus", "pubsub.broker"), app=app)
     assert process.calls("PubSub/Init")[0][1]["properties"] == {"consumerID": "app"}
     assert one.post("/v1.0/publish/bus/orders?metadata.a=b", json_body={"n": 1}).status == 204
+    app.wait_for("/orders")  # two at once have no order
     stub(one).PublishEvent(pubsub_pb2.PublishEventRequest(pubsub_name="bus", topic="orders", data=b'{"n": 2}', data_content_type="application/json"))
     app.wait_for("/orders", 2)
     assert bodies(app) == [{"n": 1}, {"n": 2}]
@@ -254,15 +255,15 @@ def test_a_broker_is_asked_to_pause_before_a_stop(launch, serve, sidecar, monkey
 def test_brokers_that_hang_at_the_pause_are_left_together(launch, serve, sidecar, monkeypatch):
     monkeypatch.setenv("MECHA_TEST_PAUSE_TAKES", "20")
     process = serve("broker", "PubSub")
-    buses = ["bus", "bus2", "bus3"]
+    buses = [f"bus{n}" for n in range(8)]
     app = launch.app()
     app.on("/dapr/subscribe", reply(json_body=[{"pubsubname": bus, "topic": "orders", "route": "/orders"} for bus in buses]))
     one = sidecar(*(component(bus, "pubsub.broker") for bus in buses), app=app)
-    wait_until(lambda: len(process.calls("PubSub/PullMessages")) == 3, "three subscriptions")
+    wait_until(lambda: len(process.calls("PubSub/PullMessages")) == len(buses), "all subscriptions")
     before = time.monotonic()
     assert one.stop() == 0
-    assert time.monotonic() - before < 2.9
-    assert one.log().count("did not pause") == 3
+    assert time.monotonic() - before < 6  # each alone takes a second
+    assert one.log().count("did not pause") == len(buses)
 
 
 def test_a_message_that_fails_comes_again(launch, serve, sidecar):
@@ -317,7 +318,7 @@ def test_a_killed_store_fails_at_once_and_serves_again_by_itself(serve, sidecar)
     assert failed.header("Mecha-Component-State").startswith("down: ")
     assert one.get("/v1.0/healthz").status == 204
     process.start()
-    wait_until(lambda: one.get("/v1.0/state/store/k").status == 200, "the store to serve again")
+    wait_until(lambda: one.get("/v1.0/state/store/k").status == 200, "the store to serve again", 30)
     assert one.get("/v1.0/state/store/k").json == 1
     pid = process.process.pid
     assert [row[0] for row in process.ask("select method from calls where pid = ?", pid)][:2] == ["StateStore/Init", "StateStore/Features"]
@@ -342,7 +343,7 @@ def test_a_store_that_is_slow_is_bounded_by_the_policy(serve, sidecar):
     begun = time.monotonic()
     status, code, message = one.get("/v1.0/state/store/fail:slow").error()
     assert (status, code) == (500, "ERR_STATE_GET") and "context deadline exceeded" in message
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
 
 
 def test_no_message_is_lost_when_the_broker_is_killed(launch, serve, sidecar):
@@ -356,7 +357,7 @@ def test_no_message_is_lost_when_the_broker_is_killed(launch, serve, sidecar):
                 sent += 1
         process.kill()
         process.start()
-        wait_until(lambda: one.post("/v1.0/publish/bus/probe", json_body=0).status == 204, "the broker to serve again")
+        wait_until(lambda: one.post("/v1.0/publish/bus/probe", json_body=0).status == 204, "the broker to serve again", 30)
     wait_until(lambda: process.ask("select count(*) from messages where topic = 'orders' and not acked") == [(0,)], "all to be acknowledged", 30)
     assert sent == 60 and set(bodies(app)) == set(range(sent))
 
@@ -373,7 +374,7 @@ def test_events_go_on_after_the_binding_was_killed(launch, serve, sidecar):
     app.on("/ways", reply(), method="POST")
     process.kill()
     process.start()
-    app.wait_for("/ways", 2, "POST")
+    app.wait_for("/ways", 2, "POST", 30)
     wait_until(lambda: process.ask("select acked from messages") == [(1,)], "the event to be acknowledged")
 
 
@@ -417,14 +418,14 @@ def test_a_process_that_comes_late_is_taken_where_errors_are_ignored(serve, side
     one = sidecar(component("store", "state.kv", keyPrefix="none", extra="  ignoreErrors: true\n"))
     assert one.get("/v1.0/state/store/k").error()[1] == "ERR_STATE_STORE_NOT_CONFIGURED"
     serve("kv", "StateStore")
-    wait_until(lambda: one.get("/v1.0/state/store/k").status == 204, "the store", 15)
+    wait_until(lambda: one.get("/v1.0/state/store/k").status == 204, "the store", 30)
 
 
 def test_a_manifest_that_comes_later_finds_its_process(serve, sidecar):
     one = sidecar(component("other", "state.in-memory"))
     serve("kv", "StateStore")
     (one.folder / "resources" / "more.yaml").write_text(component("store", "state.kv", keyPrefix="none"))
-    wait_until(lambda: one.get("/v1.0/state/store/k").status == 204, "the store", 15)
+    wait_until(lambda: one.get("/v1.0/state/store/k").status == 204, "the store", 30)
 
 
 def test_a_process_takes_the_place_of_a_builtin_type(serve, sidecar):

@@ -121,7 +121,7 @@ def test_the_service_manager_is_told(launch, tmp_path, name):
     name = name.format(folder=tmp_path, port=free_port())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0"))
-        manager.settimeout(10)
+        manager.settimeout(30)
         one = launch.sidecar(ready="", env={"NOTIFY_SOCKET": name})
         assert manager.recv(100) == b"READY=1"
         assert one.get("/v1.0/healthz").status == 204

@@ -35,7 +35,7 @@ class StreamApp(GenericApp):
     def NoRead(self, messages, context):
         next(messages)
         yield b"first"
-        self.done.wait(30)
+        self.done.wait(120)
 
     def Breaks(self, messages, context):
         yield next(messages)

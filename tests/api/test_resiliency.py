@@ -60,22 +60,22 @@ def slow(app, seconds):
 
 @pytest.mark.parametrize("remote", [True, False], ids=["peer", "own"])
 def test_a_timeout_is_of_one_attempt_and_is_retried(launch, remote):
-    one, app, target = world(launch, "{timeouts: {t: 150ms}, retries: {r: {duration: 5ms, maxRetries: 2}}}", f"{{apps: {{{'back' if remote else 'app'}: {{timeout: t, retry: r}}}}}}", remote)
-    slow(app, 5)
+    one, app, target = world(launch, "{timeouts: {t: 500ms}, retries: {r: {duration: 5ms, maxRetries: 2}}}", f"{{apps: {{{'back' if remote else 'app'}: {{timeout: t, retry: r}}}}}}", remote)
+    slow(app, 20)
     begun = time.monotonic()
     got = one.invoke(target, "slow", body="x")
     spent = time.monotonic() - begun
     assert got.error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {target}, err: context deadline exceeded")
-    assert 0.4 < spent < 3 and len(app.calls("/slow")) == 3
+    assert 1.4 < spent < 15 and len(app.wait_for("/slow", 3)) == 3
 
 
 def test_a_timeout_cuts_a_body_that_is_under_way(launch):
     import http.client
-    one, app, _ = world(launch, "{timeouts: {t: 300ms}}", "{apps: {back: {timeout: t}}}")
+    one, app, _ = world(launch, "{timeouts: {t: 1s}}", "{apps: {back: {timeout: t}}}")
 
     def dribble(call):
         call.start()
-        for _ in range(200):
+        for _ in range(1000):
             call.send(b"x")
             time.sleep(0.02)
         call.end()
@@ -85,17 +85,17 @@ def test_a_timeout_cuts_a_body_that_is_under_way(launch):
 
 
 def test_breaker(launch):
-    one, app, _ = world(launch, "{circuitBreakers: {b: {maxRequests: 1, timeout: 400ms, trip: consecutiveFailures >= 2}}}", "{apps: {back: {circuitBreaker: b}}}")
+    one, app, _ = world(launch, "{circuitBreakers: {b: {maxRequests: 1, timeout: 2s, trip: consecutiveFailures >= 2}}}", "{apps: {back: {circuitBreaker: b}}}")
     app.on("/x", Reply(500))
+    begun = time.monotonic()
     assert [one.invoke("back", "x").status for _ in range(2)] == [500, 500]
-    opened = time.monotonic()
     refused = one.invoke("back", "x")
     assert refused.error() == (500, "ERR_DIRECT_INVOKE", "failed to invoke, id: back, err: circuit breaker is open")
     assert len(app.calls("/x")) == 2
     assert one.invoke("back", "y").status == 404  # each method has its own
     app.on("/x", Reply(200))
-    wait_until(lambda: one.invoke("back", "x").status == 200, "the breaker to heal", 5)
-    assert time.monotonic() - opened > 0.35
+    wait_until(lambda: one.invoke("back", "x").status == 200, "the breaker to heal", 20)
+    assert time.monotonic() - begun > 1.9
     one.says('changed state from closed to open')
 
 
@@ -132,12 +132,12 @@ def test_a_malformed_policy_leaves_the_sidecar_running(launch):
 # component call | how it fails without an answer within the limit
 def test_policies_of_an_output_binding(launch):
     app = launch.app()
-    slow(app, 5)
-    parts = {"b.yaml": component("b", "bindings.http", url=f"http://127.0.0.1:{app.port}"), **resiliency("{timeouts: {t: 150ms}, retries: {r: {duration: 5ms, maxRetries: 1}}, circuitBreakers: {c: {timeout: 60s, trip: consecutiveFailures >= 2}}}", "{components: {b: {outbound: {timeout: t, retry: r, circuitBreaker: c}}}}")}
+    slow(app, 20)
+    parts = {"b.yaml": component("b", "bindings.http", url=f"http://127.0.0.1:{app.port}"), **resiliency("{timeouts: {t: 500ms}, retries: {r: {duration: 5ms, maxRetries: 1}}, circuitBreakers: {c: {timeout: 60s, trip: consecutiveFailures >= 2}}}", "{components: {b: {outbound: {timeout: t, retry: r, circuitBreaker: c}}}}")}
     one = launch.sidecar(resources=parts)
     call = {"operation": "get", "metadata": {"path": "slow"}}
     assert one.post("/v1.0/bindings/b", call).error() == (500, "ERR_INVOKE_OUTPUT_BINDING", "error invoking output binding b: context deadline exceeded")
-    assert len(app.calls("/slow")) == 2
+    assert len(app.wait_for("/slow", 2)) == 2
     assert one.post("/v1.0/bindings/b", call).error() == (500, "ERR_INVOKE_OUTPUT_BINDING", "error invoking output binding b: circuit breaker is open")
     assert len(app.calls("/slow")) == 2
 

@@ -49,7 +49,7 @@ def server(request):
 
     def start(**options):
         box = Box()
-        controller = smtpd.Controller(box, hostname="127.0.0.1", port=0, **options)
+        controller = smtpd.Controller(box, hostname="127.0.0.1", port=0, ready_timeout=30, **options)
         controller.port = _free()
         controller.start()
         started.append(controller)

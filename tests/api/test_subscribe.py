@@ -44,7 +44,7 @@ def test_answer_of_the_application(launch, answer, want):
     one = launch.sidecar(app=app, resources=[PS])
     (asked,) = app.calls("/dapr/subscribe")
     assert (asked.method, asked.header("dapr-app-id"), asked.header("content-type")) == ("GET", "app", "application/json")
-    wait_until(lambda: listed(one) == [(t, "PROGRAMMATIC", p) for t, p in want], f"{want}, not {listed(one)}", 3)
+    wait_until(lambda: listed(one) == [(t, "PROGRAMMATIC", p) for t, p in want], f"{want}, not {listed(one)}")
     assert one.get("/v1.0/healthz").status == 204
 
 
@@ -80,7 +80,7 @@ SOURCES = [
 def test_documents(launch, documents, said, want):
     app = launch.app().on("/.*", reply(200)).on("/dapr/subscribe", reply(json_body=said))
     one = launch.sidecar(app=app, resources=[PS] + documents)
-    wait_until(lambda: listed(one) == want, f"{want}, not {listed(one)}", 3)
+    wait_until(lambda: listed(one) == want, f"{want}, not {listed(one)}")
     for topic, _, paths in want:
         assert one.post(f"/v1.0/publish/ps/{topic}", {"x": 1}).status == 204
         app.wait_for(paths[-1])

@@ -58,7 +58,7 @@ def test_metrics_and_the_public_port_ask_for_no_token(launch):
 
 def test_the_token_of_the_application_on_calls_but_not_on_probes(launch):
     app = launch.app().on(".*", reply(200, json_body=[])).on("/healthz", reply(200))
-    one = launch.sidecar(app=app, resources=[component("ps", "pubsub.in-memory")], env={"APP_API_TOKEN": "open"}, flags=("--enable-app-health-check", "--app-health-probe-interval", 1))
+    one = launch.sidecar(app=app, resources=[component("ps", "pubsub.in-memory")], env={"APP_API_TOKEN": "open"}, flags=("--enable-app-health-check", "--app-health-probe-interval", 1, "--app-health-probe-timeout", 900))
     app.wait_for("/healthz")
     app.wait_for("/dapr/subscribe")
     one.invoke("app", "x")
