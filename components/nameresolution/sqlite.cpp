@@ -1,5 +1,6 @@
 // sqlite: the sidecars of a host find each other in a table of an SQLite file (contract 06, 6.3).
 
+#include <algorithm>
 #include <atomic>
 
 #include <boost/asio/co_spawn.hpp>
@@ -143,11 +144,19 @@ class SqliteResolver final : public Resolver {
     co_return Result<void>{};
   }
 
+  // Before others stop believing in the row, whose age is told in whole seconds: it looks up to one older than it is.
+  std::chrono::nanoseconds refresh_pause() const {
+    const auto spare = settings_.update_interval - settings_.timeout;
+    return std::max(spare / 2, spare - std::chrono::nanoseconds(1s));
+  }
+
   // Others stop believing in a row that is not touched; a row that is lost is put back.
   asio::awaitable<void> keep_fresh() {
     auto cleaned = std::chrono::steady_clock::now();
-    while (co_await sleep_for(settings_.update_interval - settings_.timeout)) {
+    auto pause = refresh_pause();
+    while (co_await sleep_for(pause)) {
       const auto touched = co_await database_->execute(refresh_, {unix_seconds(), id_, address_});
+      pause = touched ? refresh_pause() : std::min<std::chrono::nanoseconds>(refresh_pause(), 200ms);
       if (!touched) {
         log_.error("cannot refresh the host registration: " + touched.error().message);
       } else if (*touched == 0) {

@@ -3,7 +3,7 @@
 
     play.py --daemon build/release/bin/mechad [--only TEXT] [--jobs 2] [--lenient] [FILE ...]
 
-`run.py` beside it is the player and stays as it was recorded; this driver reads `later.yaml`, and fails when a scenario fails that
+`run.py` beside it is the player; this driver reads `later.yaml`, and fails when a scenario fails that
 is not listed there, and when a listed one passes (unless --lenient). FILE is a name such as `state`.
 """
 import argparse
@@ -31,12 +31,22 @@ def without(step, words):
     return {**step, "expect": {**expected, "contains": [c for c in contains if not any(w in c for w in words)]}}
 
 
+# What was recorded as there at once may take a moment on a busy machine: what the application and the log have is waited for.
+PATIENCE_S = 20
+
+
+def patient(step):
+    """What must hold only in the end has time to come; what must not be there, and what is asked for, is looked at as recorded."""
+    awaited = step.get("app_received", {}).get("count") != 0 if "app_received" in step else "log" in step or step.get("within_s", 0) >= 3
+    return {**step, "within_s": max(step.get("within_s", 0), PATIENCE_S)} if awaited else step
+
+
 def prepare(name, later, folder):
     """Writes the file without the steps that are left for later."""
     document, kept = yaml.safe_load((HERE / f"{name}.yaml").read_text()), []
     for scenario in document["scenarios"]:
         entry = later.get((name, scenario["name"]), {})
-        steps = [without(s, entry.get("without", [])) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
+        steps = [patient(without(s, entry.get("without", []))) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
         if not scenario.get("later"):
             kept.append({**scenario, "steps": steps})
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"scenarios": kept}, allow_unicode=True, sort_keys=False))
