@@ -56,7 +56,11 @@ class RawApp:
         return self
 
     def __exit__(self, *_):
-        self.server.shutdown(socket.SHUT_RDWR)  # a close alone leaves one that waits in `accept` listening
+        self.close()
+
+    def close(self):
+        """From here on connections are refused: a thread that waits for the next one would still take it after a mere close."""
+        self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
 
 
@@ -189,7 +193,7 @@ class App:
         with self.lock:
             return [r for r in self.received if (path is None or re.fullmatch(path, r.path)) and method in (None, r.method)]
 
-    def wait_for(self, path, count=1, method=None, limit_s=10):
+    def wait_for(self, path, count=1, method=None, limit_s=30):
         """At least `count` calls of this path."""
         wait_until(lambda: len(self.calls(path, method)) >= count, f"{count} calls of {path}", limit_s)
         return self.calls(path, method)

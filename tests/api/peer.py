@@ -69,7 +69,7 @@ class Stream:
                 self.held = 0
             self.link.flush()
 
-    def step(self, timeout=10):
+    def step(self, timeout=30):
         """Waits for one event of this stream."""
         event = self.events.get(timeout=timeout)
         if isinstance(event, h2.events.DataReceived):
@@ -83,7 +83,7 @@ class Stream:
         elif event is None:
             self.reset_code, self.ended = "closed", True
 
-    def message(self, form, timeout=10):
+    def message(self, form, timeout=30):
         """The next message, None at the end."""
         while True:
             if len(self.buffer) >= 5:
@@ -101,7 +101,7 @@ class Stream:
             out.append(one)
         return out
 
-    def until_ended(self, timeout=10):
+    def until_ended(self, timeout=30):
         while not self.ended:
             self.step(timeout)
         return self
@@ -113,7 +113,7 @@ class Stream:
         """As fast as the other side's window allows; raises when the stream is gone."""
         self.send_raw(framed(message), end)
 
-    def send_raw(self, data, end=False, limit_s=10):
+    def send_raw(self, data, end=False, limit_s=30):
         at = 0
         while at < len(data) or (end and at == 0 and not data):
             with self.link.lock:
@@ -228,8 +228,11 @@ class Peer:
                 sock, _ = self.server.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.links.append(Link(sock, False, self.play))
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.links.append(Link(sock, False, self.play))
+            except OSError:  # gone already: the sidecar asks by a connection whether the port is there
+                sock.close()
 
     def play(self, stream):
         self.calls.append(stream)
@@ -244,6 +247,7 @@ class Peer:
         return sum(len(link.open) for link in self.links if not link.closed)
 
     def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
         for link in self.links:
             link.close()

@@ -1,5 +1,5 @@
 """Starts the daemon under test, talks to it byte-exactly and always stops it by its pid."""
-import http.client, json, os, signal, socket, subprocess, threading, time
+import collections, http.client, json, os, signal, socket, subprocess, threading, time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -7,30 +7,35 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parents[2]
 DAEMON = Path(os.environ.get("MECHAD", ROOT / "build/release/bin/mechad")).resolve()
 SLOW = bool(os.environ.get("MECHA_SLOW_DAEMON"))  # a sanitizer build: memory and time say nothing there
-READY_S = 60 if SLOW else 20
+READY_S = 60
 RUNNING = []  # every sidecar that is alive, for the report of a failed test
-_taken, _lock = set(), threading.Lock()
+_ports, _lock = iter(()), threading.Lock()
+_held = collections.deque(maxlen=200)  # the sockets that keep the newest ports
 
 
 def free_port():
-    """A port nobody listens on, never the same twice; each xdist worker has its own range, so two of them do not race for one."""
+    """A port nobody listens on, and none but the one who was told of it will: it stays bound here. Whoever listens reuses addresses, as servers do."""
+    global _ports
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:] or 0)
     while True:
         with _lock:
-            for port in range(20000 + 1500 * (worker % 8) + os.getpid() % 700, 20000 + 1500 * (worker % 8) + 1500):
-                if port in _taken:
-                    continue
-                _taken.add(port)
-                with socket.socket() as s:
-                    try:
-                        s.bind(("127.0.0.1", port))
-                        return port
-                    except OSError:
-                        continue
-            _taken.clear()
+            port = next(_ports, None)
+            if port is None:
+                begin = 20000 + 1500 * (worker % 8)
+                _ports = iter(range(begin + os.getpid() % 700, begin + 1500))
+                continue
+            s = socket.socket()
+            try:
+                s.bind(("127.0.0.1", port))  # without reuse: fails where anybody has it, be it another process of the tests
+            except OSError:
+                s.close()
+                continue
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # from here on one who listens may have it too
+            _held.append(s)
+            return port
 
 
-def wait_until(condition, what="the condition", limit_s=10.0, step_s=0.01):
+def wait_until(condition, what="the condition", limit_s=30.0, step_s=0.01):
     """The first true value of `condition()`; fails when it does not come in time."""
     end = time.monotonic() + limit_s * (4 if SLOW else 1)
     while True:
@@ -215,9 +220,11 @@ class Sidecar:
         return s
 
     def log(self):
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        """What it has said so far: of a line that is being written, nothing."""
+        text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        return text[:text.rfind("\n") + 1] if self.alive else text
 
-    def says(self, text, limit_s=10):
+    def says(self, text, limit_s=30):
         wait_until(lambda: text in self.log(), f"{text!r} in the log", limit_s)
 
     def memory_kb(self, field="VmHWM"):
@@ -233,7 +240,7 @@ class Sidecar:
     def signal(self, sign):
         self.process.send_signal(sign)
 
-    def wait(self, limit_s=20):
+    def wait(self, limit_s=60):
         """The exit code."""
         try:
             return self.process.wait(limit_s * (4 if SLOW else 1))
@@ -243,7 +250,7 @@ class Sidecar:
             if self in RUNNING and not self.alive:
                 RUNNING.remove(self)
 
-    def stop(self, limit_s=20):
+    def stop(self, limit_s=60):
         self.signal(signal.SIGTERM)
         return self.wait(limit_s)
 

@@ -50,7 +50,7 @@ def test_h2c(launch):
     head, body = app.seen[-1]
     assert (head[":method"], head[":path"], head["x-a"], body) == ("PUT", "/x?q=1", "1", b"hello")
     assert one.get("/v1.0/metadata").json["appConnectionProperties"]["protocol"] == "h2c"
-    app.server.close()
+    app.close()
 
 
 @pytest.mark.parametrize("flags", [("--app-protocol", "https"), ("--app-protocol", "HTTPS"), ("--app-ssl",)], ids=" ".join)

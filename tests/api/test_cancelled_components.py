@@ -32,7 +32,7 @@ class Silent:
         return self
 
     def __exit__(self, *_):
-        self.app.server.close()
+        self.app.close()
 
 
 JSON = {"content-type": "application/json"}
