@@ -59,8 +59,7 @@ def test_https(launch, flags):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-keyout", "k.pem", "-out", "c.pem", "-subj", "/CN=elsewhere"], cwd=launch.folder, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(launch.folder / "c.pem", launch.folder / "k.pem")
-    app = launch.app().on("/.*", echo)
-    app.server.socket = context.wrap_socket(app.server.socket, server_side=True, do_handshake_on_connect=False)
+    app = launch.app(tls=context).on("/.*", echo)
     one = launch.sidecar(app=app, flags=flags)
     got = one.invoke("app", "x", body=b"hello")
     assert (got.status, got.json["body"]) == (200, "hello")
@@ -82,9 +81,9 @@ def test_health(launch, statuses, threshold, healthy):
     left = list(statuses)
     app = launch.app().on("/.*", reply(200, b"ok")).on("/health", lambda call: Reply(left.pop(0) if len(left) > 1 else left[0]))
     one = launch.sidecar(app=app, flags=("--enable-app-health-check", "--app-health-check-path", "health", "--app-health-probe-interval", 1, "--app-health-threshold", threshold))
-    app.wait_for("/health", len(statuses), limit_s=10)
+    app.wait_for("/health", len(statuses))
     message = "failed to invoke, id: app, err: rpc error: code = Internal desc = app is not in a healthy state"
-    wait_until(lambda: one.invoke("app", "x").status == (200 if healthy else 500), f"healthy to be {healthy}", 3)
+    wait_until(lambda: one.invoke("app", "x").status == (200 if healthy else 500), f"healthy to be {healthy}")
     if not healthy:
         assert one.invoke("app", "x").error() == (500, "ERR_DIRECT_INVOKE", message)
     assert one.get("/v1.0/healthz").status == 204
@@ -102,7 +101,7 @@ def test_nothing_is_asked_before_the_first_success(launch):
 
 
 def test_an_application_that_restarts(launch):
-    app = launch.app().on("/x", reply(200, b"one"))
+    app = launch.app(free_port()).on("/x", reply(200, b"one"))
     one = launch.sidecar(app=app)
     assert one.invoke("app", "x").body == b"one"
     port = app.port
@@ -133,19 +132,21 @@ def test_a_status_below_100_is_an_error_not_a_hang(launch):
         connection.recv(1)
 
     with RawApp(answer) as app:
-        got = launch.sidecar(app=app, flags=("--disable-init-endpoints", "config,subscribe")).invoke("app", "x", "GET", timeout=5)
+        got = launch.sidecar(app=app, flags=("--disable-init-endpoints", "config,subscribe")).invoke("app", "x", "GET")
         assert got.error()[:2] == (500, "ERR_DIRECT_INVOKE")
 
 
 def test_concurrency_of_one_is_given_back_when_a_caller_leaves(launch):
     release = threading.Event()
-    app = launch.app().on("/quick", reply(200, b"quick")).on("/slow", lambda call: release.wait(3) or reply(200))
+    app = launch.app().on("/quick", reply(200, b"quick")).on("/slow", lambda call: release.wait(60) and None)
     one = launch.sidecar(app=app, flags=("--app-max-concurrency", 1))
     with one.connect() as s:
         s.sendall(b"GET /v1.0/invoke/app/method/slow HTTP/1.1\r\nHost: x\r\n\r\n")
         app.wait_for("/slow")
-    release.set()
-    assert one.invoke("app", "quick", timeout=10).body == b"quick"
+    try:
+        assert one.invoke("app", "quick").body == b"quick"
+    finally:
+        release.set()
 
 
 @pytest.mark.parametrize("remote", [False, True], ids=["its own", "a peer's"])

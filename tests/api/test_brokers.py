@@ -14,7 +14,7 @@ kind: Configuration
 metadata: {name: c}
 spec: {features: [{name: HotReload, enabled: true}]}
 """
-WAIT_S = 30
+WAIT_S = 60
 
 
 class World:
@@ -57,7 +57,7 @@ def test_capabilities(world):
 def test_an_event(world):
     word = uuid.uuid4().hex
     world.publish("plain", {"word": word}, f"?metadata.cloudevent.id={word}&metadata.cloudevent.type=mine")
-    (got,) = world.heard("/plain", lambda event: event["id"] == word)
+    got = world.heard("/plain", lambda event: event["id"] == word)[0]  # a broker may bring it again
     event = got.json
     assert (event["data"], event["type"], event["topic"], event["pubsubname"], event["source"]) == ({"word": word}, "mine", world.topics["plain"], "ps", world.one.app_id)
     assert got.header("content-type") == "application/cloudevents+json"
@@ -93,7 +93,7 @@ def test_what_the_application_wants_again_comes_again(world):
 def test_what_is_dropped_goes_to_the_dead_letters(world):
     word = uuid.uuid4().hex
     world.publish("dropped", word)
-    (letter,) = world.heard("/dead", lambda event: event["data"] == word)
+    letter = world.heard("/dead", lambda event: event["data"] == word)[0]
     assert letter.json["topic"] == world.topics["dropped"]
     assert letter.body == world.heard("/dropped", lambda event: event["data"] == word)[0].body
 
@@ -106,7 +106,7 @@ def test_a_start_that_fails(launch, broker, change, words):
     part = broker.make("ps", change(""))
     dies = launch.sidecar(resources=[part], ready="", start=False)
     dies.start()
-    assert dies.process.wait(20) == 1
+    assert dies.wait() == 1
     fatal = [line for line in dies.log().splitlines() if "level=fatal" in line]
     kind = part.split("type: ")[1].split()[0]
     assert len(fatal) == 1 and f"Fatal error from runtime: process component ps error: [INIT_COMPONENT_FAILURE]: initialization error occurred for ps ({kind}/v1): " in fatal[0], fatal

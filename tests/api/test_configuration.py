@@ -197,7 +197,7 @@ def test_the_end_of_a_stream_ends_its_subscription(launch, server, redis_address
         other = component("config", "configuration.redis", redisHost=redis_address, redisDB=str(DATABASE), maxRetries="2")
         (one.folder / "resources" / "config.yaml").write_text(other)
         assert next(streams[0][0], None) is None and streams[0][0].code() == grpc.StatusCode.OK
-        assert subscribers(server) == 0
+        wait_until(lambda: subscribers(server) == 0, "the end of the connection of the store that left")
         last, _ = open_stream(channel)
         assert one.stop() == 0
         assert next(last, None) is None and last.code() == grpc.StatusCode.OK

@@ -1,5 +1,5 @@
 """Wrong credentials and authorities that do not fit: what a start says, that no secret is told, and that mended settings are taken up while running."""
-import importlib, json, os, subprocess, sys, time, uuid
+import importlib, json, os, subprocess, sys, uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -268,22 +268,20 @@ def test_wrong_credentials(launch, prepared, name):
     make, call, (does, words) = ROWS[name]
     bad, good = make(prepared, False), make(prepared, True)
     kind = bad.split("type: ")[1].split()[0]
-    begun = time.monotonic()
     one = launch.sidecar(resources=[bad], ready="" if does == "dies" else "/v1.0/healthz")
     if does == "dies":
-        assert one.wait(30) == 1
+        assert one.wait() == 1
         fatal = [line for line in one.log().splitlines() if "level=fatal" in line]
         said = f"Fatal error from runtime: process component c error: [INIT_COMPONENT_FAILURE]: initialization error occurred for c ({kind}/v1): "
         assert len(fatal) == 1 and said in fatal[0] and all(word in fatal[0] for word in words), one.log()
         assert WRONG not in one.log() and RIGHT not in one.log()
         one = launch.sidecar(resources=[bad + "  ignoreErrors: true\n"])
-        one.says("Ignoring error processing component: ", 30)
+        one.says("Ignoring error processing component: ", 60)
     elif does == "waits":
-        wait_until(lambda: all(word in one.log() for word in words), words, 20)
+        wait_until(lambda: all(word in one.log() for word in words), words, 60)
     went, got = call(one)
     assert not went and (does != "answers" or all(word in got.text for word in words)), got
-    assert time.monotonic() - begun < 40
     (one.folder / "resources/resources.yaml").write_text(good)
-    wait_until(lambda: call(one)[0], "calls that go through once the credentials are right", 30, 0.1)
+    wait_until(lambda: call(one)[0], "calls that go through once the credentials are right", 60, 0.1)
     assert one.stop() == 0
     assert WRONG not in one.log() and RIGHT not in one.log(), [line for line in one.log().splitlines() if WRONG in line or RIGHT in line]

@@ -161,10 +161,10 @@ def test_an_unhealthy_application_gets_no_messages(launch):
     app.wait_for("/dapr/subscribe")
     wait_until(lambda: one.post("/v1.0/publish/ps/t", {"n": 0}).status == 204 and app.calls("/in"), "the first message")
     app.on("/healthz", Reply(500))
-    wait_until(lambda: one.invoke("app", "in", body="x").status == 500, "the sidecar to notice", 5)
+    wait_until(lambda: one.invoke("app", "in", body="x").status == 500, "the sidecar to notice")
     app.forget()
     one.post("/v1.0/publish/ps/t", {"n": 1})
     app.on("/healthz", Reply(200))
-    wait_until(lambda: one.post("/v1.0/publish/ps/t", {"n": 2}).status == 204 and app.calls("/in"), "messages to come again", 8)
+    wait_until(lambda: one.post("/v1.0/publish/ps/t", {"n": 2}).status == 204 and app.calls("/in"), "messages to come again")
     assert {r.json["data"]["n"] for r in app.calls("/in")} == {2}
     assert app.calls("/dapr/subscribe") == []

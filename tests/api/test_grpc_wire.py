@@ -65,21 +65,21 @@ def test_what_is_unusual_is_served(side, changed):
 
 def test_metadata_that_mean_something_in_http_disturb_no_call(side):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
-        said = dapr_pb2_grpc.DaprStub(channel).GetMetadata(metadata_pb2.GetMetadataRequest(), metadata=[("expect", "100-continue"), ("accept-encoding", "br")], timeout=5)
+        said = dapr_pb2_grpc.DaprStub(channel).GetMetadata(metadata_pb2.GetMetadataRequest(), metadata=[("expect", "100-continue"), ("accept-encoding", "br")], timeout=30)
     assert said.id == side.app_id
 
 
 @pytest.mark.parametrize("metadata", [[("dapr-app-id", "")], [("dapr-callee-app-id", ""), ("dapr-app-id", "app")]])
 def test_an_empty_target_is_no_missing_one(side, metadata):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary("/x.Y/Z")(b"", metadata=metadata, timeout=5)
+        channel.unary_unary("/x.Y/Z")(b"", metadata=metadata, timeout=30)
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "app id is empty")
 
 
 @pytest.mark.parametrize("mark", ["?", "#"])
 def test_a_method_that_is_no_path_is_refused_in_front_of_the_own_application(side, mark):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary(f"/x.Y/Z{mark}a")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+        channel.unary_unary(f"/x.Y/Z{mark}a")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=30)
     message = f'invalid method: method contains forbidden character: "/x.Y/Z{mark}a"'
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, message)
 
@@ -91,7 +91,7 @@ def test_a_list_of_allowed_methods_holds_for_methods_of_the_api_that_nobody_know
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
         for path in ("/dapr.proto.runtime.v1.Dapr/NewMethod", "/dapr.proto.runtime.v1.AppCallback/OnInvoke", "/x.Y/Z"):
             with pytest.raises(grpc.RpcError) as error:
-                channel.unary_unary(path)(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+                channel.unary_unary(path)(b"", metadata=[("dapr-app-id", side.app_id)], timeout=30)
             said[path.split("/")[1]] = error.value.details()
     assert said == {"dapr.proto.runtime.v1.Dapr": "Not Implemented", "dapr.proto.runtime.v1.AppCallback": "Not Implemented", "x.Y": "app channel is not initialized"}
 
@@ -101,7 +101,7 @@ def test_only_verdicts_follow_the_first_message_of_a_subscription(launch):
     asked = pubsub_pb2.SubscribeTopicEventsRequestInitialAlpha1(pubsub_name="bus", topic="t")
     messages = [pubsub_pb2.SubscribeTopicEventsRequestAlpha1(initial_request=asked), pubsub_pb2.SubscribeTopicEventsRequestAlpha1()]
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
-        list(dapr_pb2_grpc.DaprStub(channel).SubscribeTopicEventsAlpha1(iter(messages), timeout=5))
+        list(dapr_pb2_grpc.DaprStub(channel).SubscribeTopicEventsAlpha1(iter(messages), timeout=30))
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "duplicate initial request received")
 
 
@@ -121,7 +121,7 @@ def test_how_a_proxied_call_comes_to_the_application(launch, compression, hops):
         side = launch.sidecar(app=app, flags=["--app-protocol", "grpc"])
         front = side if hops == 1 else launch.sidecar("front")
         with grpc.insecure_channel(f"127.0.0.1:{front.grpc}", compression=compression) as channel:
-            assert channel.unary_unary("/x.Y/Z")(message, metadata=[("dapr-app-id", side.app_id)], timeout=10) == message
+            assert channel.unary_unary("/x.Y/Z")(message, metadata=[("dapr-app-id", side.app_id)], timeout=30) == message
         [call] = app.calls
         assert call.buffer == framed(message)
         assert (call.headers["content-type"], call.headers[":authority"], call.headers.get("grpc-encoding", "identity")) == ("application/grpc+proto", f"127.0.0.1:{app.port}", "identity")
@@ -149,9 +149,9 @@ def test_a_status_that_is_no_number_harms_no_other_call(launch, late):
         side = launch.sidecar(app=app, flags=["--app-protocol", "grpc"])
         with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
             with pytest.raises(grpc.RpcError) as error:
-                channel.unary_unary("/x.Y/Bad")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=10)
+                channel.unary_unary("/x.Y/Bad")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=30)
             assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, 'transport: malformed grpc-status: strconv.ParseInt: parsing "abc": invalid syntax')
-            assert channel.unary_unary("/x.Y/Good")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=10) == b""
+            assert channel.unary_unary("/x.Y/Good")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=30) == b""
     finally:
         app.close()
 
@@ -197,7 +197,7 @@ def test_an_http_application_takes_no_proxied_call(launch, port):
     app = launch.app()
     side = launch.sidecar(app=app)
     with grpc.insecure_channel(f"127.0.0.1:{getattr(side, port)}") as channel, pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary("/x.Y/Z")(b"", metadata=[("dapr-callee-app-id", side.app_id)], timeout=5)
+        channel.unary_unary("/x.Y/Z")(b"", metadata=[("dapr-callee-app-id", side.app_id)], timeout=30)
     assert error.value.code() == grpc.StatusCode.UNAVAILABLE and error.value.details().startswith('connection error: desc = "error reading server preface: ')
     assert "/x.Y/Z" not in [seen.path for seen in app.received]
 
@@ -207,7 +207,7 @@ def ask(side, version, *questions):
     kinds = reflection()
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel:
         call = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo", kinds[0].SerializeToString, kinds[1].FromString)
-        return list(call(iter([kinds[0](**q) for q in questions]), timeout=5))
+        return list(call(iter([kinds[0](**q) for q in questions]), timeout=30))
 
 
 def files(answer):
