@@ -32,7 +32,7 @@ class World:
 
     def more(self, name):
         return {"raw": {"metadata": {"rawPayload": "true"}}, "dropped": {"deadLetterTopic": self.topics["dead"]},
-                "bulk": {"bulkSubscribe": {"enabled": True, "maxMessagesCount": 10, "maxAwaitDurationMs": 200}}}.get(name, {})
+                "bulk": {"bulkSubscribe": {"enabled": True, "maxMessagesCount": 10, "maxAwaitDurationMs": 50}}}.get(name, {})
 
     def publish(self, name, data, query=""):
         answer = self.one.post(f"/v1.0/publish/ps/{self.topics[name]}{query}", data)
