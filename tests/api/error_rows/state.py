@@ -108,7 +108,7 @@ ROWS = [
 
     *etag_rows("mem", "plain", "wrong", 409, "ABORTED", MISMATCH + "...", True),
     *etag_rows("sql", "plain", "wrong", 409, "ABORTED", MISMATCH, True),
-    *etag_rows("red", "redis", "77", 409, "ABORTED", MISMATCH + "...", True),
+    *etag_rows("red", "redis", "7777777", 409, "ABORTED", MISMATCH + "...", True),
     *etag_rows("red", "redis", "wrong", 400, "INVALID_ARGUMENT", INVALID + "...", False),
     failing("ERR_STATE_TRANSACTION", "error while executing state transaction: possible etag mismatch...",
             *transaction("mem", {"key": "e", "etag": "wrong"}), name="a wrong etag",
