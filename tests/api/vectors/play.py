@@ -44,12 +44,18 @@ def patient(step):
     return {**step, "within_s": max(step.get("within_s", 0), PATIENCE_S)} if waits else step
 
 
+def is_left(entry):
+    """Whether a scenario is left for later as a whole."""
+    return bool(entry) and not entry.keys() & {"steps", "without"}
+
+
 def prepare(name, later, folder):
     """Writes the file without the steps that are left for later."""
     document, kept = yaml.safe_load((HERE / f"{name}.yaml").read_text()), []
     for scenario in document["scenarios"]:
         entry = later.get((name, scenario["name"]), {})
-        steps = [patient(without(s, entry.get("without", []))) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
+        steps = [without(s, entry.get("without", [])) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
+        steps = steps if is_left(entry) else list(map(patient, steps))
         if not scenario.get("later"):
             kept.append({**scenario, "steps": steps})
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"scenarios": kept}, allow_unicode=True, sort_keys=False))
@@ -108,7 +114,7 @@ def judge(report, later, lenient):
     for r in report:
         file = r["file"].removesuffix(".yaml")
         entry = later.get((file, r["name"]))
-        listed = entry is not None and not entry.keys() & {"steps", "without"}
+        listed = is_left(entry)
         if r["result"] == "skipped":
             reasons[entry["reason"] if entry else r["why"]].append(f"{file}: {r['name']}")
         elif r["result"] == "passed":
