@@ -39,7 +39,8 @@ class Tool:
         self.folder, self.running = folder, []
         (folder / "home").mkdir()
         (folder / "app.py").write_text(APP)
-        self.env = {**os.environ, "HOME": str(folder / "home"), "MECHA_REGISTRY_DIR": str(folder / "registry"), "NO_COLOR": "1", "TERM": "xterm", "XDG_DATA_HOME": str(folder / "data")}
+        self.env = {**os.environ, "HOME": str(folder / "home"), "MECHA_REGISTRY_DIR": str(folder / "registry"), "NO_COLOR": "1", "TERM": "xterm", "XDG_DATA_HOME": str(folder / "data"),
+                    "RES_OPTIONS": "timeout:1 attempts:1"}  # names that are not there are asked for: a lost packet must not cost 5 s
         for name in ("DAPR_API_TOKEN", "DAPR_RUNTIME_PATH", "MECHA_DAEMON", "NAMESPACE"):
             self.env.pop(name, None)
 
@@ -72,7 +73,7 @@ class Tool:
 
     def terminal(self, *words, colours=True):
         env = {k: v for k, v in self.env.items() if k != "NO_COLOR" or not colours}
-        child = pexpect.spawn(str(MECHA), [str(w) for w in words], cwd=str(self.folder), env=env, encoding="utf-8", timeout=30, dimensions=(40, 200))
+        child = pexpect.spawn(str(MECHA), [str(w) for w in words], cwd=str(self.folder), env=env, encoding="utf-8", timeout=60, dimensions=(40, 200))
         self.running.append(child)
         return child
 

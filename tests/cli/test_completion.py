@@ -40,7 +40,7 @@ def zsh(tool, request):
     started = []
 
     def typed(words, until):
-        child = pexpect.spawn("zsh", ["-i"], cwd=str(tool.folder), env={**on_path(tool), "ZDOTDIR": str(tool.folder), "TERM": "dumb"}, encoding="utf-8", dimensions=(50, 160), timeout=20)
+        child = pexpect.spawn("zsh", ["-i"], cwd=str(tool.folder), env={**on_path(tool), "ZDOTDIR": str(tool.folder), "TERM": "dumb"}, encoding="utf-8", dimensions=(50, 160), timeout=60)
         started.append(child)
         child.expect("> ")
         child.send(words + "\t")

@@ -148,7 +148,7 @@ def test_a_session_of_mqtt_that_runs_is_left_alone(tool):
             connection.recv(100)
         serve(listener, talk)
         tool.write("resources/a.yaml", component("bus", "pubsub.mqtt3", url=f"tcp://127.0.0.1:{listener.getsockname()[1]}", consumerID="the-running-one"))
-        one(doctor(tool, code=0), "backends", "bus (pubsub.mqtt3): starts")
+        assert one(doctor(tool), "backends", "bus (pubsub.mqtt3): starts")["grade"] == "ok"
         listener.shutdown(socket.SHUT_RDWR)
     assert any(b"mecha-doctor-" in packet for packet in asked) and not any(b"the-running-one" in packet for packet in asked)
 

@@ -46,7 +46,7 @@ def test_an_impossible_value(tool, flag, value):
 
 
 def test_values_that_mean_the_default(tool):
-    assert tool("run", "-a", "x", "-p", "-1", "--app-max-concurrency=-1", "--max-body-size=-1", "--read-buffer-size=-1", "--dapr-listen-addresses", "127.0.0.1,localhost", "--", "true")[0] == 0
+    assert tool("run", "-a", "x", "-p", "-1", "--app-max-concurrency=-1", "--max-body-size=-1", "--read-buffer-size=-1", "--dapr-listen-addresses", "localhost,127.0.0.2", "--", "true")[0] == 0
 
 
 def test_two_applications_that_want_one_port(tool):
@@ -118,13 +118,12 @@ def test_warnings_are_json_where_asked(tool):
 
 
 def test_two_signals_at_once_are_one(tool, tmp_path):
-    """As timeout(1) sends them: to the process, then to its group."""
+    """As timeout(1) sends them: to the process, then to its group. Two of one kind could become one in the kernel already."""
     process = tool.start("run", "-a", name_of(tmp_path), "--", "sh", "-c", "trap 'sleep 0.6; echo ended well; exit 0' TERM; echo ready; while true; do sleep 0.1; done", until="ready")
     wait_until(lambda: "up and running" in process.output(), "the start")
-    os.kill(process.pid, signal.SIGTERM)
-    time.sleep(0.01)
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(20) == 0
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):  # it finds both when it goes on
+        os.kill(process.pid, number)
+    assert process.wait(30) == 0
     assert "ended well" in process.output() and "Killing" not in process.output(), process.output()
 
 
@@ -150,7 +149,7 @@ def test_a_file_of_variables_in_other_clothes(tool):
 @pytest.mark.parametrize("more, coloured", [({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "", "TERM": "dumb"}, False)])
 def test_colours_of_a_terminal(tool, more, coloured):
     import pexpect
-    child = pexpect.spawn(str(MECHA), ["check", "nowhere"], cwd=str(tool.folder), env={**tool.env, **more}, encoding="utf-8", timeout=30)
+    child = pexpect.spawn(str(MECHA), ["check", "nowhere"], cwd=str(tool.folder), env={**tool.env, **more}, encoding="utf-8", timeout=60)
     child.expect(pexpect.EOF)
     assert ("\x1b[31m" in child.before) == coloured and "nowhere does not exist" in child.before
 
@@ -160,8 +159,8 @@ def test_an_application_reads_from_the_terminal(tool, tmp_path, command):
     import pexpect
     child = tool.terminal("run", "-a", name_of(tmp_path), "--", *command)
     child.expect("up and running")
-    child.sendline("print(6 * 7)")
-    child.expect("42")
+    child.sendline("print(1234567 * 8)")  # no line of the sidecar's log holds that by chance
+    child.expect("9876536")
     child.sendintr()
     child.expect("KeyboardInterrupt")
     child.sendline("exit(0)")
@@ -175,7 +174,7 @@ def test_an_application_reads_from_the_terminal(tool, tmp_path, command):
 def shell(tool):
     """An interactive shell with job control, and what to call."""
     import pexpect
-    child = pexpect.spawn("bash", ["--norc", "-i"], cwd=str(tool.folder), env={**tool.env, "PS1": "$ "}, encoding="utf-8", timeout=30, dimensions=(40, 200))
+    child = pexpect.spawn("bash", ["--norc", "-i"], cwd=str(tool.folder), env={**tool.env, "PS1": "$ "}, encoding="utf-8", timeout=60, dimensions=(40, 200))
     yield child
     child.close(force=True)
 
@@ -183,16 +182,16 @@ def shell(tool):
 def test_a_shell_takes_the_terminal_and_gives_it_back(shell, tool, tmp_path):
     shell.sendline(f"{MECHA} run -a {name_of(tmp_path)} --log-level error -- python3 -i -q")
     shell.expect("up and running")
-    shell.sendline("print(6 * 7)")
-    shell.expect("42")
+    shell.sendline("print(1234567 * 8)")
+    shell.expect("9876536")
     shell.expect(">>> ")
     shell.send("\x1a")  # Ctrl-Z
     shell.expect("Stopped")
     shell.sendline("echo shell $((40 + 3))")
     shell.expect("shell 43")
     shell.sendline("fg")
-    shell.sendline("print(8 * 8)")
-    shell.expect("64")
+    shell.sendline("print(2345678 * 4)")  # in no id of an application, which the shell repeats
+    shell.expect("9382712")
     shell.sendline("exit()")
     shell.expect("Stopped\\.")
     shell.sendline("echo back $((50 + 5))")

@@ -16,8 +16,14 @@ def one(tool, tmp_path):
     tool.write("resources/bus.yaml", PUBSUB)
     subscribe = json.dumps([{"pubsubname": "bus", "topic": "news", "route": "/news"}])
     process = tool.start("run", "-a", name, "-p", port, "--resources-path", "resources", "--", "python3", "app.py", env={"SUBSCRIBE": subscribe})
-    wait_until(lambda: tool("status", "-a", name)[0] == 0, "the application")
+    wait_until(lambda: subscribed(tool, name), "the application and its subscription")
     return tool, name, process
+
+
+def subscribed(tool, name):
+    """The sidecar is ready, and has subscribed for its application, which comes a moment later."""
+    status, out, _ = tool("status", "-a", name, "-o", "json")
+    return status == 0 and json.loads(out)[0]["subscriptions"]
 
 
 def test_the_application_finds_its_sidecar_and_the_terminal(one):
@@ -74,14 +80,14 @@ def test_status_shows_components_and_subscriptions(one):
     tool, name, _ = one
     state = tool.json("status", "-a", name)[0]
     assert state["status"] == "ready" and state["components"] == ["bus (pubsub.in-memory)"] and state["memoryKb"] > 0
-    assert wait_until(lambda: tool.json("status", "-a", name)[0]["subscriptions"], "the subscription") == ["news (bus)"]
+    assert state["subscriptions"] == ["news (bus)"]
 
 
 def test_stop_ends_application_and_sidecar(one):
     tool, name, process = one
     listed = next(i for i in tool.json("list") if i["appId"] == name)
     assert [s["appId"] for s in tool.json("stop", "-a", name)] == [name]
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     assert not alive(listed["appPid"]) and not alive(listed["daprdPid"])
     out = process.output()
     assert out.index("app asked to stop") < out.index("Daprd shutdown gracefully"), "the application ends before its sidecar"
@@ -130,7 +136,7 @@ def test_what_an_application_leaves_in_its_group_ends_too(tool, tmp_path):
     process = tool.start("run", "-a", name, "--stop-timeout", "2", "--", "sh", "-c", "trap '' TERM; sleep 1000 & echo $! > child; wait; sleep 1000")
     child = int(wait_until(lambda: (tool.folder / "child").exists() and (tool.folder / "child").read_text(), "the child"))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(30) == 0
     assert not alive(child) and "did not end within 2s and is killed" in process.output()
 
 
@@ -166,9 +172,11 @@ def guards_of(pid):
 def test_nobody_watches_any_more_after_the_end(tool, tmp_path):
     process = tool.start("run", "-a", name_of(tmp_path), "--", "sh", "-c", "(setsid sleep 1000 & echo $! > child); sleep 1000")
     guard, = guards_of(process.pid)
-    assert tool.json("stop", "-a", next(i["appId"] for i in tool.json("list") if i["cliPid"] == process.pid)) and process.wait(10) == 0
+    child = int(wait_until(lambda: (tool.folder / "child").exists() and (tool.folder / "child").read_text(), "the child"))
+    wait_until(lambda: os.getsid(child) == child, "the child's own session")
+    assert tool.json("stop", "-a", next(i["appId"] for i in tool.json("list") if i["cliPid"] == process.pid)) and process.wait(30) == 0
     assert not alive(guard)
-    os.kill(int((tool.folder / "child").read_text()), signal.SIGKILL)  # what leaves the group on purpose is left alone
+    os.kill(child, signal.SIGKILL)  # what leaves the group on purpose is left alone
 
 
 def test_variables_from_a_file(tool, tmp_path):
@@ -179,9 +187,10 @@ def test_variables_from_a_file(tool, tmp_path):
 
 def test_every_line_of_a_run_can_be_json(tool, tmp_path):
     name = name_of(tmp_path)
-    status, out, _ = tool("run", "-a", name, "-o", "json", "--", "sh", "-c", "echo to-out; echo to-err >&2; sleep 1")
-    assert status == 0
-    lines = [json.loads(line) for line in out.splitlines()]
+    process = tool.start("run", "-a", name, "-o", "json", "--", "sh", "-c", "echo to-out; echo to-err >&2; while [ ! -e enough ]; do sleep 0.05; done", until='"event":"up"')
+    tool.write("enough", "")
+    assert process.wait(30) == 0
+    lines = [json.loads(line) for line in process.output().splitlines()]
     assert {"app": name, "source": "app", "line": "to-out"} in lines and {"app": name, "source": "app", "line": "to-err"} in lines
     assert [line["event"] for line in lines if "event" in line] == ["starting", "up", "ended", "stopped"]
 
