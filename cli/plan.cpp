@@ -1,8 +1,5 @@
 #include "cli/plan.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +9,7 @@
 #include <filesystem>
 #include <random>
 
+#include "cli/held_ports.hpp"
 #include "cli/instances.hpp"
 #include "cli/listeners.hpp"
 #include "cli/output.hpp"
@@ -27,39 +25,6 @@ std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
-
-// Holds ports until all are chosen, so that no two are the same.
-class PortHolder {
- public:
-  PortHolder() = default;
-  PortHolder(const PortHolder&) = delete;
-  PortHolder& operator=(const PortHolder&) = delete;
-  ~PortHolder() {
-    for (const int socket : sockets_) ::close(socket);
-  }
-
-  // Takes `port`, 0: any. Empty if it is not free.
-  std::optional<std::uint16_t> take(std::uint16_t port) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0) return std::nullopt;
-    const int on = 1;
-    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(socket, generic, size) != 0 || ::listen(socket, 1) != 0 || ::getsockname(socket, generic, &size) != 0) {
-      ::close(socket);
-      return std::nullopt;
-    }
-    sockets_.push_back(socket);
-    return ntohs(address.sin_port);
-  }
-
- private:
-  std::vector<int> sockets_;
-};
 
 std::string random_name() {
   static constexpr std::array kFirst = {"amber", "brisk", "calm", "deft", "eager", "fair", "green", "happy", "ivory", "jolly", "keen", "lucid"};
@@ -78,10 +43,10 @@ std::string owner_of(std::int64_t port, const std::vector<Instance>& running) {
 }
 
 // `given`: only those that were asked for, else only the others.
-Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holder, const std::vector<Instance>& running, bool given) {
+Result<void> choose(std::int64_t& port, std::string_view flag, HeldPorts& held, const std::vector<Instance>& running, bool given) {
   if ((port > 0) != given) return {};
   if (port > 65535) return fail(Code::invalid_argument, "--" + std::string(flag) + " must be a port from 1 to 65535, got " + std::to_string(port) + "\n  remedy: leave the flag out and a free one is chosen");
-  const auto taken = holder.take(port > 0 ? static_cast<std::uint16_t>(port) : std::uint16_t{0});
+  const auto taken = held.take(port > 0 ? static_cast<std::uint16_t>(port) : std::uint16_t{0});
   if (!taken) {
     return fail(
         Code::already_exists,
@@ -93,7 +58,7 @@ Result<void> choose(std::int64_t& port, std::string_view flag, PortHolder& holde
   return {};
 }
 
-Result<void> choose_ports(Plan& plan, PortHolder& holder, const std::vector<Instance>& running, bool given) {
+Result<void> choose_ports(Plan& plan, HeldPorts& held, const std::vector<Instance>& running, bool given) {
   const auto conflict = [&plan](std::int64_t port, std::string_view flag) -> Result<void> {
     if (port <= 0 || port != plan.app_port) return {};
     return fail(
@@ -103,17 +68,17 @@ Result<void> choose_ports(Plan& plan, PortHolder& holder, const std::vector<Inst
     );
   };
   if (plan.pick_app_port && !given) {
-    plan.app_port = holder.take(0).value_or(0);
+    plan.app_port = held.take_for_application().value_or(0);
     if (plan.app_port == 0) return fail(Code::resource_exhausted, "no port is free for the application");
   }
   MECHA_TRY_VOID(conflict(plan.ports.http, "dapr-http-port"));
   MECHA_TRY_VOID(conflict(plan.ports.grpc, "dapr-grpc-port"));
-  MECHA_TRY_VOID(choose(plan.ports.http, "dapr-http-port", holder, running, given));
-  MECHA_TRY_VOID(choose(plan.ports.grpc, "dapr-grpc-port", holder, running, given));
-  MECHA_TRY_VOID(choose(plan.ports.internal, "dapr-internal-grpc-port", holder, running, given));
-  MECHA_TRY_VOID(choose(plan.ports.metrics, "metrics-port", holder, running, given));
+  MECHA_TRY_VOID(choose(plan.ports.http, "dapr-http-port", held, running, given));
+  MECHA_TRY_VOID(choose(plan.ports.grpc, "dapr-grpc-port", held, running, given));
+  MECHA_TRY_VOID(choose(plan.ports.internal, "dapr-internal-grpc-port", held, running, given));
+  MECHA_TRY_VOID(choose(plan.ports.metrics, "metrics-port", held, running, given));
   if (plan.enable_profiling || plan.ports.profile > 0) {
-    MECHA_TRY_VOID(choose(plan.ports.profile, "profile-port", holder, running, given));
+    MECHA_TRY_VOID(choose(plan.ports.profile, "profile-port", held, running, given));
   }
   return {};
 }
@@ -146,8 +111,9 @@ Restart restart_of(std::string_view word) { return word == "always" ? Restart::a
 Result<void> complete(std::vector<Plan>& plans) {
   const auto running = find_instances(false);
   const auto stamp = now_stamp();
-  PortHolder holder;
+  const auto held = std::make_shared<HeldPorts>();
   for (auto& plan : plans) {
+    plan.held = held;
     if (plan.app_id.empty()) plan.app_id = random_name();
     MECHA_TRY_VOID(check_plan(plan));
     choose_logs(plan, stamp);
@@ -156,7 +122,7 @@ Result<void> complete(std::vector<Plan>& plans) {
   // Ports that were asked for are taken before free ones are given away.
   for (const bool given : {true, false}) {
     for (auto& plan : plans) {
-      auto made = choose_ports(plan, holder, running, given);
+      auto made = choose_ports(plan, *held, running, given);
       if (!made) return fail(std::move(made).error().context(plan.app_id));
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "runtime/base/result.hpp"
 
 namespace mecha::cli {
+
+class HeldPorts;
 
 // Where the lines of a process go.
 struct LogTarget {
@@ -29,6 +32,7 @@ struct Plan {
   std::int64_t app_port = -1;
   bool pick_app_port = false;  // a free one, for the application to take or not
   Ports ports;
+  std::shared_ptr<HeldPorts> held;  // those that were chosen, of all plans
   std::string app_protocol = "http", app_channel_address = "127.0.0.1";
   std::string config;
   std::vector<std::string> resources;
@@ -57,7 +61,7 @@ struct Plan {
 Restart restart_of(std::string_view word);
 // Fails for what cannot be an id of an application, and says how it could be.
 Result<void> check_id(const std::string& app_id);
-// Fills in what was left open: a name, free ports that differ from each other, log files. Fails when a port that was
+// Fills in what was left open: a name, log files, and free ports, which differ from each other and are kept as long as the plans. Fails when a port that was
 // asked for is taken, and says by whom.
 Result<void> complete(std::vector<Plan>& plans);
 // Prints the notes of all.

@@ -137,7 +137,10 @@ Result<std::unique_ptr<Process>> Process::start(Executor executor, const Command
   ::setpgid(pid, pid);
   ::close(take(pipes.said[1]));
   Failure failure;
-  if (::read(pipes.said[0], &failure, sizeof failure) == sizeof failure) {
+  ssize_t said = 0;
+  do said = ::read(pipes.said[0], &failure, sizeof failure);
+  while (said < 0 && errno == EINTR);  // by a signal that ends us: what it says still counts
+  if (said == sizeof failure) {
     ::waitpid(pid, nullptr, 0);
     return fail(refused(failure, command));
   }

@@ -204,7 +204,8 @@ asio::awaitable<void> Supervisor::announce(Pair& pair) {
   if (pair.app_file) items.emplace_back("appLogPath", plan.app_log_path);
   if (pair.daemon_file) items.emplace_back("daprdLogPath", plan.daemon_log_path);
   for (auto& [key, value] : items) {
-    Request request{.origin = {.host = "127.0.0.1", .port = static_cast<std::uint16_t>(plan.ports.http)}, .method = "PUT", .limit = 1s};
+    if (stopping_) co_return;
+    Request request{.origin = {.host = "127.0.0.1", .port = static_cast<std::uint16_t>(plan.ports.http)}, .method = "PUT", .limit = 5s};
     if (!plan.unix_domain_socket.empty()) request.origin.unix_path = plan.unix_domain_socket + "/dapr-" + plan.app_id + "-http.socket";
     request.target = "/v1.0/metadata/" + key;
     request.content_type = "text/plain";

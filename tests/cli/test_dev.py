@@ -1,5 +1,6 @@
 """`mecha dev`: an application of a folder without any configuration."""
 import json, socket
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -71,6 +72,8 @@ def test_a_folder_with_an_application_is_enough(folder):
     assert {c.split()[0] for c in folder.tool.json("status", "-a", folder.id)[0]["components"]} == {"statestore", "pubsub", "lockstore", "secretstore", "configstore", "envstore"}
     assert folder.tool("check", folder.path / ".mecha/components" / folder.id)[0] == 0
     assert json.loads(folder.tool("invoke", "-a", folder.id, "-m", "hello")[1])["path"] == "/hello"
+    given_away = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])  # by the kernel, to connections and to who asks for any
+    assert folder.listed()["appPort"] < given_away
 
 
 def test_data_survive_a_restart(folder):

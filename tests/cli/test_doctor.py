@@ -25,15 +25,18 @@ def one(found, area, text):
 
 
 def serve(listener, talk):
-    """One connection after the other, in a thread, until the listener is shut down. A client that only looked and left ends its connection alone."""
+    """Each connection in a thread, until the listener is shut down. A client that only looked and left ends its connection alone."""
+    def one(connection):
+        with connection, contextlib.suppress(OSError):
+            talk(connection)
+
     def work():
         while True:
             try:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(OSError):
-                talk(connection)
+            threading.Thread(target=one, args=(connection,), daemon=True).start()
     threading.Thread(target=work, daemon=True).start()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import MECHA, alive, free_port, name_of, request, wait_until
+from conftest import DAEMON, MECHA, alive, free_port, name_of, request, wait_until
 
 PUBSUB = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: bus}\nspec: {type: pubsub.in-memory, version: v1}\n"
 
@@ -129,6 +129,27 @@ def test_a_sidecar_that_is_killed_is_started_again_on_its_ports(tool, tmp_path):
     after = wait_until(lambda: next((i for i in tool.json("list") if i["appId"] == name and i["daprdPid"] != before["daprdPid"] and i["appPid"]), None), "another sidecar")
     assert (after["httpPort"], after["appPid"]) == (before["httpPort"], before["appPid"])
     assert process.poll() is None
+
+
+SLOW_DAEMON = """#!/usr/bin/env python3
+import os, socket, sys
+for flag, port in zip(sys.argv, sys.argv[1:]):
+    if flag.endswith("-port"):
+        with socket.socket() as other:
+            try:
+                other.bind(("127.0.0.1", int(port)))
+            except OSError:
+                continue
+        sys.exit(f"{flag}: somebody else could take it")
+os.execv(os.environ["DAEMON"], sys.argv)
+"""
+
+
+def test_ports_are_kept_for_a_sidecar_that_is_slow_to_start(tool, tmp_path):
+    daemon = tool.write("slow/mechad", SLOW_DAEMON)
+    daemon.chmod(0o755)
+    process = tool.start("run", "-a", name_of(tmp_path), "--", "sleep", "1000", env={"MECHA_DAEMON": str(daemon), "DAEMON": str(DAEMON)})
+    assert "HTTP server is running on port" in process.output()
 
 
 def test_what_an_application_leaves_in_its_group_ends_too(tool, tmp_path):
