@@ -113,6 +113,7 @@ Task<Result<void>> wait(
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds pause{50};
   const auto end = detail::after<Clock>(limit);
+  std::string why;  // it is not ready; that the time of a question was up says least
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     auto once = options;
@@ -121,8 +122,9 @@ Task<Result<void>> wait(
     if (info) co_return Result<void>();
     const Code code = info.error().code;
     if (code == Code::unauthenticated || code == Code::cancelled) co_return std::move(info).error();
+    if (why.empty() || code != Code::deadline_exceeded) why = info.error().message;
     if (Clock::now() + pause >= end) {
-      co_return fail(Code::deadline_exceeded, "the sidecar is not ready: " + info.error().message);
+      co_return fail(Code::deadline_exceeded, "the sidecar is not ready: " + why);
     }
     auto slept = co_await sleep_for(pause);
     if (!slept) co_return std::move(slept).error();

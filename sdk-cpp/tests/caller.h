@@ -1,6 +1,7 @@
 // The sidecar's part for tests of a service: a raw client of what the application serves.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -37,6 +38,12 @@ class Gate {
   std::condition_variable changed_;
   bool open_ = false;
 };
+
+/// `most` is no less than `seen`, whoever else says so of another number at the same time.
+inline void at_least(std::atomic<int>& most, int seen) {
+  for (int before = most; before < seen && !most.compare_exchange_weak(before, seen);) {
+  }
+}
 
 /// The lines that a service logs.
 class Log {

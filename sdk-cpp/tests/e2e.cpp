@@ -424,7 +424,8 @@ TEST_CASE("the sidecar ends when it is asked to", "[e2e][.last]") {
     options.timeout = 2s;
     return options;
   };
-  for (int i = 0; i < 100; ++i) {
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (std::chrono::steady_clock::now() < end) {
     const auto info = client().metadata(hasty());
     if (!info) {
       CHECK(info.error().code == Code::unavailable);

@@ -43,7 +43,7 @@ TEST_CASE("beyond the limit of a handler calls wait, and beyond that they are re
   Gate gate;
   std::atomic<int> running = 0, most = 0;
   const auto work = [&] {
-    most = std::max(most.load(), ++running);
+    at_least(most, ++running);
     (void)gate.wait();
     --running;
   };
