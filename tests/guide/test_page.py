@@ -38,7 +38,8 @@ def test_ports_of_a_page(tmp_path):
     assert (tmp_path / "there.yaml").read_text() == f"port: {port}\n"
 
 
-def test_a_server_that_ignores_the_reader(tmp_path):
+def test_a_server_that_ignores_the_reader(tmp_path, monkeypatch):
+    monkeypatch.setattr("page.STOP_S", 0.5)
     (tmp_path / "page.md").write_text("```sh\ntrap '' INT; echo up; python3 -c 'import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(60)'\n```\n```text\nup\n```\n")
     with pytest.raises(AssertionError, match="after Ctrl-C"):
         Page(tmp_path / "page.md", tmp_path).play()

@@ -21,7 +21,7 @@ def daemon(debian, *more, user=()):
                            "--dapr-internal-grpc-port", free_port(), "--enable-metrics=false", *more)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + 60
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{http}/v1.0/healthz", timeout=2) as got:
@@ -32,7 +32,7 @@ def daemon(debian, *more, user=()):
                 time.sleep(0.02)
         yield http
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         if process.poll() is None:
             process.kill()
