@@ -254,8 +254,8 @@ TEST_CASE("slow heads and idle connections are closed in time", "[net][http1]") 
   CHECK(silent.read_all().empty());
   CHECK(std::chrono::steady_clock::now() - begin < 3s);
   auto idle = Raw::dial(server.port());
-  idle.send(get("/"));
   const auto asked = std::chrono::steady_clock::now();
+  idle.send(get("/"));
   CHECK(has(idle.read_all(), "200 OK"));
   CHECK(idle.ended());
   CHECK(std::chrono::steady_clock::now() - asked > 100ms);
