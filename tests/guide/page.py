@@ -22,7 +22,7 @@ FENCE = re.compile(r'^(?P<indent> *)```(?P<language>[\w+-]*)(?: +title="(?P<titl
 PORTS = re.compile(r"^<!-- *ports:([\d ]+)-->$", re.M)
 COMMENT = re.compile(r"^ *<!-- *(?P<kind>not played|cut): *(?P<text>.*?) *-->$")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-OUTPUT_S, COMMAND_S, BUSY_S, STOP_S = 60, 600, 10, 20
+OUTPUT_S, COMMAND_S, BUSY_S, BECOMES_S, STOP_S = 60, 600, 10, 2, 20
 
 
 @dataclass
@@ -128,8 +128,10 @@ class Terminal:
         """Ctrl-C, as a reader ends what still runs. Returns what did not end by it."""
         stuck = ""
         if self.busy and self.ended() is None:
-            # A command that is just being started does not have the terminal yet: Ctrl-C would go to the shell alone, and be lost.
+            # A command that is just being started does not have the terminal yet: Ctrl-C would go to the shell alone, and be lost. It would be
+            # lost in the copy of the shell, too, that becomes the command; a script of the shell stays one.
             self._until(lambda: self._runs() or self.ended() is not None, BUSY_S)
+            self._until(lambda: not self._runs() or self._is_command(os.tcgetpgrp(self.child.child_fd)), BECOMES_S)
             self.child.sendintr()
             if not self._until(lambda: not self._runs(), STOP_S):
                 stuck = f"not ended {STOP_S} s after Ctrl-C; the last it printed:\n{self.text[-2000:]}"
@@ -139,6 +141,12 @@ class Terminal:
     # Whether a command has the terminal, and not the shell.
     def _runs(self):
         return os.tcgetpgrp(self.child.child_fd) != self.child.pid
+
+    def _is_command(self, process):
+        try:
+            return os.readlink(f"/proc/{process}/exe") != os.readlink(f"/proc/{self.child.pid}/exe")
+        except OSError:  # the first of a pipe has ended
+            return True
 
     def _until(self, condition, seconds):
         limit = time.monotonic() + seconds
