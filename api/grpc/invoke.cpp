@@ -112,7 +112,7 @@ Async<void> invoke(Invocation& invocation, GrpcRequest& request) {
   pb::InvokeServiceRequest message;
   MECHA_CO_TRY_VOID(co_await read_only_message(request, message));
   // Our own application is told of a request that says nothing, a peer refuses it.
-  if (!message.has_message() && message.id() != request.scope.app.info.id) {
+  if (!message.has_message() && !message.id().empty() && message.id() != request.scope.app.info.id) {
     co_return fail(errors::direct_invoke(
         message.id(),
         "rpc error: code = InvalidArgument desc = parsing InternalInvokeRequest error: request does not contain the required "

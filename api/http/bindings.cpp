@@ -3,44 +3,35 @@
 #include "api/errors/common.hpp"
 #include "runtime/app/application.hpp"
 #include "runtime/app/error_metric.hpp"
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 #include "runtime/capabilities/bindings/output.hpp"
 #include "runtime/telemetry/baggage.hpp"
 
 namespace mecha::api {
 namespace {
 
-Result<bindings::InvokeRequest> parse_request(const std::string& body) {
-  auto parsed = json::parse(body);
-  if (!parsed) return fail(errors::malformed_request(parsed.error().message));
-  if (!parsed->is_object() && !parsed->is_null()) {
-    return fail(errors::malformed_request("json: cannot unmarshal the body into an object"));
-  }
+Result<bindings::InvokeRequest> read_request(const json::Value& body) {
+  constexpr std::string_view in = "OutputBindingRequest.";
   bindings::InvokeRequest request;
-  if (const auto* operation = parsed->find_nocase("operation");
-      operation != nullptr && !operation->is_null()) {
-    if (!operation->is_string())
-      return fail(errors::malformed_request("json: operation must be a string"));
-    request.operation = operation->as_string();
+  if (body.is_null()) {
+    request.data = "null";
+    return request;
   }
-  if (const auto* metadata = parsed->find_nocase("metadata");
-      metadata != nullptr && !metadata->is_null()) {
-    if (!metadata->is_object())
-      return fail(errors::malformed_request("json: metadata must be an object"));
-    for (const auto& [name, value] : metadata->as_object()) {
-      if (!value.is_string() && !value.is_null()) {
-        return fail(errors::malformed_request("json: metadata." + name + " must be a string"));
-      }
-      request.metadata[name] = value.is_string() ? value.as_string() : std::string();
-    }
-  }
-  const auto* data = parsed->find_nocase("data");
-  if (const auto* number = data == nullptr ? nullptr : json::out_of_range(*data)) {
-    return fail(errors::malformed_request(
-        "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
-    ));
-  }
+  if (!body.is_object()) return json::mismatch(body, {}, "http.OutputBindingRequest");
+  MECHA_TRY_VOID(json::read(body, "operation", request.operation, in));
+  MECHA_TRY_VOID(json::read(body, "metadata", request.metadata, in));
+  const auto* data = body.find_nocase("data");
+  const auto* number = data == nullptr ? nullptr : json::out_of_range(*data);
+  if (number != nullptr) return json::mismatch(*number, "OutputBindingRequest.data", "float64");
   request.data = data == nullptr ? "null" : json::write(*data);
+  return request;
+}
+
+Result<bindings::InvokeRequest> parse_request(const std::string& body) {
+  const auto parsed = json::parse(body);
+  if (!parsed) return fail(errors::malformed_request(parsed.error().message));
+  auto request = read_request(*parsed);
+  if (!request) return fail(errors::malformed_request(request.error().message));
   return request;
 }
 

@@ -9,20 +9,17 @@ namespace {
 Result<BulkItem> read_item(const json::Value& object) {
   BulkItem item;
   if (object.is_null()) return item;
-  if (!object.is_object()) return json::mismatch(object, {}, "struct");
-  MECHA_TRY_VOID(json::read(object, "entryId", item.entry_id));
-  MECHA_TRY_VOID(json::read(object, "contentType", item.content_type));
+  if (!object.is_object()) return json::mismatch(object, {}, "http.bulkPublishMessageEntry");
+  constexpr std::string_view in = "bulkPublishMessageEntry.";
+  MECHA_TRY_VOID(json::read(object, "entryId", item.entry_id, in));
+  MECHA_TRY_VOID(json::read(object, "contentType", item.content_type, in));
   if (const auto* event = object.find_nocase("event")) {
-    if (const auto* number = json::out_of_range(*event)) {
-      return fail(
-          Code::invalid_argument, "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
-      );
-    }
+    if (const auto* number = json::out_of_range(*event)) return json::mismatch(*number, "bulkPublishMessageEntry.event", "float64");
     item.event = *event;
   }
-  MECHA_TRY(const auto* metadata, json::read_object(object, "metadata"));
-  if (metadata == nullptr) return item;
-  MECHA_TRY_VOID(json::read(object, "metadata", item.metadata.emplace()));
+  const auto* metadata = object.find_nocase("metadata");
+  if (metadata == nullptr || metadata->is_null()) return item;
+  MECHA_TRY_VOID(json::read(object, "metadata", item.metadata.emplace(), in));
   return item;
 }
 
@@ -32,7 +29,7 @@ Result<std::vector<BulkItem>> read_bulk_body(std::string_view body) {
   MECHA_TRY(const auto list, json::parse(body));
   std::vector<BulkItem> items;
   if (list.is_null()) return items;
-  if (!list.is_array()) return json::mismatch(list, {}, "slice");
+  if (!list.is_array()) return json::mismatch(list, {}, "[]http.bulkPublishMessageEntry");
   for (const auto& element : list.as_array()) {
     MECHA_TRY(auto item, read_item(element));
     items.push_back(std::move(item));

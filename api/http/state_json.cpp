@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/errors/state.hpp"
+#include "api/http/state_shape.hpp"
 #include "runtime/base/json_read.hpp"
 
 namespace mecha::api {
@@ -14,20 +15,23 @@ json::Value* member(json::Value& object, std::string_view name) {
   return value && !value->is_null() ? value : nullptr;
 }
 
-Result<void> take_text(json::Value& object, std::string_view name, std::string& out) {
+// `type` and a dot stand before the name in the text of a mismatch.
+std::string in(std::string_view type, std::string_view name) { return std::string(type).append(".").append(name); }
+
+Result<void> take_text(json::Value& object, std::string_view type, std::string_view name, std::string& out) {
   auto* value = member(object, name);
   if (value == nullptr) return {};
-  if (!value->is_string()) return json::mismatch(*value, name, "string");
+  if (!value->is_string()) return json::mismatch(*value, in(type, name), "string");
   out = std::move(value->as_string());
   return {};
 }
 
-Result<void> take_metadata(json::Value& object, Metadata& out) {
+Result<void> take_metadata(json::Value& object, std::string_view type, Metadata& out) {
   auto* value = member(object, "metadata");
   if (value == nullptr) return {};
-  if (!value->is_object()) return json::mismatch(*value, "metadata", "map[string]string");
+  if (!value->is_object()) return json::mismatch(*value, in(type, "metadata"), "map[string]string");
   for (auto& [name, text] : value->as_object()) {
-    if (!text.is_null() && !text.is_string()) return json::mismatch(text, "metadata", "string");
+    if (!text.is_null() && !text.is_string()) return json::mismatch(text, in(type, "metadata"), "string");
     out[name] = text.is_null() ? std::string() : std::move(text.as_string());
   }
   return {};
@@ -35,32 +39,28 @@ Result<void> take_metadata(json::Value& object, Metadata& out) {
 
 // What save and transaction share: key, etag, metadata and options; null counts as an empty object.
 template <class R>
-Result<R> take_request(json::Value& object, std::string_view type) {
+Result<R> take_request(json::Value& object) {
+  constexpr std::string_view type = "SetRequest";
   R request;
   if (object.is_null()) return request;
-  if (!object.is_object()) return json::mismatch(object, {}, type);
-  MECHA_TRY_VOID(take_text(object, "key", request.key));
-  MECHA_TRY_VOID(take_text(object, "etag", request.etag));
-  MECHA_TRY_VOID(take_metadata(object, request.metadata));
+  if (!object.is_object()) return json::mismatch(object, {}, "state.SetRequest");
+  MECHA_TRY_VOID(take_text(object, type, "key", request.key));
+  MECHA_TRY_VOID(take_text(object, type, "etag", request.etag));
+  MECHA_TRY_VOID(take_metadata(object, type, request.metadata));
   if (auto* options = member(object, "options")) {
-    if (!options->is_object()) return json::mismatch(*options, "options", "state.SetStateOption");
-    MECHA_TRY_VOID(take_text(*options, "concurrency", request.options.concurrency));
-    MECHA_TRY_VOID(take_text(*options, "consistency", request.options.consistency));
+    if (!options->is_object()) return json::mismatch(*options, in(type, "options"), "state.SetStateOption");
+    MECHA_TRY_VOID(take_text(*options, "SetStateOption.options", "concurrency", request.options.concurrency));
+    MECHA_TRY_VOID(take_text(*options, "SetStateOption.options", "consistency", request.options.consistency));
   }
   return request;
 }
 
 Result<state::SetRequest> take_set(json::Value& object) {
-  MECHA_TRY(auto request, take_request<state::SetRequest>(object, "state.SetRequest"));
-  if (object.is_object()) MECHA_TRY_VOID(take_text(object, "contentType", request.content_type));
+  MECHA_TRY(auto request, take_request<state::SetRequest>(object));
+  if (object.is_object()) MECHA_TRY_VOID(take_text(object, "SetRequest", "contentType", request.content_type));
   json::Value value;
   if (auto* given = object.is_object() ? member(object, "value") : nullptr) {
-    if (const auto* number = json::out_of_range(*given)) {
-      return fail(
-          Code::invalid_argument,
-          "json: cannot unmarshal number " + number->number_text() + " into Go value of type float64"
-      );
-    }
+    if (const auto* number = json::out_of_range(*given)) return json::mismatch(*number, "SetRequest.value", "float64");
     value = std::move(*given);
   }
   request.value = std::move(value);
@@ -68,16 +68,20 @@ Result<state::SetRequest> take_set(json::Value& object) {
 }
 
 Result<state::Operation> take_operation(json::Value& object) {
+  constexpr std::string_view type = "stateTransactionRequestBodyOperation.operations";
   std::string kind;
   json::Value none;
   json::Value* request = &none;
   if (!object.is_null()) {
-    if (!object.is_object()) return json::mismatch(object, "operations", "stateTransactionRequestBodyOperation");
-    MECHA_TRY_VOID(take_text(object, "operation", kind));
+    if (!object.is_object()) return json::mismatch(object, "stateTransactionRequestBody.operations", "http.stateTransactionRequestBodyOperation");
+    MECHA_TRY_VOID(take_text(object, type, "operation", kind));
     if (auto* given = member(object, "request")) request = given;
+    if (const auto* number = json::out_of_range(*request)) return json::mismatch(*number, in(type, "request"), "float64");
   }
-  if (kind == "upsert") return take_set(*request);
-  if (kind == "delete") return take_request<state::DeleteRequest>(*request, "state.DeleteRequest");
+  const bool upsert = kind == "upsert";
+  if (upsert || kind == "delete") MECHA_TRY_VOID(check_operation(*request, upsert));
+  if (upsert) return take_set(*request);
+  if (kind == "delete") return take_request<state::DeleteRequest>(*request);
   return fail(errors::state_operation_not_supported(kind));
 }
 
@@ -165,18 +169,18 @@ Result<BulkGetBody> read_bulk_get(std::string_view body) {
   if (root.is_null()) return request;
   if (!root.is_object()) return json::mismatch(root, {}, "http.BulkGetRequest");
   if (auto* keys = member(root, "keys")) {
-    if (!keys->is_array()) return json::mismatch(*keys, "keys", "[]string");
+    if (!keys->is_array()) return json::mismatch(*keys, "BulkGetRequest.keys", "[]string");
     for (auto& key : keys->as_array()) {
-      if (!key.is_null() && !key.is_string()) return json::mismatch(key, "keys", "string");
+      if (!key.is_null() && !key.is_string()) return json::mismatch(key, "BulkGetRequest.keys", "string");
       request.keys.push_back(key.is_null() ? std::string() : std::move(key.as_string()));
     }
   }
   if (auto* parallelism = member(root, "parallelism")) {
     const auto number = parallelism->is_number() ? parallelism->as_int() : std::nullopt;
-    if (!number) return json::mismatch(*parallelism, "parallelism", "int");
+    if (!number) return json::mismatch(*parallelism, "BulkGetRequest.parallelism", "int");
     request.parallelism = static_cast<int>(std::clamp<std::int64_t>(*number, 0, 1 << 20));
   }
-  MECHA_TRY_VOID(take_metadata(root, request.metadata));
+  MECHA_TRY_VOID(take_metadata(root, "BulkGetRequest", request.metadata));
   return request;
 }
 
@@ -184,11 +188,13 @@ Result<state::TransactRequest> read_transaction(std::string_view body) {
   MECHA_TRY(auto root, json::parse(body));
   state::TransactRequest request;
   if (root.is_null()) return request;
-  if (!root.is_object()) return json::mismatch(root, {}, "stateTransactionRequestBody");
-  MECHA_TRY_VOID(take_metadata(root, request.metadata));
+  if (!root.is_object()) return json::mismatch(root, {}, "http.stateTransactionRequestBody");
+  MECHA_TRY_VOID(take_metadata(root, "stateTransactionRequestBody", request.metadata));
   auto* operations = member(root, "operations");
   if (operations == nullptr) return request;
-  if (!operations->is_array()) return json::mismatch(*operations, "operations", "[]stateTransactionRequestBodyOperation");
+  if (!operations->is_array()) {
+    return json::mismatch(*operations, "stateTransactionRequestBody.operations", "[]http.stateTransactionRequestBodyOperation");
+  }
   for (auto& entry : operations->as_array()) {
     MECHA_TRY(auto operation, take_operation(entry));
     request.operations.push_back(std::move(operation));

@@ -105,14 +105,10 @@ std::shared_ptr<net::Client> HttpClient::client(const net::Url& url) {
 Async<HttpAnswer> HttpClient::send(
     HttpCall call, std::uint64_t body_max, std::optional<std::chrono::milliseconds> limit
 ) {
-  auto verb = text::lower(call.method);
-  verb[0] = call.method[0];
-  const auto parsed = net::parse_url(call.url);
-  const auto shown = parsed ? parsed->shown() : call.url;
+  const auto method = call.method, url = call.url;
   auto answered = limit ? co_await within(*limit, follow(std::move(call), body_max))
                         : co_await follow(std::move(call), body_max);
-  if (!answered)
-    co_return fail(std::move(answered).error().context(verb + " " + text::quote(shown)));
+  if (!answered) co_return fail(net::url_error(std::move(answered).error(), method, url));
   co_return std::move(answered);
 }
 

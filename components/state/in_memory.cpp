@@ -89,11 +89,10 @@ struct Table : std::enable_shared_from_this<Table> {
 Result<Time> expiry(const Metadata& metadata, Time now) {
   const auto it = metadata.find("ttlInSeconds");
   if (it == metadata.end() || it->second.empty()) return kForever;
-  auto seconds = parse_integer(it->second, "ParseInt");
-  if (!seconds) return fail(std::move(seconds).error().context("error parsing ttlInSeconds"));
-  if (*seconds <= 0) return kForever;
+  MECHA_TRY(const auto seconds, parse_integer(it->second, "Atoi"));
+  if (seconds <= 0) return kForever;
   const auto room = std::chrono::floor<std::chrono::seconds>(kForever - now).count() - 1;
-  return now + std::chrono::seconds(std::min<std::int64_t>(*seconds, room));
+  return now + std::chrono::seconds(std::min<std::int64_t>(seconds, room));
 }
 
 Result<void> check_etag(

@@ -10,6 +10,7 @@
 #include "runtime/async/event.hpp"
 #include "runtime/async/on_shard.hpp"
 #include "runtime/async/within.hpp"
+#include "runtime/net/url.hpp"
 #include "runtime/telemetry/path_labels.hpp"
 
 namespace mecha {
@@ -59,6 +60,7 @@ class AppCallCount {
   AppCallCount& operator=(const AppCallCount&) = delete;
 
   void sends(std::uint64_t bytes) { sent_ = bytes; }
+  Error explained(Error why, const std::string& base) const { return net::url_error(std::move(why), method_, base + target_); }
   void answered(unsigned status, std::uint64_t received) {
     if (std::exchange(done_, true) || scope_.app.metrics == nullptr) return;
     auto& metrics = *scope_.app.metrics;
@@ -84,18 +86,21 @@ class AppCallCount {
 
 class StreamedCall final : public AppCall {
  public:
-  StreamedCall(Slot slot, const RequestScope& scope, const net::RequestHead& head)
-      : slot_(std::move(slot)), count_(scope, head.method, head.target) {}
+  // `base` outlives it.
+  StreamedCall(Slot slot, const RequestScope& scope, const net::RequestHead& head, const std::string& base)
+      : slot_(std::move(slot)), count_(scope, head.method, head.target), base_(base) {}
   void begin(std::unique_ptr<net::ClientCall> call, std::uint64_t sent) {
     call_ = std::move(call);
     count_.sends(sent);
   }
   net::ClientCall& call() override { return *call_; }
   void answered(unsigned status, std::uint64_t received) override { count_.answered(status, received); }
+  Error explained(Error why) const override { return count_.explained(std::move(why), base_); }
 
  private:
   Slot slot_;
   AppCallCount count_;
+  const std::string& base_;
   std::unique_ptr<net::ClientCall> call_;  // goes before the slot
 };
 
@@ -153,6 +158,7 @@ class Channel final : public AppChannel {
       limiter_ = std::make_unique<Limiter>(shards, options_.concurrency_max);
     }
     authority_ = options_.address + ":" + std::to_string(options_.port);
+    base_ = (options_.protocol == AppProtocol::https ? "https://" : "http://") + authority_;
   }
 
   AppProtocol protocol() const override { return options_.protocol; }
@@ -172,9 +178,10 @@ class Channel final : public AppChannel {
     if (!healthy_) co_return unhealthy();
     MECHA_CO_TRY(Slot slot, co_await enter(scope));
     prepare(scope, head);
-    auto opened = std::make_unique<StreamedCall>(std::move(slot), scope, head);
-    MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
-    opened->begin(std::move(call), sent);
+    auto opened = std::make_unique<StreamedCall>(std::move(slot), scope, head, base_);
+    auto call = co_await dial(scope, std::move(head));
+    if (!call) co_return fail(opened->explained(std::move(call).error()));
+    opened->begin(*std::move(call), sent);
     co_return std::move(opened);
   }
 
@@ -239,13 +246,17 @@ class Channel final : public AppChannel {
     head.content_length = request.body.size();
     head.has_body = !request.body.empty();
     prepare(scope, head);
-    MECHA_CO_TRY(auto call, co_await dial(scope, std::move(head)));
+    auto dialled = co_await dial(scope, std::move(head));
+    if (!dialled) co_return fail(count.explained(std::move(dialled).error(), base_));
+    const auto call = *std::move(dialled);
     if (!request.body.empty()) {
       // An application may answer before it has read all: what it says counts, not that it stopped reading.
       const auto written = co_await call->write(request.body);
       if (written) (void)co_await call->finish_writing();
     }
-    MECHA_CO_TRY(auto* answer, co_await call->head());
+    const auto headed = co_await call->head();
+    if (!headed) co_return fail(count.explained(headed.error(), base_));
+    auto* answer = *headed;
     MECHA_CO_TRY(auto body, co_await net::read_all(*call, options_.message_max));
     count.answered(answer->status, body.size());
     co_return AppAnswer{answer->status, std::move(answer->headers), std::move(body)};
@@ -279,7 +290,7 @@ class Channel final : public AppChannel {
   AppChannelOptions options_;
   net::Client client_;
   std::unique_ptr<Limiter> limiter_;
-  std::string authority_;
+  std::string authority_, base_;
   std::atomic<bool> healthy_ = true;
 };
 

@@ -63,6 +63,8 @@ class AppCall {
   // The answer has come: the call is counted with its status and the bytes of its body, 0 when they are not known. A call that is
   // destroyed without it counts as failed; its scope outlives it until then.
   virtual void answered(unsigned status, std::uint64_t received) = 0;
+  // The text of a call that got no answer: `why` behind its verb and URL.
+  virtual Error explained(Error why) const = 0;
 };
 
 class AppChannel {

@@ -119,7 +119,9 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   auto body = std::make_unique<AppBody>(std::move(opened));
   auto& call = body->call();
   MECHA_CO_TRY_VOID(co_await send_body(request, call.call()));
-  MECHA_CO_TRY(auto* answer, co_await call.call().head());
+  const auto headed = co_await call.call().head();
+  if (!headed) co_return fail(call.explained(headed.error()));
+  auto* answer = *headed;
   MECHA_CO_TRY(auto result, http_answer(*answer, std::move(body)));
   call.answered(answer->status, result.length.value_or(0));
   co_return std::move(result);

@@ -193,7 +193,10 @@ Async<void> Host::start_name_resolution() {
 }
 
 void Host::make_channel() {
-  if (settings_.app_port == 0) return;
+  if (settings_.app_port == 0) {
+    log_.warn("App channel is not initialized. Did you configure an app-port?");
+    return;
+  }
   application_->channel = make_app_channel(shards_, application_->connection);
   // With health checks the application counts as unhealthy until a probe has succeeded.
   application_->channel->set_healthy(!settings_.probe.enabled);
@@ -202,7 +205,7 @@ void Host::make_channel() {
 Async<void> Host::start() {
   log_.info("standalone mode configured");
   log_.info("app id: " + options_.app_id);
-  log_.info("mTLS is disabled. Skipping certificate request and tls validation");
+  log_.warn("mTLS is disabled. Skipping certificate request and tls validation");
   MECHA_CO_TRY_VOID(co_await load_configuration_files());
   auto& health = application_->health;
   for (const auto target : {"runtime", "grpc-api-server", "grpc-internal-server", "security-provider"}) {

@@ -66,14 +66,14 @@ Async<std::vector<net::Listener>> bind_all(
       problem = listener.error().message;
       const bool may_pass = is_taken(listener.error());
       if (!may_pass || std::chrono::steady_clock::now() + pause > end || !co_await sleep_for(pause)) {
-        log.error("Failed to listen for " + what + " on " + address + ":" + std::to_string(port) + ": " + problem);
+        log.error("Failed to listen for " + what + " on TCP address " + address + ":" + std::to_string(port) + " with error: " + problem);
         break;
       }
       pause = std::min(pause * 3 / 2, std::chrono::milliseconds(kLongestPause));
     }
   }
   if (bound.empty()) {
-    co_return fail(Code::unavailable, "could not listen on any endpoint for the " + what + ": " + problem);
+    co_return fail(Code::unavailable, "failed to start " + (what == "gRPC server" ? "API " + what : what) + ": could not listen on any endpoint: " + problem);
   }
   co_return bound;
 }

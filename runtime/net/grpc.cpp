@@ -119,6 +119,7 @@ Async<void> ServerCall::finish(Status status, Headers trailers) {
   finished_ = true;
   if (is_overdue(status.code)) status = past_deadline();
   status_ = status.code;
+  if (!headers_sent_ && !headers_.empty()) MECHA_CO_TRY_VOID(co_await send_headers());
   if (headers_sent_) {
     auto all = status_trailers(status);
     append(all, trailers);

@@ -112,7 +112,7 @@ class ServerCall {
   asio::awaitable<bool> until_arrived() { return exchange_.body().until_ready(); }
   Async<void> take_in();
   void nudge() { exchange_.body().nudge(); }
-  // Headers go out before the first message, or with the status if there was none. Call before the first write.
+  // Headers go out before the first message, or before the status if there was none. Call before the first write.
   void set_headers(Headers headers);
   void add_header(std::string_view name, std::string_view value) { headers_.add(name, value); }
   Async<void> send_headers();

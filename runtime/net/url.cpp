@@ -74,6 +74,13 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
+Error url_error(Error why, std::string_view method, std::string_view url) {
+  auto verb = text::lower(method);
+  if (!verb.empty()) verb[0] = method[0];
+  const auto parsed = parse_url(url);
+  return std::move(why).context(verb + " " + text::quote(parsed ? parsed->shown() : std::string(url)));
+}
+
 std::string resolve_url(const Url& base, std::string_view location) {
   if (location.starts_with("//")) return base.scheme + ":" + std::string(location);
   const auto scheme = location.find("://");

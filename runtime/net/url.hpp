@@ -25,6 +25,8 @@ struct Url {
 
 // Fails in the words of the reference: "unsupported protocol scheme \"ftp\"", "parse \"...\": ...".
 Result<Url> parse_url(std::string_view text);
+// The failure of a request that got no answer, with the words that stand before it: `Get "http://host/path": why`.
+Error url_error(Error why, std::string_view method, std::string_view url);
 // The absolute URL that `location` means in an answer from `base`.
 std::string resolve_url(const Url& base, std::string_view location);
 

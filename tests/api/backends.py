@@ -85,7 +85,7 @@ STORES = [
     Store("sqlite", lambda name, folder: component(name, "state.sqlite", connectionString=f"{folder}/state.db"), SQL,
           wrong=[("no folder", lambda folder: "/nowhere", "failed to ping: unable to open database file")]),
     Store("in-memory", lambda name, _: component(name, "state.in-memory"), ["ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE", "ACTOR"],
-          bad_ttl='error parsing ttlInSeconds: strconv.ParseInt: parsing "x": invalid syntax'),
+          bad_ttl='strconv.Atoi: parsing "x": invalid syntax'),
 ]
 
 

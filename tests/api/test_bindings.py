@@ -67,6 +67,15 @@ def test_a_trace_in_the_metadata_of_a_grpc_call_stays(world):
         assert (sent(), sent(traceparent=OTHER)) == (TRACE, OTHER)
 
 
+def test_what_a_failed_grpc_call_says_of_the_answer_are_headers(world):
+    with grpc.insecure_channel(f"127.0.0.1:{world[0].grpc}") as channel:
+        request = binding_pb2.InvokeBindingRequest(name="status", operation="get", metadata={"path": "/status/500"})
+        with pytest.raises(grpc.RpcError) as failed:
+            dapr_pb2_grpc.DaprStub(channel).InvokeBinding(request, timeout=20)
+    headers, trailers = dict(failed.value.initial_metadata()), dict(failed.value.trailing_metadata())
+    assert headers["metadata.statuscode"] == "500" and "metadata.statuscode" not in trailers
+
+
 OPERATIONS = [("create", "POST", True), ("post", "POST", True), ("put", "PUT", True), ("patch", "PATCH", True), ("get", "GET", False), ("delete", "DELETE", False), ("options", "OPTIONS", False), ("trace", "TRACE", False)]
 
 

@@ -91,6 +91,29 @@ def test_verdict(world, answer, verdict, pubsub):
     assert len([r for r in app.calls(f"/{pubsub}/dying") if r.json["id"] == number]) == attempts
 
 
+WORDS = [
+    ("DROP", Reply(200, b'{"status":"DROP"}'), "x", ["DROP status returned from app while processing pub/sub event ID"]),
+    ("404", Reply(404, b"gone"), "x", ["non-retriable error returned from app while processing pub/sub event ID: gone. status code returned: 404"]),
+    ("RETRY", Reply(200, b'{"status":"RETRY"}'), "x", ["encountered a retriable error while publishing a subscribed message to topic plain, err: <nil>", "RETRY status returned from app while processing pub/sub event ID: retriable error occurred"]),
+    ("500", Reply(500, b"boom"), "x", ["encountered a retriable error while publishing a subscribed message to topic plain, err: retriable error returned from app while processing pub/sub event ID, topic: plain, body: boom. status code returned: 500"]),
+]
+
+
+@pytest.mark.parametrize("answer,data,words", [row[1:] for row in WORDS], ids=[row[0] for row in WORDS])
+def test_the_log_tells_of_a_failed_delivery_in_the_words_of_the_reference(world, answer, data, words):
+    number = send(world, "ps", "plain", answer, data)
+    for text in words:
+        world[0].says(text.replace("ID", number))
+
+
+@pytest.mark.parametrize("body,words", [
+    (b"[1]", "error deserializing cloud event in pubsub ps and topic plain: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+    (b'{"id":"old","expiration":"2000-01-01T00:00:00Z"}', "dropping expired pub/sub event old as of 2000-01-01T00:00:00Z")], ids=["no object", "expired"])
+def test_so_it_does_of_an_event_that_is_not_delivered(world, body, words):
+    assert world[0].request("POST", "/v1.0/publish/ps/plain?metadata.rawPayload=true", body=body).status == 204
+    world[0].says(words)
+
+
 def test_an_expired_message_is_not_delivered(world):
     """It goes to the dead letters, where only a raw subscription sees it: it has expired there too."""
     one, app = world

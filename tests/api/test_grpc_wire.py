@@ -6,6 +6,7 @@ import pytest
 from dapr.proto.runtime.v1 import dapr_pb2_grpc, metadata_pb2, pubsub_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from grpc_application import GenericApp
 from peer import Caller, Peer, Stream, framed
 from sidecar import ROOT, component
 
@@ -74,6 +75,26 @@ def test_an_empty_target_is_no_missing_one(side, metadata):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
         channel.unary_unary("/x.Y/Z")(b"", metadata=metadata, timeout=30)
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "app id is empty")
+
+
+class Blank(GenericApp):
+    """Every call fails with a text that begins and ends with a blank, and metadata of the same kind."""
+
+    def service(self, _):
+        def refuse(__, context):
+            context.set_trailing_metadata([("x-said", "said ")])
+            context.abort(grpc.StatusCode.NOT_FOUND, " none: ")
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def test_a_text_that_ends_in_a_blank_breaks_no_call(launch):
+    app = Blank()
+    launch.apps.append(app)
+    side = launch.sidecar(app=app, flags=("--app-protocol", "grpc"))
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary("/x.Y/Z")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+    assert (error.value.code(), error.value.details().strip(), dict(error.value.trailing_metadata())["x-said"].strip()) == (grpc.StatusCode.NOT_FOUND, "none:", "said")
+    assert side.invoke(side.app_id, "x").json["code"] == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 @pytest.mark.parametrize("mark", ["?", "#"])

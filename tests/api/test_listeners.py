@@ -130,5 +130,5 @@ def test_a_name_that_is_none_ends_the_start_at_once(launch):
     """No attempt could help; a label of 64 letters is refused without a question to any server."""
     name, begun = "x" * 64 + ".invalid", time.monotonic()
     code, out, _ = run_daemon("--app-id", "a", "--dapr-http-port", free_port(), "--dapr-grpc-port", free_port(), "--metrics-port", free_port(), "--dapr-listen-addresses", name)
-    assert code == 1 and f"could not listen on any endpoint for the gRPC server: listen tcp: lookup {name}: no such host" in out
+    assert code == 1 and f"Fatal error from runtime: failed to start API gRPC server: could not listen on any endpoint: listen tcp: lookup {name}: no such host" in out
     assert time.monotonic() - begun < 9.5  # attempts go on for ten seconds

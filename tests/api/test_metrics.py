@@ -60,7 +60,10 @@ def bulk(one):
     return one.post("/v1.0/publish/bulk/ps/bulk", entries)
 
 
-INGRESS = {"component": "ps", "namespace": "", "status": ""}
+def ingress(topic, process):
+    return {"component": "ps", "namespace": "", "topic": topic, "process_status": process, "status": process}
+
+
 BULK = {"component": "pubsubName", "namespace": ""}
 SENT, RECEIVED = "runtime_service_invocation_req_sent_total", "runtime_service_invocation_res_recv_total"
 CLIENT, SERVER = "grpc_io_client_completed_rpcs", "grpc_io_server_completed_rpcs"
@@ -82,9 +85,9 @@ ROWS = [
     ("health", lambda o: o.get("/v1.0/healthz?appid=x"), 0, [("error_code_total", {"category": "health", "error_code": "ERR_HEALTH_APPID_NOT_MATCH"}, 1)]),
     ("a lock", lambda o: o.post("/v1.0-alpha1/lock/none", {"resourceId": "r", "lockOwner": "o", "expiryInSeconds": 1}), 0, [("error_code_total", {"category": "lock", "error_code": "ERR_LOCK_STORE_NOT_CONFIGURED"}, 1)]),
     ("cryptography", lambda o: o.request("PUT", "/v1.0-alpha1/crypto/none/encrypt", [("dapr-key-name", "k")], b"x"), 0, [("error_code_total", {"category": "crypto", "error_code": "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED"}, 1)]),
-    ("an event that the application fails", lambda o: o.post("/v1.0/publish/ps/again", 1), 0, [("component_pubsub_ingress_count", {**INGRESS, "topic": "again", "process_status": "retry"}, 3), ("component_pubsub_ingress_latencies_count", {**INGRESS, "topic": "again", "process_status": "retry"}, 2)]),
-    ("an event for the dead letters", lambda o: o.post("/v1.0/publish/ps/dead", 1), 0, [("component_pubsub_ingress_count", {**INGRESS, "topic": "dead", "process_status": "retry"}, 2), ("component_pubsub_ingress_count", {**INGRESS, "topic": "dead", "process_status": "drop"}, 1)]),
-    ("an event that nobody handles", lambda o: o.post("/v1.0/publish/ps/gone", 1), 0, [("component_pubsub_ingress_count", {**INGRESS, "topic": "gone", "process_status": "drop"}, 1)]),
+    ("an event that the application fails", lambda o: o.post("/v1.0/publish/ps/again", 1), 0, [("component_pubsub_ingress_count", ingress("again", "retry"), 3), ("component_pubsub_ingress_latencies_count", ingress("again", "retry"), 2)]),
+    ("an event for the dead letters", lambda o: o.post("/v1.0/publish/ps/dead", 1), 0, [("component_pubsub_ingress_count", ingress("dead", "retry"), 2), ("component_pubsub_ingress_count", ingress("dead", "drop"), 1)]),
+    ("an event that nobody handles", lambda o: o.post("/v1.0/publish/ps/gone", 1), 0, [("component_pubsub_ingress_count", ingress("gone", "drop"), 1)]),
     ("a batch of events, of which two come again", bulk, 0, [
         ("component_pubsub_ingress_bulk_count", {**BULK, "topic": "bulk", "process_status": ""}, 1), ("component_pubsub_ingress_bulk_latencies_count", {**BULK, "topic": "bulk", "process_status": ""}, 1),
         *(("component_pubsub_ingress_bulk_event_count", {**BULK, "topic": "bulk", "process_status": status}, 2) for status in ("success", "drop", "retry"))]),

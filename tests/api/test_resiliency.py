@@ -1,7 +1,10 @@
 """Policies in the path of requests (contract 06, section 4), the rows that the vectors leave out."""
 import time
 
+import grpc
 import pytest
+from dapr.proto.common.v1 import common_pb2
+from dapr.proto.runtime.v1 import dapr_pb2_grpc, invoke_pb2
 
 from application import Reply, reply
 from sidecar import component, wait_until
@@ -40,6 +43,17 @@ def test_retry(launch, policy, statuses, want, remote):
     got = one.invoke(target, "x", body="body")
     assert (got.status, len(app.calls("/x"))) == want
     assert {r.body for r in app.calls("/x")} == {b"body"}
+
+
+def test_a_redirect_is_a_failure_to_grpc_callers_only(launch):
+    one, app, target = world(launch, "{retries: {r: {duration: 5ms, maxRetries: 2}}}", "{apps: {app: {retry: r}}}", remote=False)
+    app.on("/x", Reply(302))
+    assert one.invoke(target, "x").status == 302
+    message = common_pb2.InvokeRequest(method="x", http_extension=common_pb2.HTTPExtension(verb="POST"))
+    with grpc.insecure_channel(f"127.0.0.1:{one.grpc}") as channel, pytest.raises(grpc.RpcError) as failed:
+        dapr_pb2_grpc.DaprStub(channel).InvokeService(invoke_pb2.InvokeServiceRequest(id=target, message=message), timeout=20)
+    assert (failed.value.details(), dict(failed.value.initial_metadata())["dapr-http-status"]) == ("Found", "302")
+    assert len(app.calls("/x")) == 1 + 3
 
 
 def test_a_chunked_request_is_not_retried(launch):

@@ -20,6 +20,14 @@ std::string_view origin_of(std::string_view url) {
   return url.substr(0, url.find_first_of("/?", authority));
 }
 
+// What is called, for the words of a URL that does not parse.
+std::string whole_url(const std::string& base, const InvokeRequest& request) {
+  auto url = base;
+  if (!request.method.empty() && request.method.front() != '/') url += '/';
+  url += request.method;
+  return request.query.empty() ? url : url + "?" + request.query;
+}
+
 // appHttpPipeline, which stands only before applications that speak HTTP.
 const middleware::Pipeline* app_pipeline(const RequestScope& scope) {
   const auto* channel = scope.app.channel.get();
@@ -126,7 +134,7 @@ Async<InvokeAnswer> External::call_endpoint(
 Async<InvokeAnswer> External::send(
     RequestScope& scope, Target target, InvokeRequest& request, net::Headers extra
 ) {
-  MECHA_CO_TRY(const auto url, net::parse_url(target.url));
+  MECHA_CO_TRY(const auto url, net::parse_url(whole_url(target.url, request)));
   const auto authorization = take_user(target.url, url.user_info);
   if (!authorization.empty() && !request.headers.has("authorization") && !extra.has("authorization")) {
     extra.add("Authorization", authorization);
@@ -147,11 +155,15 @@ Async<InvokeAnswer> External::send(
   for (;;) {
     MECHA_CO_TRY(const auto pool, client(target));
     const MarkTimer timer(scope, Mark::app);
-    MECHA_CO_TRY(auto opened, co_await pool->open(net::RequestHead(head)));
-    if (walk) opened = piped_call(walk, std::move(opened), head.content_length);
-    auto body = std::make_unique<Body>(pool, std::move(opened));
+    const auto failed = [&](const Error& why) { return fail(net::url_error(why, head.method, std::string(origin_of(target.url)) + head.target)); };
+    auto opened = co_await pool->open(net::RequestHead(head));
+    if (!opened) co_return failed(opened.error());
+    if (walk) opened = piped_call(walk, *std::move(opened), head.content_length);
+    auto body = std::make_unique<Body>(pool, *std::move(opened));
     if (!way) MECHA_CO_TRY_VOID(co_await send_body(request, body->call()));
-    MECHA_CO_TRY(auto* response, co_await body->call().head());
+    const auto headed = co_await body->call().head();
+    if (!headed) co_return failed(headed.error());
+    auto* response = *headed;
     const auto location = response->headers.value_or("location");
     // 307 and 308 want the body again, which has gone.
     const bool same_again = response->status >= 307 && head.has_body;

@@ -120,7 +120,7 @@ Async<InvokeAnswer> Invocation::under_policies(RequestScope& scope, Call& call) 
   co_return co_await resilience::run<InvokeAnswer>(scope, std::move(policy), work);
 }
 
-// One attempt. An answer outside 200-399 counts as failed for policies; it is kept, with its body.
+// One attempt. An answer outside 200-399 (of a gRPC caller: 200-299) counts as failed for policies; it is kept, with its body.
 Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
   call.failed.reset();
   // A peer does the same for its application.
@@ -134,7 +134,10 @@ Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
   auto called = co_await call_target(scope, call);
   if (!called) co_return std::move(called);
   // Errors of gRPC applications count as success for HTTP callers (contract 01, 8.3).
-  if (called->success() || (called->is_grpc() && scope.face != Face::grpc)) co_return std::move(called);
+  if (called->is_grpc() && scope.face != Face::grpc) co_return std::move(called);
+  // To a gRPC caller a redirect is an error, too.
+  const bool redirect = scope.face == Face::grpc && !called->is_grpc() && called->status >= 300;
+  if (called->success() && !redirect) co_return std::move(called);
   const auto status = called->status;
   if (!call.streaming && called->body) {
     MECHA_CO_TRY(auto body, co_await net::read_all(*called->body, kFailedBodyMax));

@@ -110,10 +110,12 @@ net::Headers request_metadata(const Metadata& metadata) {
   return headers;
 }
 
-Error failed_status(const net::grpc::Status& status) {
+std::string text_of(const net::grpc::Status& status) { return Error{.code = status.code, .message = status.message}.as_rpc_text(); }
+
+Error failed_status(std::string message, const net::grpc::Status& status) {
   return {
       .code = status.code,
-      .message = "error returned from app while processing pub/sub event: " + status.message,
+      .message = message + text_of(status),
       .outcome = static_cast<int>(status.code)};
 }
 
@@ -185,8 +187,12 @@ class GrpcSink final : public Sink {
         scope, std::string(kOnTopicEvent), request_metadata(event.metadata), std::move(message), false
     );
     if (!answer) co_return fail(std::move(answer).error());
-    if (answer->status.code == Code::unimplemented) co_return Answer::ignored;
-    if (!answer->status.ok()) co_return fail(failed_status(answer->status));
+    const auto what = " returned from app while processing pub/sub event " + id_of(event.envelope) + ": ";
+    if (answer->status.code == Code::unimplemented) {
+      event.refusal = "non-retriable error" + what + text_of(answer->status);
+      co_return Answer::ignored;
+    }
+    if (!answer->status.ok()) co_return fail(failed_status("error" + what + "retriable error occurred: ", answer->status));
     co_return topic_answer(number_field(answer->message, 1));
   }
 
@@ -199,7 +205,7 @@ class GrpcSink final : public Sink {
     }
     if (!answer) co_return fail(std::move(answer).error());
     if (answer->status.code == Code::unimplemented) co_return std::vector(batch.entries.size(), Answer::ignored);
-    if (!answer->status.ok()) co_return fail(failed_status(answer->status));
+    if (!answer->status.ok()) co_return fail(failed_status("error returned from app while processing bulk pub/sub event: ", answer->status));
     co_return batch_answers(batch, answer->message);
   }
 

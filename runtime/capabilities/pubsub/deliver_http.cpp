@@ -9,10 +9,8 @@
 namespace mecha::pubsub {
 namespace {
 
-
-Error failed_status(unsigned status, std::string_view body) {
-  std::string message = "retriable error returned from app while processing pub/sub event: ";
-  message.append(body.substr(0, 256)).append(". status code returned: ").append(std::to_string(status));
+Error failed_status(std::string message, unsigned status) {
+  message.append(". status code returned: ").append(std::to_string(status));
   return {
       .code = code_of_http_status(status), .message = std::move(message), .http_status = status, .outcome = static_cast<int>(status)};
 }
@@ -88,10 +86,19 @@ class HttpSink final : public Sink {
     request.headers.set("content-type", "application/cloudevents+json");
     request.body = event.body;
     auto answer = co_await channel_.request(scope, std::move(request));
-    if (!answer) co_return fail(std::move(answer).error());
-    if (answer->status == 404) co_return Answer::not_found;
-    if (answer->status < 200 || answer->status > 299) co_return fail(failed_status(answer->status, answer->body));
-    co_return verdict_of(answer->body);
+    if (!answer) {
+      auto error = std::move(answer).error();
+      error.message.insert(0, "error returned from app channel while sending pub/sub event to app: retriable error occurred: ");
+      co_return fail(std::move(error));
+    }
+    if (answer->status >= 200 && answer->status <= 299) co_return verdict_of(answer->body);
+    const auto what = "retriable error returned from app while processing pub/sub event " + id_of(event.envelope);
+    const auto body = std::string_view(answer->body).substr(0, 256);
+    if (answer->status == 404) {
+      event.refusal = "non-" + what + ": " + std::string(body) + ". status code returned: 404";
+      co_return Answer::not_found;
+    }
+    co_return fail(failed_status(what + ", topic: " + std::string(event.envelope.text("topic")) + ", body: " + std::string(body), answer->status));
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
@@ -104,7 +111,7 @@ class HttpSink final : public Sink {
     if (!answer) co_return fail(std::move(answer).error());
     if (answer->status == 404) co_return std::vector(batch.entries.size(), Answer::ignored);
     if (answer->status < 200 || answer->status > 299) {
-      auto error = failed_status(answer->status, answer->body);
+      auto error = failed_status("Retriable error returned from app while processing bulk pub/sub event, topic: " + batch.topic, answer->status);
       error.outcome = -1;  // bulk failures over HTTP carry no status for `matching`
       co_return fail(std::move(error));
     }

@@ -48,22 +48,26 @@ asio::awaitable<Verdict> Delivery::deliver(Message message) {
 }
 
 asio::awaitable<Verdict> Delivery::handle(Single& work) {
-  if (!raw_) co_return co_await refuse(work, raw_.error().message);
+  if (!raw_) co_return co_await refuse(work, "error deserializing pubsub metadata: " + raw_.error().message);
   const auto topic = own_topic(*component_, app_.info, work.message.topic);
   auto event = read_event(work.message, *raw_, topic, spec_.pubsub);
-  if (!event) co_return co_await refuse(work, event.error().message);
+  if (!event) co_return co_await refuse(work, "error deserializing cloud event" + where() + ": " + event.error().message);
   work.event = *std::move(event);
 
   if (has_expired(work.event.envelope, std::chrono::system_clock::now())) {
-    log_.warn("dropping expired pub/sub event", {{"id", work.event.envelope.text("id")}, {"topic", spec_.topic}});
+    const auto end = work.event.envelope.text("expiration");
+    log_.warn("dropping expired pub/sub event " + id_of(work.event.envelope) + " as of " + std::string(end), {{"topic", spec_.topic}});
     record(work.scope, "drop", "", 0);
     (void)co_await bury(work.scope, work.message);
     co_return Verdict::done;
   }
   auto path = rules_.match(work.event.envelope);
-  if (!path) co_return co_await refuse(work, "error finding matching route: " + path.error().message);
+  if (!path) {
+    const auto what = "error finding matching route for event " + id_of(work.event.envelope);
+    co_return co_await refuse(work, what + where() + ": " + path.error().message);
+  }
   if (!*path) {
-    log_.warn("no matching route for event", {{"id", work.event.envelope.text("id")}, {"topic", spec_.topic}});
+    log_.warn("no matching route for event " + id_of(work.event.envelope) + where() + "; skipping");
     record(work.scope, "drop", "success", 0);
     (void)co_await bury(work.scope, work.message);
     co_return Verdict::done;
@@ -74,10 +78,26 @@ asio::awaitable<Verdict> Delivery::handle(Single& work) {
   co_return co_await refuse(work, delivered.error().message);
 }
 
+std::string Delivery::where() const { return " in pubsub " + spec_.pubsub + " and topic " + spec_.topic; }
+
+void Delivery::tell_retriable(std::string_view why) const {
+  log_.warn(
+      "encountered a retriable error while publishing a subscribed message to topic " + spec_.topic + ", err: " + std::string(why)
+  );
+}
+
+void Delivery::tell_unburied(std::string_view why) const {
+  log_.error(
+      "error sending message to dead letter, origin topic: " + spec_.topic + " dead letter topic " + spec_.dead_letter_topic +
+      " err: " + std::string(why)
+  );
+}
+
 // One call of the application. Ends in an Error for whatever the policy may try again.
 Async<void> Delivery::attempt(Single& work) {
   const auto begun = std::chrono::steady_clock::now();
   auto span = delivery_span(work.scope, spec_.topic, work.event.envelope);
+  std::string refusal;
   const Outgoing outgoing{
       .envelope = work.event.envelope,
       .body = work.event.body ? *work.event.body : work.message.data,
@@ -85,12 +105,14 @@ Async<void> Delivery::attempt(Single& work) {
       .pubsub = spec_.pubsub,
       .topic = spec_.topic,
       .path = work.path,
+      .refusal = refusal,
   };
   auto answer = co_await sink_.send(work.scope, outgoing);
   const auto time = milliseconds_since(begun);
   if (!answer) {
     fail_span(span, answer.error());
     record(work.scope, "retry", "", time);
+    tell_retriable(answer.error().message);
     co_return fail(std::move(answer).error());
   }
   switch (*answer) {
@@ -99,26 +121,31 @@ Async<void> Delivery::attempt(Single& work) {
       co_return Result<void>{};
     case Answer::ignored:
       record(work.scope, "drop", "", time);
-      log_.warn("the application does not handle pub/sub events: dropped", {{"topic", spec_.topic}});
+      log_.warn(refusal, {{"topic", spec_.topic}});
       co_return Result<void>{};
     case Answer::retry:
-      record(work.scope, "retry", "success", time);
-      co_return fail(Code::unknown, "RETRY status returned from app while processing pub/sub event");
+      record(work.scope, "retry", "", time);
+      tell_retriable("<nil>");
+      co_return fail(
+          Code::unknown, "RETRY status returned from app while processing pub/sub event " + id_of(work.event.envelope) + ": retriable error occurred"
+      );
     case Answer::drop:
     case Answer::not_found: break;
   }
-  if (*answer == Answer::not_found) trace::fail(span, kNotFound);
+  if (*answer == Answer::not_found) {
+    trace::fail(span, kNotFound);
+    log_.error(refusal, {{"topic", spec_.topic}});
+  } else {
+    log_.warn("DROP status returned from app while processing pub/sub event " + id_of(work.event.envelope), {{"topic", spec_.topic}});
+  }
   record(work.scope, "drop", *answer == Answer::drop ? "success" : "", time);
-  log_.warn("DROP status returned from app while processing pub/sub event", {{"topic", spec_.topic}});
   co_return co_await bury(work.scope, work.message);
 }
 
 // The message failed for good: to the dead letter topic if there is one, else back to the broker.
 asio::awaitable<Verdict> Delivery::refuse(Single& work, std::string reason) {
   if (stopping_) co_return Verdict::abandoned;
-  log_.error(
-      "error processing pub/sub event", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}, {"error", reason}}
-  );
+  log_.error(reason, {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}});
   // Counted on top of the attempts: how the message ended, without a time.
   if (spec_.dead_letter_topic.empty()) {
     record(work.scope, "retry", "", 0);
@@ -137,10 +164,7 @@ Async<void> Delivery::bury(RequestScope& scope, const Message& message) {
   PublishRequest request{spec_.dead_letter_topic, message.data, message.content_type, message.metadata};
   auto sent = co_await within(kDeadLetterLimit, publisher_.forward(scope, spec_.pubsub, std::move(request)));
   if (!sent) {
-    log_.error(
-        "failed to publish to the dead letter topic",
-        {{"topic", spec_.topic}, {"deadLetterTopic", spec_.dead_letter_topic}, {"error", sent.error().message}}
-    );
+    tell_unburied(sent.error().message);
   }
   co_return sent;
 }
@@ -150,7 +174,7 @@ void Delivery::record(
 ) const {
   auto* metrics = scope.app.metrics.get();
   if (metrics == nullptr) return;
-  const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, status, spec_.topic};
+  const Metrics::Labels labels = {spec_.pubsub, app_.info.name_space, process, status.empty() ? process : status, spec_.topic};
   metrics->count(Metric::component_pubsub_ingress_count, labels);
   if (milliseconds > 0) metrics->observe(Metric::component_pubsub_ingress_latencies, labels, milliseconds);
 }

@@ -43,6 +43,10 @@ class Delivery {
   Async<void> attempt(Single& work);
   asio::awaitable<Verdict> refuse(Single& work, std::string reason);
   Async<void> bury(RequestScope& scope, const Message& message);
+  // " in pubsub b and topic t", for the log.
+  std::string where() const;
+  void tell_retriable(std::string_view why) const;
+  void tell_unburied(std::string_view why) const;
   void record(RequestScope& scope, std::string_view process, std::string_view status, double milliseconds) const;
 
   void read_batch(Bulk& work, std::vector<BulkMessage> messages);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "runtime/async/within.hpp"
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/pubsub/delivery.hpp"
 #include "runtime/capabilities/pubsub/guard.hpp"
@@ -87,7 +88,8 @@ void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
     } else {
       auto event = json::parse(item.message.data, true);
       if (!event || (!event->is_object() && !event->is_null())) {
-        log_.error("the payload is no JSON object", {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}});
+        const auto why = event ? json::mismatch(*event, {}, "map[string]interface {}").error().message : event.error().message;
+        log_.error("error deserializing one of the messages in bulk cloud event" + where() + ": " + why);
         item.state = State::failed;
         work.count_retry(item);
         continue;
@@ -101,7 +103,10 @@ void Delivery::read_batch(Bulk& work, std::vector<BulkMessage> messages) {
     }
     auto path = rules_.match(item.entry.event);
     if (!path) {
-      log_.error("error finding matching route", {{"topic", spec_.topic}, {"error", path.error().message}});
+      log_.error(
+          "Error finding matching route for event in bulk subscribe " + spec_.pubsub + " and topic " + spec_.topic + " for entry id " +
+          item.entry.entry_id + ": " + path.error().message
+      );
       item.state = State::failed;
       work.count_retry(item);
     } else if (!*path) {
@@ -117,7 +122,7 @@ asio::awaitable<void> Delivery::send_route(Bulk& work, std::string path) {
   const auto entries = work.waiting_at(path);
   auto sent = co_await guard_inbound(work.scope, spec_.pubsub, [this, &work, path]() { return attempt_route(work, path); });
   if (!sent && !stopping_) {
-    log_.error("error processing bulk pub/sub event", {{"topic", spec_.topic}, {"error", sent.error().message}});
+    log_.error(sent.error().message, {{"pubsub", spec_.pubsub}, {"topic", spec_.topic}});
   }
   for (auto* item : entries) {
     if (item->state != State::waiting) continue;
@@ -216,10 +221,7 @@ asio::awaitable<void> Delivery::bury_batch(Bulk& work) {
     --work.retried;
   }
   if (outcome.error) {
-    log_.error(
-        "failed to publish to the dead letter topic",
-        {{"topic", spec_.topic}, {"deadLetterTopic", spec_.dead_letter_topic}, {"error", outcome.error->message}}
-    );
+    tell_unburied(outcome.error->message);
   }
 }
 

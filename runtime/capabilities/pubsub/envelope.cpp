@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "runtime/base/json.hpp"
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 
@@ -107,7 +107,7 @@ void fill(json::Object& event, const char* attribute, std::string_view value) {
 Result<std::string> complete(const EnvelopeInput& input) {
   auto parsed = json::parse(input.data);
   if (!parsed) return fail(std::move(parsed).error());
-  if (!parsed->is_object()) return fail(Code::invalid_argument, "the CloudEvent is no JSON object");
+  if (!parsed->is_object()) return json::mismatch(*parsed, {}, "map[string]interface {}");
   auto& event = parsed->as_object();
   event["topic"] = input.topic;
   event["pubsubname"] = input.pubsub;

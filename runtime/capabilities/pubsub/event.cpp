@@ -1,5 +1,6 @@
 #include "runtime/capabilities/pubsub/event.hpp"
 
+#include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::pubsub {
@@ -78,7 +79,7 @@ Result<Event> read_event(const Message& message, bool raw, std::string_view topi
   }
   MECHA_TRY(auto envelope, json::parse(message.data, true));
   if (!envelope.is_object() && !envelope.is_null()) {
-    return fail(Code::invalid_argument, "the payload is no JSON object");
+    return json::mismatch(envelope, {}, "map[string]interface {}");
   }
   take_trace(envelope, message);
   return Event{std::move(envelope), std::nullopt};

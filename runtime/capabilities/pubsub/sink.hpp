@@ -27,6 +27,7 @@ struct Outgoing {
   const std::string& pubsub;
   const std::string& topic;    // as the subscription names it
   const std::string& path;     // as the application wrote it
+  std::string& refusal;        // what an answer not_found or ignored said, for the log
 };
 
 struct OutgoingEntry {
@@ -54,6 +55,13 @@ inline std::vector<Answer> in_order(const OutgoingBatch& batch, const AnswersByI
     answers.push_back(found == given.end() ? Answer::retry : found->second);
   }
   return answers;
+}
+
+// The id of an event as messages name it.
+inline std::string id_of(const json::Value& envelope) {
+  const auto* id = envelope.find("id");
+  if (id == nullptr || id->is_null()) return "<nil>";
+  return id->is_string() ? id->as_string() : json::write(*id);
 }
 
 class Sink {

@@ -187,12 +187,12 @@ asio::awaitable<void> Subscriptions::ask() {
       co_return;
     }
     if (answer.error().code == Code::invalid_argument) {
-      log_.warn("failed to read subscriptions of the application: none is started", {{"error", answer.error().message}});
+      log_.warn("failed to subscribe to topics: error getting topics from app: " + answer.error().message);
       asked_ = Asked::refused;
       co_return;
     }
     if (attempt == 3 || std::chrono::steady_clock::now() + pause > end) {
-      log_.warn("failed to ask the application for subscriptions", {{"error", answer.error().message}});
+      log_.warn("failed to subscribe to topics: " + answer.error().message);
       co_return;
     }
     if (!co_await sleep_for(pause)) co_return;
@@ -237,7 +237,7 @@ Async<std::vector<SubscriptionSpec>> Subscriptions::ask_once() {
     co_return list;
   }
   if (answer->status != 404) {
-    log_.error("app returned http status code from subscription endpoint", {{"status", static_cast<int>(answer->status)}});
+    log_.error("app returned http status code " + std::to_string(answer->status) + " from subscription endpoint");
   }
   co_return std::vector<SubscriptionSpec>{};
 }
@@ -297,7 +297,7 @@ std::vector<std::shared_ptr<Subscriptions::Live>> Subscriptions::open_missing(
     if (std::ranges::any_of(live_, is_live)) continue;
     auto live = make(spec, snapshot);
     if (!live) {
-      log_.error("failed to start a subscription", {{"error", live.error().message}});
+      log_.error("Failed to start subscription for pubsub " + spec.pubsub + ", topic " + spec.topic + ": " + live.error().message);
     } else if (*live != nullptr) {
       opening.push_back(*live);
       live_.push_back(*live);
@@ -351,8 +351,8 @@ asio::awaitable<void> Subscriptions::open(std::shared_ptr<Live> live) {
     live->opened = opened.has_value();
     if (opened) break;
     log_.error(
-        "failed to subscribe to topic",
-        {{"pubsub", live->spec.pubsub}, {"topic", live->spec.topic}, {"error", opened.error().message}}
+        "Failed to start subscription for pubsub " + live->spec.pubsub + ", topic " + live->spec.topic + ": failed to subscribe to topic " +
+        live->spec.topic + ": " + opened.error().message
     );
     if (!co_await sleep_for(pause)) co_return;
     pause = std::min(pause * 2, options_.retry_most);
