@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kReconcile = 60s;
-// Reading is repeated while files still change; then the last reading has to do.
+// Reading is repeated while files still change, or may be about to; then the last reading has to do.
 constexpr int kReadings = 20;
 constexpr auto kRest = 20ms;
 // Requests may hold a component that leaves for so long.
@@ -82,7 +82,8 @@ Async<LoadedResources> Host::read_settled() {
   for (int i = 0; i < kReadings; ++i) {
     const std::function<Result<LoadedResources>()> job = [options = load_options()] { return load_resources(options); };
     read = co_await files_->call(job);
-    if (!watcher_ || !watcher_->stirred()) break;
+    const bool changing = (watcher_ && watcher_->stirred()) || (read && emptied(resources_, *read));
+    if (!changing) break;
     if (!co_await sleep_for(kRest)) break;
   }
   co_return std::move(read);

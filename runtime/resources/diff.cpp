@@ -91,6 +91,14 @@ std::vector<std::string> keep_unreadable(const LoadedResources& before, LoadedRe
   return {kept.begin(), kept.end()};
 }
 
+bool emptied(const LoadedResources& before, const LoadedResources& after) {
+  const std::set<std::string> files(after.empty.begin(), after.empty.end());
+  const auto held = [&files](const auto& list) {
+    return std::ranges::any_of(list, [&files](const auto& spec) { return files.contains(spec.location.file); });
+  };
+  return held(before.components) || held(before.subscriptions) || held(before.endpoints) || held(before.resiliencies);
+}
+
 std::vector<std::string> fixed_differences(const ConfigurationSpec& before, const ConfigurationSpec& after) {
   std::vector<std::string> names;
   const auto compare = [&names](const auto& old, const auto& now, const char* name) {

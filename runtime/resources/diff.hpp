@@ -21,6 +21,10 @@ Changes changes(const LoadedResources& before, const LoadedResources& after);
 // in such a file is put back. Returns the files that hold something back.
 std::vector<std::string> keep_unreadable(const LoadedResources& before, LoadedResources& after);
 
+// Whether a file that held something has become empty. One that is written anew is so for a moment, and the system gives
+// notice of it only after it can be seen.
+bool emptied(const LoadedResources& before, const LoadedResources& after);
+
 // Parts of a Configuration that differ and that are built once, when the process starts: names of its fields.
 std::vector<std::string> fixed_differences(const ConfigurationSpec& before, const ConfigurationSpec& after);
 

@@ -68,6 +68,16 @@ TEST_CASE("A file that cannot be read keeps what it held, others do not") {
   CHECK(whole.components.size() == 1);
 }
 
+TEST_CASE("A file that held something and has nothing in it any more is told from others") {
+  const auto before = read(component("a", "1"));
+  CHECK(emptied(before, read("")));
+  CHECK(emptied(read(resiliency("1")), read("")));
+  CHECK_FALSE(emptied(before, read("", "other.yaml")));
+  CHECK_FALSE(emptied(before, read("# nothing\n")));
+  CHECK_FALSE(emptied(before, read(component("b", "1"))));
+  CHECK_FALSE(emptied(read(""), read("")));
+}
+
 TEST_CASE("What is fixed for the life of the process is named") {
   const auto of = [](const std::string& spec) {
     std::vector<Notice> notices;

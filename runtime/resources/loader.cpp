@@ -171,6 +171,7 @@ void note_unknown(const Findings& findings, const std::string& file, std::string
 }
 
 void read_file(std::string_view text, const std::string& file, Batch& into) {
+  if (text.empty()) into.empty.push_back(file);
   bool first = true;
   for (const auto& document : yaml::split_documents(text)) {
     if (document.blank()) continue;
@@ -189,6 +190,7 @@ Result<LoadedResources> settle(Batch batch, const LoadOptions& options) {
   LoadedResources out;
   out.notices = std::move(batch.notices);
   out.unreadable = std::move(batch.unreadable);
+  out.empty = std::move(batch.empty);
   std::vector<std::string> duplicates;
   out.components = filter(std::move(batch.components), "Component", options, duplicates);
   if (!duplicates.empty()) {

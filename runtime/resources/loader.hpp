@@ -38,6 +38,7 @@ struct LoadedResources {
   std::vector<ResiliencySpec> resiliencies;     // names may repeat; see ResiliencySpec::problem
   std::vector<Notice> notices;                  // in the order in which they are to be logged
   std::vector<std::string> unreadable;          // files of which something could not be read
+  std::vector<std::string> empty;               // files without a byte
 };
 
 // Fails with what ends the process: a directory that is missing, two components of one name.
@@ -61,7 +62,7 @@ struct Batch {
   std::vector<HttpEndpointSpec> endpoints;
   std::vector<ResiliencySpec> resiliencies;
   std::vector<Notice> notices;
-  std::vector<std::string> unreadable;
+  std::vector<std::string> unreadable, empty;
 };
 void read_file(std::string_view text, const std::string& file, Batch& into);
 // By its name: .yaml or .yml, in whatever case.
