@@ -14,6 +14,10 @@
 #include "runtime/daemon/host.hpp"
 #include "runtime/daemon/host_parts.hpp"
 
+#if __has_include(<google/protobuf/stubs/logging.h>)
+#include <google/protobuf/stubs/logging.h>
+#endif
+
 namespace mecha {
 namespace {
 
@@ -21,9 +25,17 @@ void append(std::vector<api::GrpcMethod>& to, std::vector<api::GrpcMethod> metho
   for (auto& method : methods) to.push_back(std::move(method));
 }
 
+// The library's complaints of bytes from outside would stand between the lines of the log; their sender is told.
+void quiet_messages() {
+#if __has_include(<google/protobuf/stubs/logging.h>)
+  google::protobuf::SetLogHandler(nullptr);
+#endif
+}
+
 }  // namespace
 
 void Host::make_grpc_server() {
+  quiet_messages();
   const auto& configuration = application_->snapshot()->configuration;
   auto& parts = *parts_;
   api::GrpcServerOptions grpc;

@@ -77,6 +77,13 @@ def test_an_empty_target_is_no_missing_one(side, metadata):
     assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, "app id is empty")
 
 
+def test_a_message_that_is_none_leaves_the_log_alone(side):
+    with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
+        channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetState")(b"\x0a\x01\xff", timeout=5)
+    assert error.value.code() == grpc.StatusCode.INTERNAL
+    assert "libprotobuf" not in side.log()
+
+
 class Blank(GenericApp):
     """Every call fails with a text that begins and ends with a blank, and metadata of the same kind."""
 
