@@ -27,10 +27,10 @@ class Gate {
     open_ = true;
     changed_.notify_all();
   }
-  /// False after ten seconds.
+  /// False after half a minute.
   bool wait() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [this] { return open_; });
+    return changed_.wait_for(lock, std::chrono::seconds(30), [this] { return open_; });
   }
 
  private:

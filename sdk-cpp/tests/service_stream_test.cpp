@@ -48,7 +48,7 @@ class Broker {
   /// "id=number " of each answer, once there are so many.
   std::string answers(std::size_t count) {
     std::unique_lock lock(mutex_);
-    (void)changed_.wait_for(lock, 10s, [&] { return answers_.size() >= count; });
+    (void)changed_.wait_for(lock, 30s, [&] { return answers_.size() >= count; });
     std::string to;
     for (const auto& answer : answers_) to += answer + " ";
     return to;
