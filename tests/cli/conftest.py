@@ -40,7 +40,7 @@ class Tool:
         (folder / "home").mkdir()
         (folder / "app.py").write_text(APP)
         self.env = {**os.environ, "HOME": str(folder / "home"), "MECHA_REGISTRY_DIR": str(folder / "registry"), "NO_COLOR": "1", "TERM": "xterm", "XDG_DATA_HOME": str(folder / "data"),
-                    "RES_OPTIONS": "timeout:1 attempts:1"}  # names that are not there are asked for: a lost packet must not cost 5 s
+                    "RES_OPTIONS": "timeout:1 attempts:3"}  # names that are not there are asked for: a lost packet must not cost 5 s
         for name in ("DAPR_API_TOKEN", "DAPR_RUNTIME_PATH", "MECHA_DAEMON", "NAMESPACE"):
             self.env.pop(name, None)
 
