@@ -1,5 +1,6 @@
 // The application of the gRPC figures, written with gRPC C++ as users write theirs (callback interface): OnInvoke answers
-// 1 KiB, Unary the same as a message of its own, Stream sends back what it gets; other methods are not there.
+// 1 KiB, Unary the same as a message of its own, Stream sends back what it gets; other methods are not there. It is also the floor
+// of calls that end in a sidecar: GetState answers a value of 130 bytes, SaveState and PublishEvent nothing.
 // Usage: mecha_grpc_app PORT
 
 #include <cstdio>
@@ -21,15 +22,22 @@ std::string bytes_of(const grpc::ByteBuffer& buffer) {
 }
 
 // InvokeResponse{data: Any{value: 1 KiB}, content_type: "text/plain"}
-grpc::ByteBuffer answer() {
-  const std::string message = std::string("\x0a\x83\x08\x12\x80\x08", 6) + std::string(1024, 'x') + "\x12\x0atext/plain";
-  const grpc::Slice slice(message);
-  return {&slice, 1};
+std::string invoke_response() {
+  return std::string("\x0a\x83\x08\x12\x80\x08", 6) + std::string(1024, 'x') + "\x12\x0atext/plain";
+}
+
+// GetStateResponse{data: a JSON text of 130 bytes, etag: "1"}
+std::string state_response() {
+  return std::string("\x0a\x82\x01\"", 4) + std::string(128, 'v') + "\"\x12\x01" + "1";
 }
 
 class Unary final : public grpc::ServerGenericBidiReactor {
  public:
-  Unary() { StartRead(&in_); }
+  explicit Unary(const std::string& answer) {
+    const grpc::Slice slice(answer);
+    out_ = grpc::ByteBuffer(&slice, 1);
+    StartRead(&in_);
+  }
 
  private:
   void OnReadDone(bool ok) override {
@@ -38,7 +46,7 @@ class Unary final : public grpc::ServerGenericBidiReactor {
   }
   void OnDone() override { delete this; }
 
-  grpc::ByteBuffer in_, out_ = answer();
+  grpc::ByteBuffer in_, out_;
 };
 
 class Stream final : public grpc::ServerGenericBidiReactor {
@@ -72,7 +80,9 @@ class Nothing final : public grpc::ServerGenericBidiReactor {
 class Application final : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
     const auto& method = context->method();
-    if (method.ends_with("/OnInvoke") || method.ends_with("/Unary")) return new Unary;
+    if (method.ends_with("/OnInvoke") || method.ends_with("/Unary")) return new Unary(invoke_response());
+    if (method.ends_with("/GetState")) return new Unary(state_response());
+    if (method.ends_with("/SaveState") || method.ends_with("/PublishEvent")) return new Unary("");
     if (method.ends_with("/Stream")) return new Stream;
     return new Nothing;
   }

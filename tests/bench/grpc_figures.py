@@ -13,6 +13,8 @@ INVOKE = field(1, "work") + field(2, field(2, "x" * 128)) + field(3, "text/plain
 ANSWER = 5 + 3 + 1027 + 12  # of the application, with its prefix: grpc_app.cpp
 MEGABYTE = b"".join(frame(b"x" * (64 << 10)) for _ in range(16))
 EMPTY = 5
+GET, ANSWER_GET = frame(field(1, "store") + field(2, "k")), 5 + 130
+PUBLISH = frame(field(1, "bus") + field(2, "topic") + field(3, '{"order":"%s"}' % ("v" * 128)) + field(4, "application/json"))
 STREAMING = "SubscribeTopicEventsAlpha1"
 
 
@@ -22,7 +24,7 @@ def save_request(value="v" * 128):
 
 class GrpcFigures:
     def grpc_run(self, port, path, body, connections, **options):
-        return GrpcLoad(self.processes.folder, port, path, body, connections, self.seconds, **options)
+        return GrpcLoad(self.processes.folder, port, path, body, connections, 0.3 if self.quick else self.seconds, **options)
 
     def grpc_rate(self, port, path, body, connections=32, **options):
         runs = [self.grpc_run(port, path, body, connections, **options) for _ in range(self.repeats)]
@@ -68,6 +70,7 @@ class GrpcFigures:
             self.row(f"{name} through two sidecars, p50 at 1 connection", self.grpc_p50(caller.grpc_port, path, message, **options), "us", p50["two hops"], "two hops", 1.5)
             pair_rate, cpu_us = self.with_cpu([callee.process, caller.process], lambda: self.grpc_rate(caller.grpc_port, path, message, **options))
             self.row(f"{name} through two sidecars, at 32 connections", pair_rate, "requests/s", rate["two hops"], "two hops", 0.9, "more")
+            self.row(f"{name}, against no sidecar", pair_rate, "requests/s", rate["direct"], "gRPC direct")
             self.row(f"CPU of both sidecars per call of {name}", cpu_us, "us", cpu, "both hops")
             self.row(f"load generator: its share of a core during {name}", self.generator_share * 100, "%")
         self.row("resident memory after these calls, caller", caller.resident_mb()[0], "MB", target=20)
@@ -89,6 +92,7 @@ class GrpcFigures:
             self.row(f"floor: gRPC {name}, streams of 1 MB both ways, at 4 connections", rates[name], "streams/s")
         rate = self.grpc_rate(caller.grpc_port, path, MEGABYTE, 4, metadata={"dapr-app-id": "grpc-callee"}, answer=len(MEGABYTE))
         self.row("gRPC streams of 1 MB both ways through two sidecars, at 4 connections", rate, "streams/s", rates["two hops"], "two hops")
+        self.row("gRPC streams of 1 MB both ways, against no sidecar", rate, "streams/s", rates["direct"], "gRPC direct")
         self.row("resident memory after the streams, caller", caller.resident_mb()[0], "MB", target=20)
 
     def grpc_generator(self, constant):
@@ -100,10 +104,12 @@ class GrpcFigures:
         if not shutil.which("h2load"):
             return self.skip("needs h2load (nghttp2-client)")
         floor = ceiling(self.processes.nginx("grpc-constant", grpc=True), self.seconds)[0]
+        servers = self.grpc_servers()
         side = self.sidecar("grpc-single", component("store", "state.in-memory") + component("bus", "pubsub.in-memory"))
-        self.grpc_store(side, "in memory", {"get": floor, "save": None}, {"get": "nginx HTTP/2 constant"})
-        publish = frame(field(1, "bus") + field(2, "topic") + field(3, '{"order":"%s"}' % ("v" * 128)) + field(4, "application/json"))
-        self.row("gRPC publish in memory, at 32 connections", self.grpc_rate(side.grpc_port, DAPR + "PublishEvent", publish, answer=EMPTY), "requests/s")
+        rates = self.grpc_store(side, "in memory", {"get": floor, "save": None}, {"get": "nginx HTTP/2 constant"})
+        rates["publish"] = self.grpc_rate(side.grpc_port, DAPR + "PublishEvent", PUBLISH, answer=EMPTY)
+        self.row("gRPC publish in memory, at 32 connections", rates["publish"], "requests/s", floor, "nginx HTTP/2 constant")
+        self.grpc_against(servers, rates)
         self.row("resident memory after these calls", side.resident_mb()[0], "MB", target=20)
         side.stop()
         with Servers(self.processes.folder / "servers") as servers:
@@ -113,14 +119,30 @@ class GrpcFigures:
             self.grpc_store(side, "on Redis", {"get": floors["get"], "save": floors["set"]}, {"get": "redis-benchmark get", "save": "redis-benchmark set"})
             side.stop()
 
+    def grpc_servers(self):
+        """What could answer a call in place of a sidecar: a gRPC C++ server, and nginx as a gRPC proxy before it."""
+        app = self.grpc_app()
+        return {"gRPC C++ server": app, "nginx before it": self.processes.nginx("grpc-before", app, grpc=True)} if app else {}
+
+    def grpc_against(self, servers, rates):
+        """Calls that end in a sidecar, against the same calls to `servers`."""
+        calls = {"state get": ("GetState", GET, {"answer": ANSWER_GET}), "state save": ("SaveState", save_request(), {"answer": EMPTY}),
+                 "publish": ("PublishEvent", PUBLISH, {"answer": EMPTY})}
+        for name, (method, body, options) in calls.items():
+            for server, port in servers.items():
+                floor = self.grpc_rate(port, DAPR + method, body, **options)
+                self.row(f"gRPC {name} in memory, against {server}", rates[name], "requests/s", floor, server)
+
     def grpc_store(self, side, where, floors, names):
-        port, get = side.grpc_port, frame(field(1, "store") + field(2, "k"))
+        """The rates of both calls."""
+        port, options = side.grpc_port, {"answer": ANSWER_GET}
         save_rate = self.grpc_rate(port, DAPR + "SaveState", save_request(), answer=EMPTY)
-        options = {"answer": 5 + 130}
-        self.row(f"gRPC state get {where}, at 32 connections", self.grpc_rate(port, DAPR + "GetState", get, **options), "requests/s", floors["get"], names["get"], 0.6, "more")
-        self.row(f"gRPC state get {where}, p50 at 1 connection", self.grpc_p50(port, DAPR + "GetState", get, **options), "us")
+        get_rate = self.grpc_rate(port, DAPR + "GetState", GET, **options)
+        self.row(f"gRPC state get {where}, at 32 connections", get_rate, "requests/s", floors["get"], names["get"], 0.6, "more")
+        self.row(f"gRPC state get {where}, p50 at 1 connection", self.grpc_p50(port, DAPR + "GetState", GET, **options), "us")
         target = {"target": 0.6, "better": "more"} if floors["save"] else {}
         self.row(f"gRPC state save {where}, at 32 connections", save_rate, "requests/s", floors["save"], names.get("save", ""), **target)
+        return {"state get": get_rate, "state save": save_rate}
 
     def idle_streams(self):
         """One stream each on its own connection is what many clients cost; many on one is what a client with many topics costs."""

@@ -36,7 +36,7 @@ class GrpcLoad:
         self.answer_bytes, log = answer, folder / "h2load.log"
         (folder / "h2load.body").write_bytes(body)
         log.unlink(missing_ok=True)
-        command = ["h2load", "-t1", "-m1", f"-c{connections}", f"-D{seconds}", "-d", str(folder / "h2load.body")]
+        command = ["h2load", "-t1", "-m1", f"-c{connections}", f"-D{round(seconds * 1000)}ms", "-d", str(folder / "h2load.body")]
         command += [f"--log-file={log}"] if latency else []
         for name, value in {**HEADERS, **(metadata or {})}.items():
             command += ["-H", f"{name}: {value}"]
