@@ -196,7 +196,7 @@ asio::awaitable<bool> Http1Session::run() {
 asio::awaitable<void> serve_http1(Stream stream, std::string preread, SessionContext context) {
   std::optional<Http1Session> session;
   session.emplace(std::move(stream), preread, context, co_await asio::this_coro::executor);
-  preread = {};
+  std::string().swap(preread);  // an assignment keeps the memory
   if (!co_await session->run()) co_return;
   stream = std::move(session->wire_.stream);
   std::string rest(session->wire_.inbox.data());

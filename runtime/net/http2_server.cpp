@@ -144,6 +144,7 @@ asio::awaitable<void> ServerSession::serve(std::string preread) {
   });
   if (context_.options.header_timeout.count() > 0) arm(began_ + context_.options.header_timeout);
   begin(preread);
+  std::string().swap(preread);  // 4 KB, for as long as the connection
   watch();
   after_receive();
   if (context_.draining) drain();

@@ -126,7 +126,7 @@ void Http2Session::flush() {
     }
     out_.clear();
   } while (nghttp2_session_want_write(session_) != 0 && ready_.empty());
-  if (live_ == 0 && out_.capacity() > kKeptBuffer) out_ = {};
+  if (live_ == 0 && out_.capacity() > kKeptBuffer) std::string().swap(out_);
   if (waiting_bytes_ > 0 && options_.write_timeout.count() > 0) arm(now_ + options_.write_timeout);
   end_if_over();
 }
