@@ -17,6 +17,9 @@ constexpr bool is_unreserved(char c) {
 }
 
 std::optional<std::string> unescape(std::string_view s, bool plus_is_blank) {
+  if (s.find('%') == std::string_view::npos && !(plus_is_blank && s.find('+') != std::string_view::npos)) {
+    return std::string(s);
+  }
   std::string out;
   out.reserve(s.size());
   for (std::size_t i = 0; i < s.size(); ++i) {

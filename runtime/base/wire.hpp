@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,12 +14,23 @@
 
 namespace mecha::wire {
 
-inline void varint(std::string& out, std::uint64_t value) {
+// Writes to `to`, which has room for ten bytes; returns their end.
+inline char* put_varint(char* to, std::uint64_t value) {
   while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
+    *to++ = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out.push_back(static_cast<char>(value));
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
+inline std::size_t varint_size(std::uint64_t value) {
+  return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7;
+}
+
+inline void varint(std::string& out, std::uint64_t value) {
+  std::array<char, 10> text;
+  out.append(text.data(), put_varint(text.data(), value));
 }
 
 inline void tag(std::string& out, std::uint32_t field, std::uint32_t type) {
@@ -31,9 +44,18 @@ inline void number(std::string& out, std::uint32_t field, std::uint64_t value) {
   varint(out, value);
 }
 
+// What stands before the `size` bytes of a length-delimited field, and how long that is together with them.
+inline void bytes_head(std::string& out, std::uint32_t field, std::size_t size) {
+  std::array<char, 20> text;
+  auto* const tagged = put_varint(text.data(), (field << 3) | 2);
+  out.append(text.data(), put_varint(tagged, size));
+}
+inline std::size_t bytes_size(std::uint32_t field, std::size_t size) {
+  return varint_size((field << 3) | 2) + varint_size(size) + size;
+}
+
 inline void bytes_always(std::string& out, std::uint32_t field, std::string_view value) {
-  tag(out, field, 2);
-  varint(out, value.size());
+  bytes_head(out, field, value.size());
   out.append(value);
 }
 
@@ -77,6 +99,11 @@ class Reader {
 
  private:
   bool take_varint(std::uint64_t& value) {
+    if (!left_.empty() && static_cast<unsigned char>(left_.front()) < 0x80) {  // most are of one byte
+      value = static_cast<unsigned char>(left_.front());
+      left_.remove_prefix(1);
+      return true;
+    }
     value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       if (left_.empty()) return ok_ = false;

@@ -1,6 +1,6 @@
 #include "runtime/mesh/peer_codec.hpp"
 
-#include <vector>
+#include <algorithm>
 
 #include "runtime/app/invoke_codec.hpp"
 #include "runtime/base/text.hpp"
@@ -10,6 +10,12 @@ namespace mecha::mesh {
 namespace {
 
 constexpr std::uint64_t kVersion = 1;
+constexpr std::size_t kBesideHeaders = 128;  // nearly always enough for what is no header
+
+std::size_t encoded_max(const net::Headers& headers) {
+  constexpr std::size_t kLengths = 24;  // of the entry, its name, its list and the value
+  return headers.bytes() + headers.size() * kLengths;
+}
 
 void add_header_entry(std::string_view entry, net::Headers& headers) {
   std::string_view key, list;
@@ -41,27 +47,28 @@ void decode_status(std::string_view bytes, InvokeAnswer& answer) {
 
 }  // namespace
 
+// Values of one name are one entry, in the place of the first.
 void encode_headers(std::string& out, std::uint32_t field, const net::Headers& headers) {
-  std::vector<std::string_view> done;
-  std::string list, entry;
-  for (const auto& header : headers) {
-    bool seen = false;
-    for (const auto name : done) seen = seen || text::equals_nocase(name, header.name);
-    if (seen) continue;
-    done.push_back(header.name);
-    list.clear();
-    for (const auto& other : headers) {
-      if (text::equals_nocase(other.name, header.name)) wire::bytes_always(list, 1, other.value);
+  for (auto header = headers.begin(); header != headers.end(); ++header) {
+    const auto same = [&](const net::Headers::Field& other) { return text::equals_nocase(other.name, header->name); };
+    if (std::any_of(headers.begin(), header, same)) continue;
+    std::size_t list = 0;
+    for (auto other = header; other != headers.end(); ++other) {
+      if (same(*other)) list += wire::bytes_size(1, other->value.size());
     }
-    entry.clear();
-    wire::bytes(entry, 1, header.name);
-    wire::bytes_always(entry, 2, list);
-    wire::bytes_always(out, field, entry);
+    const auto name = header->name.empty() ? 0 : wire::bytes_size(1, header->name.size());
+    wire::bytes_head(out, field, name + wire::bytes_size(2, list));
+    wire::bytes(out, 1, header->name);
+    wire::bytes_head(out, 2, list);
+    for (auto other = header; other != headers.end(); ++other) {
+      if (same(*other)) wire::bytes_always(out, 1, other->value);
+    }
   }
 }
 
 std::string encode_request(const InvokeRequest& request, std::optional<std::string_view> data) {
   std::string out;
+  out.reserve(kBesideHeaders + encoded_max(request.headers) + request.method.size() + request.query.size());
   wire::number(out, 1, kVersion);
   encode_headers(out, 2, request.headers);
   wire::bytes_always(out, 3, encode_invoke_request(request, data.value_or(""), data.has_value()));
@@ -88,6 +95,7 @@ Result<DecodedRequest> decode_request(std::string_view bytes) {
 
 std::string encode_response(const InvokeAnswer& answer, std::optional<std::string_view> data) {
   std::string out;
+  out.reserve(kBesideHeaders + encoded_max(answer.headers) + encoded_max(answer.trailers));
   wire::bytes_always(out, 1, encode_status(answer));
   encode_headers(out, 2, answer.headers);
   encode_headers(out, 3, answer.trailers);
@@ -131,24 +139,18 @@ Result<DecodedResponse> decode_response(std::string_view bytes) {
 
 std::string encode_stream_head(std::string_view head) {
   std::string out;
+  out.reserve(wire::bytes_size(1, head.size()));
   wire::bytes_always(out, 1, head);
   return out;
 }
 
 void append_payload(std::string& message, std::string_view data, std::uint64_t seq) {
-  std::string number;
-  wire::number(number, 2, seq);
-  std::string start;
-  wire::tag(start, 1, 2);
-  wire::varint(start, data.size());
-  wire::tag(message, 2, 2);
-  if (data.empty()) {
-    wire::varint(message, number.size());
-  } else {
-    wire::varint(message, start.size() + data.size() + number.size());
-    message.append(start).append(data);
-  }
-  message.append(number);
+  const auto number = seq == 0 ? 0 : 1 + wire::varint_size(seq);
+  const auto bytes = data.empty() ? 0 : wire::bytes_size(1, data.size());
+  message.reserve(message.size() + wire::bytes_size(2, bytes + number));
+  wire::bytes_head(message, 2, bytes + number);
+  wire::bytes(message, 1, data);
+  wire::number(message, 2, seq);
 }
 
 Result<StreamMessage> decode_stream(std::string_view bytes) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <ctime>
+#include <span>
 
 #include "runtime/base/http_status.hpp"
 #include "runtime/base/text.hpp"
@@ -11,21 +12,21 @@ namespace mecha::net {
 namespace {
 
 void append_name(std::string& out, std::string_view name) {
+  const auto from = out.size();
+  out.append(name);
   bool start = true;
-  for (char c : name) {
+  for (char& c : std::span(out).subspan(from)) {
     if (start && c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
     if (!start && c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     start = c == '-';
-    out.push_back(c);
   }
 }
 
 void append_value(std::string& out, std::string_view value) {
   const auto from = out.size();
   out.append(value);
-  for (auto at = from; at < out.size(); ++at) {
-    const auto c = static_cast<unsigned char>(out[at]);
-    if (c < 0x20 && c != '\t') out[at] = ' ';
+  for (char& c : std::span(out).subspan(from)) {
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t') c = ' ';
   }
 }
 
