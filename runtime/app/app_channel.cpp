@@ -176,9 +176,10 @@ class Channel final : public AppChannel {
 
   Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head, std::uint64_t sent) override {
     if (!healthy_) co_return unhealthy();
-    MECHA_CO_TRY(Slot slot, co_await enter(scope));
+    auto slot = limiter_ ? co_await enter(scope) : Result<Slot>();
+    if (!slot) co_return fail(std::move(slot).error());
     prepare(scope, head);
-    auto opened = std::make_unique<StreamedCall>(std::move(slot), scope, head, base_);
+    auto opened = std::make_unique<StreamedCall>(*std::move(slot), scope, head, base_);
     auto call = co_await dial(scope, std::move(head));
     if (!call) co_return fail(opened->explained(std::move(call).error()));
     opened->begin(*std::move(call), sent);

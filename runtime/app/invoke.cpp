@@ -13,20 +13,6 @@ Async<InvokeAnswer> invoke_grpc_application(RequestScope& scope, InvokeRequest& 
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kHopByHop{
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-    "http2-settings",
-    "te",
-    "trailer",
-    "proxy-authorization",
-    "proxy-authenticate",
-    "content-length",
-};
-
 bool ends_with_nocase(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text::equals_nocase(text.substr(text.size() - suffix.size()), suffix);
 }
@@ -118,7 +104,7 @@ Async<InvokeAnswer> invoke_http_application(RequestScope& scope, InvokeRequest& 
   const MarkTimer timer(scope, Mark::app);
   auto body = std::make_unique<AppBody>(std::move(opened));
   auto& call = body->call();
-  MECHA_CO_TRY_VOID(co_await send_body(request, call.call()));
+  if (request.body != nullptr) MECHA_CO_TRY_VOID(co_await send_body(request, call.call()));
   const auto headed = co_await call.call().head();
   if (!headed) co_return fail(call.explained(headed.error()));
   auto* answer = *headed;
@@ -139,10 +125,19 @@ bool wants_events(const net::Headers& headers) {
 }
 
 bool is_hop_by_hop(std::string_view name) {
-  for (const auto hop : kHopByHop) {
-    if (text::equals_nocase(name, hop)) return true;
+  const auto is = [&](std::string_view other) { return text::equals_nocase(name, other); };
+  // Told apart by length first: nearly all fields leave here.
+  switch (name.size()) {
+    case 2: return is("te");
+    case 7: return is("upgrade") || is("trailer");
+    case 10: return is("connection") || is("keep-alive");
+    case 14: return is("http2-settings") || is("content-length");
+    case 16: return is("proxy-connection");
+    case 17: return is("transfer-encoding");
+    case 18: return is("proxy-authenticate");
+    case 19: return is("proxy-authorization");
+    default: return false;
   }
-  return false;
 }
 
 void keep_end_to_end(net::Headers& headers) {

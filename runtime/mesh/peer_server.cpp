@@ -93,6 +93,7 @@ Async<void> send_answer(ServerCall& call, InvokeAnswer answer, bool events) {
     MECHA_CO_TRY_VOID(co_await call.write(message));
     head_sent = true;
     message.clear();
+    if (answer.body->at_end()) break;
   }
   // An event stream without events ends without a message: its caller reports that as EOF.
   if (!head_sent && !events) MECHA_CO_TRY_VOID(co_await call.write(message));

@@ -9,6 +9,8 @@
 namespace mecha::net::grpc {
 namespace {
 
+constexpr std::size_t kJoinedMax = 4096;  // a message up to here is copied behind its prefix rather than written by itself
+
 void add_status(Headers& headers, const Status& status) {
   headers.add("grpc-status", std::to_string(static_cast<int>(status.code)));
   if (!status.message.empty()) headers.add("grpc-message", encode_message(status.message));
@@ -92,11 +94,14 @@ Async<void> ServerCall::send_headers() {
 
 Async<void> ServerCall::write(std::string_view message) {
   if (finished_) co_return fail(Code::internal, "the call has ended");
-  if (!headers_sent_) MECHA_CO_TRY_VOID(co_await send_headers());
+  if (!std::exchange(headers_sent_, true)) MECHA_CO_TRY_VOID(co_await exchange_.start(make_head()));
   sent_ += message.size();
+  if (message.size() <= kJoinedMax) {
+    const auto whole = frame(message);
+    co_return co_await exchange_.write(whole);
+  }
   const auto prefix = prefix_of(message.size());
   MECHA_CO_TRY_VOID(co_await exchange_.write(std::string_view(prefix.data(), prefix.size())));
-  if (message.empty()) co_return Result<void>();
   co_return co_await exchange_.write(message);
 }
 

@@ -13,6 +13,8 @@
 namespace mecha::net::grpc {
 namespace {
 
+constexpr std::size_t kJoinedMax = 4096;  // a message up to here is copied behind its prefix rather than written by itself
+
 // What an answer that is not gRPC means (doc/http-grpc-status-mapping.md of its specification).
 Code code_of_answer(unsigned status) {
   switch (status) {
@@ -133,13 +135,16 @@ Call::Call(std::unique_ptr<ClientCall> call, std::size_t message_max)
     : call_(std::move(call)), deframer_(message_max) {}
 
 Async<void> Call::write(std::string_view message) {
+  if (message.size() <= kJoinedMax) {
+    const auto whole = frame(message);
+    co_return co_await call_->write(whole);
+  }
   const auto prefix = prefix_of(message.size());
   MECHA_CO_TRY_VOID(co_await call_->write(std::string_view(prefix.data(), prefix.size())));
-  if (message.empty()) co_return Result<void>();
   co_return co_await call_->write(message);
 }
 
-Async<void> Call::finish_writing() { co_return co_await call_->finish_writing(); }
+Async<void> Call::finish_writing() { return call_->finish_writing(); }
 
 Result<void> Call::take_status(const Headers& headers) {
   ended_ = true;

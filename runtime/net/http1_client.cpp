@@ -31,6 +31,7 @@ class Http1Call final : public ClientCall {
   Async<void> finish_writing() override;
   Async<ResponseHead*> head() override;
   Async<std::string_view> read() override;
+  bool at_end() const override { return have_head_ && !broken_ && (!connection_ || connection_->parser.complete()); }
   const Headers& trailers() const override { return trailers_; }
   void cancel() override {
     resent_ = true;  // never again
@@ -71,6 +72,8 @@ Async<void> Http1Call::begin() {
     );
   }
   if (request_.has_body) co_return co_await out.soon();
+  std::string_view none, nothing;
+  if (out.try_send(none, nothing) == Outbox::Sent::all) co_return Result<void>();
   co_return co_await send({}, {});
 }
 

@@ -41,7 +41,10 @@ Http1Pool::Http1Pool(Executor executor, std::shared_ptr<ClientSettings> settings
 
 Async<std::unique_ptr<ClientCall>> Http1Pool::open(RequestHead head) {
   const auto self = shared_from_this();
-  MECHA_CO_TRY(auto connection, co_await acquire(false));
+  auto connection = take_idle();
+  if (!connection) {
+    MECHA_CO_TRY(connection, co_await acquire(false));
+  }
   auto call = make_http1_call(self, std::move(connection), std::move(head));
   MECHA_CO_TRY_VOID(co_await begin_http1_call(*call));
   co_return std::move(call);

@@ -56,7 +56,7 @@ class Http2Call final : public ClientCall, private SessionKeeper, public Http2St
   Http2Call(std::shared_ptr<ClientSession> session, bool grpc);
   ~Http2Call() override;
 
-  Async<void> write(std::string_view piece) override;
+  Async<void> write(std::string_view piece) override { return put(piece); }
   Async<void> finish_writing() override;
   Async<ResponseHead*> head() override;
   Async<std::string_view> read() override { return take(); }
@@ -166,11 +166,6 @@ void Http2Call::submit(const RequestHead& head) {
       static_cast<Http2Stream*>(this)
   );
   if (id > 0) attach(id);
-}
-
-Async<void> Http2Call::write(std::string_view piece) {
-  if (piece.empty()) co_return Result<void>();
-  co_return co_await put(piece);
 }
 
 Async<void> Http2Call::finish_writing() {

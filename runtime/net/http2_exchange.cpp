@@ -11,6 +11,10 @@
 namespace mecha::net {
 namespace {
 
+Async<void> refuse_misuse(const char* what) {
+  co_return fail(Error{.code = Code::internal, .message = what});
+}
+
 Error misuse(const char* what) { return Error{.code = Code::internal, .message = what}; }
 
 Headers refusal_trailers(std::string_view field) {
@@ -150,9 +154,8 @@ Async<void> Http2Exchange::start(ResponseHead head) {
 }
 
 Async<void> Http2Exchange::write(std::string_view piece) {
-  if (!started_) co_return fail(misuse("the answer was not started"));
-  if (no_body_ || piece.empty()) co_return Result<void>();
-  co_return co_await put(piece);
+  if (!started_) return refuse_misuse("the answer was not started");
+  return put(no_body_ ? std::string_view() : piece);
 }
 
 Async<void> Http2Exchange::finish(Headers trailers) {
@@ -175,7 +178,8 @@ Async<std::string_view> Http2Exchange::read() {
     );
     session_.schedule();
   }
-  auto piece = co_await take();
+  Result<std::string_view> piece = take_now();
+  if (piece->empty()) piece = co_await take();
   if (!piece) co_return piece;
   body_read_ += piece->size();
   const auto limit = context_.options.body_bytes_max;

@@ -51,11 +51,13 @@ class Http2Stream {
   void leave();
   // The next piece of what the peer sends; empty at its end.
   Async<std::string_view> take();
+  // The same of what is here; empty also where take() would wait, or fail.
+  std::string_view take_now();
   // take() would not wait.
   bool can_take() const { return !inbox_.empty() || in_end_ || closed_; }
   // The peer has ended its side and everything was taken.
   bool ended() const { return in_end_ && inbox_.empty(); }
-  // Queues a piece; waits while too much is queued.
+  // Queues a piece, if it is not empty; waits while too much is queued.
   Async<void> put(std::string_view piece);
   // Queues all of a body that is in memory anyway.
   void put_all(std::string body);

@@ -39,18 +39,21 @@ void Http2Stream::leave() {
   if (id_ > 0) session_.stream_gone();
 }
 
+std::string_view Http2Stream::take_now() {
+  if (inbox_.empty()) return {};
+  taken_.clear();
+  taken_.swap(inbox_);
+  if (!session_.dead()) {
+    nghttp2_session_consume_stream(session_.raw(), id_, taken_.size());
+    session_.schedule();
+  }
+  session_.release(taken_.size());
+  return taken_;
+}
+
 Async<std::string_view> Http2Stream::take() {
   for (;;) {
-    if (!inbox_.empty()) {
-      taken_.clear();
-      taken_.swap(inbox_);
-      if (!session_.dead()) {
-        nghttp2_session_consume_stream(session_.raw(), id_, taken_.size());
-        session_.schedule();
-      }
-      session_.release(taken_.size());
-      co_return std::string_view(taken_);
-    }
+    if (const auto piece = take_now(); !piece.empty()) co_return piece;
     if (in_end_) co_return std::string_view();
     if (closed_) co_return fail(gone());
     const bool woken = co_await reader_.wait();
@@ -59,6 +62,7 @@ Async<std::string_view> Http2Stream::take() {
 }
 
 Async<void> Http2Stream::put(std::string_view piece) {
+  if (piece.empty()) co_return Result<void>();
   const auto state = co_await asio::this_coro::cancellation_state;
   for (bool begun = false, woken = true;;) {
     if (closed_ || out_end_) co_return fail(gone());
@@ -150,7 +154,7 @@ void Http2Stream::close(std::uint32_t code) {
   if (closed_) return;
   closed_ = true;
   session_.waiting_bytes_ -= pending();
-  outbox_ = {};
+  std::string().swap(outbox_);  // an assignment keeps the memory
   outbox_taken_ = 0;
   if (id_ > 0) session_.stream_gone();
   on_close(code);  // a hook comes before the coroutine that it is about
