@@ -24,7 +24,7 @@ def save_request(value="v" * 128):
 
 class GrpcFigures:
     def grpc_run(self, port, path, body, connections, **options):
-        return GrpcLoad(self.processes.folder, port, path, body, connections, 0.3 if self.quick else self.seconds, **options)
+        return GrpcLoad(self.processes.folder, port, path, body, connections, 0.5 if self.quick else self.seconds, **options)
 
     def grpc_rate(self, port, path, body, connections=32, **options):
         runs = [self.grpc_run(port, path, body, connections, **options) for _ in range(self.repeats)]
