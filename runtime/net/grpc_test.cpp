@@ -138,13 +138,14 @@ TEST_CASE("messages, metadata and status of a call arrive", "[grpc]") {
   CHECK(call->status().ok());
 }
 
-TEST_CASE("a failure without messages is an answer of trailers only", "[grpc]") {
+TEST_CASE("a failure without messages comes behind the headers", "[grpc]") {
   Http2Pair pair(&echo_service);
   const auto call = open_call(pair);
   REQUIRE(pair.run(call->write("fail")));
   const auto headers = pair.run(call->headers());
   REQUIRE(headers);
-  CHECK((*headers)->empty());
+  CHECK((*headers)->value_or("x-initial") == "none");
+  CHECK_FALSE((*headers)->has("grpc-status"));
   CHECK(pair.run(all_of(*call)) == std::vector<std::string>{});
   CHECK(call->status().code == Code::not_found);
   CHECK(call->status().message == "100% g\xc3\xb6ne");
