@@ -86,6 +86,10 @@ Async<LoadedResources> Host::read_settled() {
     if (!changing) break;
     if (!co_await sleep_for(kRest)) break;
   }
+  // While files go on to change, an empty one is taken for one that cannot be read: another reading follows when they rest.
+  if (read && watcher_ && watcher_->stirred()) {
+    read->unreadable.insert(read->unreadable.end(), read->empty.begin(), read->empty.end());
+  }
   co_return std::move(read);
 }
 
