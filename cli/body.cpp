@@ -12,7 +12,7 @@ namespace mecha::cli {
 
 Result<std::string> read_body(const std::string& data, const std::string& file) {
   if (file.empty()) return data;
-  if (!data.empty()) return fail(Code::invalid_argument, "give the body with --data or with --data-file, not with both");
+  if (!data.empty()) return fail(Code::invalid_argument, "--data and --data-file are both there\n  remedy: give the body with one of them");
   if (file == "-") return read_all(std::cin);
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) return fail(Code::not_found, "the file " + file + " of --data-file cannot be read");

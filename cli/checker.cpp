@@ -12,6 +12,7 @@
 #include "components/builtin.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_utf8.hpp"
 #include "runtime/resources/documents.hpp"
 #include "runtime/resources/loader.hpp"
 
@@ -26,7 +27,7 @@ constexpr std::size_t kTextMax = 500;
 // On one line, without what a terminal would take for commands.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, kTextMax)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (const char c : text::cut_utf8(text, kTextMax)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   return out + (text.size() > kTextMax ? "..." : "");
 }
 
@@ -39,6 +40,10 @@ std::string tab_in(const std::string& content) {
     if (indent.find('\t') != std::string_view::npos) return "line " + std::to_string(line) + " is indented by a tab; YAML takes only blanks";
   }
   return "look at that line and the one before: a colon, a bracket, a quote or the indentation";
+}
+
+std::string advice_on(const std::string& problem, const std::string& content) {
+  return problem.find("EOF in scalar") != std::string::npos ? "a quote that opens above is closed nowhere" : tab_in(content);
 }
 
 bool is_run_template(const yaml::Node& root) {
@@ -55,6 +60,11 @@ std::string level_of(const std::string& kind, const std::string& field) {
 }
 
 }  // namespace
+
+const yaml::Node* below(const yaml::Node* node, std::initializer_list<std::string_view> path) {
+  for (const auto part : path) node = node == nullptr ? nullptr : node->find(part);
+  return node;
+}
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
   const auto similar = nearest(word, names);
@@ -99,11 +109,11 @@ void Checker::path(const std::string& path) {
 
 void Checker::folder(const std::string& path) {
   std::vector<fs::path> names;
-  bool below = false;
+  bool deeper = false;
   std::error_code fault;
   for (auto it = fs::directory_iterator(path, fault); !fault && it != fs::directory_iterator(); it.increment(fault)) {
     std::error_code unclear;
-    if (it->is_directory(unclear)) below = true;
+    if (it->is_directory(unclear)) deeper = true;
     else names.push_back(it->path());
   }
   if (fault) return error({path, 0}, "the folder cannot be read: " + fault.message(), "see its permissions with ls -ld");
@@ -114,7 +124,7 @@ void Checker::folder(const std::string& path) {
     else warn({name, 0}, "is passed over: resource files end in .yaml or .yml", "rename it if it is one");
   }
   if (files_ != before) return;
-  error({path, 0}, "there is no resource file (*.yaml, *.yml) in this folder", below ? "name the folder below that has them: folders are not searched" : "name the folder that has them");
+  error({path, 0}, "there is no resource file (*.yaml, *.yml) in this folder", deeper ? "name the folder below that has them: folders are not searched" : "name the folder that has them");
 }
 
 void Checker::file(const std::string& path) {
@@ -130,12 +140,15 @@ void Checker::file(const std::string& path) {
     for (const auto& repeat : repeats) {
       error({path, repeat.line}, text::quote(repeat.name) + " stands in the same map as at line " + std::to_string(repeat.earlier_line) + ", which has no effect", "take one of the two out");
     }
+    if (const auto line = yaml::passed_over(part.text); root && line) {
+      error({path, part.first_line + *line - 1}, "what stands behind a line of three dots is passed over", "begin another document with ---");
+    }
     if (root) {
       roots_.push_back(*std::move(root));
       const auto line = roots_.back().line;
       document({roots_.back(), path, {path, line > 0 ? line : part.first_line}, first}, *content);
     } else {
-      add_numbered({path, part.first_line}, root.error().message, tab_in(*content));
+      add_numbered({path, part.first_line}, root.error().message, advice_on(root.error().message, *content));
     }
     first = false;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +97,9 @@ class Checker {
   std::vector<Finding> findings_;
   int files_ = 0;
 };
+
+// The node at the end of a path; null where a part of it is not there.
+const yaml::Node* below(const yaml::Node* node, std::initializer_list<std::string_view> path);
 
 // "did you mean x?", or nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names);

@@ -115,8 +115,11 @@ void Checker::settings(const ComponentSpec& spec, const yaml::Node& root, const 
   const auto refused = [&](const Result<void>& checked) {
     if (checked) return;
     const auto& why = checked.error().message;
+    const auto place = place_of(spec, beside, why);
+    if (checked.error().code == Code::failed_precondition) return warn(place, title(spec) + why, "a sidecar that is started from here fails; see that it is otherwise where it will be");
+    const bool of_files = why.find("no such file") != std::string::npos || why.find("unable to open") != std::string::npos;
     const auto advice = remedy("init_component_failure " + why);
-    error(place_of(spec, beside, why), title(spec) + why, why.find("no such file") != std::string::npos && !advice.empty() ? std::string(advice) : help);
+    error(place, title(spec) + why, of_files && !advice.empty() ? std::string(advice) : help);
   };
   // Items with faults of their own are left out, so that others are looked at, too.
   const bool absent = std::ranges::any_of(problems, [](const SettingProblem& problem) { return problem.location.file.empty(); });
@@ -129,6 +132,7 @@ void Checker::settings(const ComponentSpec& spec, const yaml::Node& root, const 
   if (!known) return;
   const auto encryption = state::Encryption::of(started);
   if (!encryption) refused(fail(encryption.error()));
+  else if (!*encryption && !started.value("primaryEncryptionKey").value_or("").empty()) warn(place_of(spec, beside, "primaryEncryptionKey"), title(spec) + "it stores without encryption: primaryEncryptionKey counts only with a secret store", "add auth: {secretStore: <name of a secret store>} beside spec");
 }
 
 // The runtime looks whether the words stand in the text.

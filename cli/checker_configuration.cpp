@@ -26,11 +26,6 @@ bool among(std::string_view word, const std::vector<std::string>& words) {
   return std::ranges::any_of(words, [&](const auto& other) { return text::equals_nocase(other, word); });
 }
 
-const Node* below(const Node* node, std::initializer_list<std::string_view> path) {
-  for (const auto part : path) node = node == nullptr ? nullptr : node->find(part);
-  return node;
-}
-
 const std::vector<Node>& items(const Node* node) {
   static const std::vector<Node> none;
   return node == nullptr ? none : node->items;
@@ -131,7 +126,7 @@ void Checker::values(const Read<ConfigurationSpec>& read, const Location& base) 
   if (otel.endpoint.find("://") != std::string::npos) warn(at(base, root, {"spec", "tracing", "otel", "endpointAddress"}), "otel.endpointAddress has a scheme", "write host:port");
   std::vector<MetricsOptions::Rule> rules;
   for (const auto& rule : read.spec.metric.rules) rules.push_back({rule.metric, rule.label, rule.replacement, rule.pattern});
-  for (const auto& problem : check_metric_rules(rules)) error(at(base, root, {"spec", root.find("spec")->find("metrics") != nullptr ? "metrics" : "metric", "rules"}), problem, "patterns are regular expressions of RE2");
+  for (const auto& problem : check_metric_rules(rules)) error(at(base, root, {"spec", below(&root, {"spec", "metrics"}) != nullptr ? "metrics" : "metric", "rules"}), problem, "patterns are regular expressions of RE2");
   const auto& resolution = read.spec.name_resolution;
   if (const auto names = nameresolution::resolver_names(); !resolution.component.empty() && !among(resolution.component, names)) {
     error(at(base, root, {"spec", "nameResolution", "component"}), "there is no name resolution " + text::quote(resolution.component), did_you_mean(resolution.component, names));

@@ -38,8 +38,7 @@ void Checker::subscription(const SubscriptionSpec& spec, const yaml::Node& root,
   if (spec.rules.empty()) {
     warn(at(spec.location, root, {"spec", with_routes ? "routes" : "route"}), what + " has no route to the application", with_routes ? "add routes: {default: /path}" : "add route: /path");
   }
-  const auto* routes = root.find("spec") == nullptr ? nullptr : root.find("spec")->find("routes");
-  const auto* rules = routes == nullptr ? nullptr : routes->find("rules");
+  const auto* rules = below(&root, {"spec", "routes", "rules"});
   for (std::size_t i = 0; i < spec.rules.size(); ++i) {
     const auto& rule = spec.rules[i];
     auto place = at(spec.location, root, {"spec", "routes", "default"});

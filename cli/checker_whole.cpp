@@ -117,7 +117,7 @@ void Checker::whole_resiliency() {
   std::set<std::string> timeouts, retries, breakers;
   for (std::size_t i = 0; i < 5; ++i) retries.emplace(resilience::built_in_policy(static_cast<resilience::BuiltIn>(i)));
   for (const auto& [spec, root] : resiliencies_) {
-    const auto* policies = root->find("spec") == nullptr ? nullptr : root->find("spec")->find("policies");
+    const auto* policies = below(root, {"spec", "policies"});
     for (const auto& [kind, names] : {std::pair("timeouts", &timeouts), std::pair("retries", &retries), std::pair("circuitBreakers", &breakers)}) {
       const auto* map = policies == nullptr ? nullptr : policies->find(kind);
       if (map == nullptr) continue;
@@ -125,7 +125,7 @@ void Checker::whole_resiliency() {
     }
   }
   for (const auto& [spec, root] : resiliencies_) {
-    const auto* targets = root->find("spec") == nullptr ? nullptr : root->find("spec")->find("targets");
+    const auto* targets = below(root, {"spec", "targets"});
     if (targets == nullptr) continue;
     const auto look = [&, file = spec.location.file](const yaml::Node& node, const std::string& target) {
       for (const auto& [key, known] : {std::pair("timeout", &timeouts), std::pair("retry", &retries), std::pair("circuitBreaker", &breakers)}) {
@@ -149,8 +149,7 @@ void Checker::whole_resiliency() {
 void Checker::whole_pipelines() {
   for (const auto& [read, place] : configurations_) {
     for (const auto* pipeline : {"httpPipeline", "appHttpPipeline"}) {
-      const auto* node = read.root->find("spec")->find(pipeline);
-      const auto* handlers = node == nullptr ? nullptr : node->find("handlers");
+      const auto* handlers = below(read.root, {"spec", pipeline, "handlers"});
       const auto& specs = pipeline == std::string_view("httpPipeline") ? read.spec.http_pipeline : read.spec.app_http_pipeline;
       for (std::size_t i = 0; i < specs.size(); ++i) {
         Location where = place;

@@ -180,10 +180,13 @@ int run_command_line(std::vector<std::string> arguments) {
   } catch (const CLI::ExtrasError&) {
     const auto rest = root.remaining(true);
     return refuse(root, form, unknown(root, rest.empty() ? "" : rest.front()));
-  } catch (const CLI::ConversionError& error) {  // all that is converted are numbers
+  } catch (const CLI::ConversionError& error) {  // all that is converted are numbers and flags
     const std::string text = error.what(), name = text.substr(text.find("--") == std::string::npos ? 0 : text.find("--"));
     const auto equals = name.find(" = ");
-    return refuse(root, form, equals == std::string::npos ? text : name.substr(0, equals) + " must be a number, got " + text::quote(name.substr(equals + 3)));
+    if (equals == std::string::npos) return refuse(root, form, text);
+    const auto* option = chosen(root)->get_option_no_throw(name.substr(0, equals));
+    const bool flag = option != nullptr && option->get_items_expected_max() == 0;
+    return refuse(root, form, name.substr(0, equals) + (flag ? " must be true or false, got " : " must be a number, got ") + text::quote(name.substr(equals + 3)));
   } catch (const CLI::ParseError& error) {
     return refuse(root, form, error.what());
   }

@@ -80,7 +80,7 @@ Result<Variables> parse_dotenv(std::string_view text, const std::string& file) {
 Result<Variables> read_dotenv(const std::string& file, bool required) {
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) {
-    if (required) return fail(Code::not_found, "the file of variables " + file + " cannot be read");
+    if (required) return fail(Code::not_found, "the file of variables " + file + " cannot be read\n  remedy: make it, or correct the path; it has lines NAME=value");
     return Variables{};
   }
   MECHA_TRY(auto all, parse_dotenv(read_all(in), file));

@@ -6,11 +6,14 @@
 #include <array>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
 
 #include "cli/output.hpp"
 #include "cli/proc.hpp"
 #include "cli/request.hpp"
+#include "runtime/base/list_flag.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_utf8.hpp"
 
 namespace mecha::cli {
 namespace {
@@ -49,6 +52,14 @@ void ask_metadata(Instance& instance) {
   if (auto document = json::parse(answer->body); document && document->is_object()) read_metadata(instance, *std::move(document));
 }
 
+// Whoever started it and waits for it; a sidecar that does not answer cannot say it.
+std::int64_t cli_of(const fs::path& process) {
+  const auto stat = stat_of(process);
+  if (!stat) return 0;
+  const auto arguments = arguments_of("/proc/" + std::to_string(stat->parent));
+  return !arguments.empty() && fs::path(arguments[0]).filename() == "mecha" ? stat->parent : 0;
+}
+
 std::string local_time(std::chrono::system_clock::time_point time) {
   const auto seconds = std::chrono::system_clock::to_time_t(time);
   std::tm parts{};
@@ -83,7 +94,8 @@ Instance read_arguments(const std::vector<std::string>& arguments) {
     if (name == "dapr-grpc-port") set_number(instance.grpc_port, value);
     if (name == "app-port") set_number(instance.app_port, value);
     if (name == "unix-domain-socket") instance.socket_dir = value;
-    if (name == "resources-path" || name == "components-path") instance.resources.push_back(value);
+    if (name == "components-path") instance.resources.push_back(value);
+    if (name == "resources-path") std::ranges::move(split_list_flag(value).value_or(std::vector<std::string>{}), std::back_inserter(instance.resources));
     if (name == "enable-metrics" && arguments[i].find('=') != std::string::npos) instance.metrics = text::strict_bool(value).value_or(true);
     if (name == "max-body-size") instance.body_bytes_max = text::quantity(value).value_or(instance.body_bytes_max);
     if (name == "read-buffer-size") instance.read_buffer_bytes = text::quantity(value).value_or(instance.read_buffer_bytes);
@@ -122,6 +134,7 @@ std::vector<Instance> find_instances(bool ask) {
     instance.pid = *pid;
     instance.program = program;
     instance.created = start_of(entry.path());
+    instance.cli_pid = cli_of(entry.path());
     if (ask) ask_metadata(instance);
     list.push_back(std::move(instance));
   }
@@ -162,7 +175,7 @@ json::Value to_json(const Instance& i) {
       {"grpcPort", i.grpc_port},
       {"appPort", i.app_port},
       {"metricsEnabled", i.metrics},
-      {"command", i.command.substr(0, 20)},
+      {"command", std::string(text::cut_utf8(i.command, 20))},
       {"age", age(std::chrono::system_clock::now() - i.created)},
       {"created", local_time(i.created)},
       {"daprdPid", i.pid},

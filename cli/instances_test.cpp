@@ -7,13 +7,13 @@ using namespace mecha::cli;
 
 TEST_CASE("the arguments of a sidecar tell its id and ports in both spellings", "[cli]") {
   const auto i = read_arguments({"/x/mechad", "--app-id", "orders", "--dapr-http-port=3501", "-dapr-grpc-port", "50002", "--app-port", "8080",
-                                 "--enable-metrics=false", "--resources-path", "a", "--resources-path=b", "--max-body-size", "1Mi"});
+                                 "--enable-metrics=false", "--resources-path", "a", "--resources-path=b,\"c,d\"", "--max-body-size", "1Mi"});
   CHECK(i.app_id == "orders");
   CHECK(i.http_port == 3501);
   CHECK(i.grpc_port == 50002);
   CHECK(i.app_port == 8080);
   CHECK_FALSE(i.metrics);
-  CHECK(i.resources == std::vector<std::string>{"a", "b"});
+  CHECK(i.resources == std::vector<std::string>{"a", "b", "c,d"});
   CHECK(i.body_bytes_max == 1 << 20);
   CHECK(i.origin().port == 3501);
   CHECK(read_arguments({"mechad", "--app-id", "x"}).http_port == 3500);
@@ -31,6 +31,8 @@ TEST_CASE("metadata tells who started it", "[cli]") {
   CHECK(i.app_pid == 8);
   CHECK(i.template_name == "shop");
   CHECK(to_json(i).text("command") == "python3 app.py --lon");
+  i.command = "sh -c sleep 30 # ab\u00e9";
+  CHECK(to_json(i).text("command") == "sh -c sleep 30 # ab");
 }
 
 TEST_CASE("an id that does not run is answered with those that do", "[cli]") {

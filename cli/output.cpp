@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <numeric>
 #include <utility>
 
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -135,8 +137,11 @@ std::string to_pretty_json(const json::Value& value) {
 
 int print(std::string_view form, const json::Value& value, const std::string& text) {
   const auto out = form == "json" ? to_pretty_json(value) : form == "yaml" ? to_yaml(value) : text;
-  const bool written = std::fwrite(out.data(), 1, out.size(), stdout) == out.size();
-  return written && std::fflush(stdout) == 0 ? 0 : 1;
+  errno = 0;
+  if (std::fwrite(out.data(), 1, out.size(), stdout) == out.size() && std::fflush(stdout) == 0) return 0;
+  const int why = errno;
+  if (why == EPIPE) return 1;  // whoever read has seen enough
+  return print_failure(form, {.code = Code::internal, .message = "the answer cannot be written: " + system_message(why) + "\n  remedy: is the disk full, or standard output closed?"});
 }
 
 std::pair<std::string, std::string> cut_remedy(const std::string& text) {

@@ -14,6 +14,7 @@
 #include "cli/listeners.hpp"
 #include "cli/output.hpp"
 #include "cli/plan_check.hpp"
+#include "runtime/base/list_flag.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::cli {
@@ -156,8 +157,8 @@ std::vector<std::string> daemon_arguments(const Plan& plan) {
   put_number("--profile-port", plan.ports.profile);
   put_text("--app-protocol", plan.app_protocol);
   put_text("--app-channel-address", plan.app_channel_address, "127.0.0.1");
-  put_text("--config", plan.config);
-  for (const auto& folder : plan.resources) put("--resources-path", folder);
+  put_text("--config", list_flag_item(plan.config));
+  for (const auto& folder : plan.resources) put("--resources-path", list_flag_item(folder));
   put_text("--log-level", plan.log_level);
   put_number("--app-max-concurrency", plan.app_max_concurrency);
   put_text("--max-body-size", plan.max_body_size);

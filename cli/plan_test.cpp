@@ -19,9 +19,11 @@ TEST_CASE("the sidecar gets what was said and not what was left alone", "[cli]")
         "--read-buffer-size 4Ki --placement-host-address localhost:50005 --scheduler-host-address localhost:50006 --enable-api-logging");
   plan.placement = "";
   plan.scheduler = "host:1";
+  plan.resources = {"a,b"};
   const auto line = text::join(daemon_arguments(plan), " ");
   CHECK(line.find("placement") == std::string::npos);
   CHECK(line.find("--scheduler-host-address host:1") != std::string::npos);
+  CHECK(line.find("--resources-path \"a,b\"") != std::string::npos);
 }
 
 TEST_CASE("the application finds its ports, and what the user says wins", "[cli]") {

@@ -16,6 +16,7 @@ std::string text_of(const std::filesystem::path& file);
 // The part of /proc/PID/stat that is used.
 struct ProcessStat {
   char state = 0;          // Z: it has ended, and its parent has not looked yet
+  std::int64_t parent = 0;
   std::int64_t group = 0;
   std::int64_t started = 0;  // in ticks since the start of the system
 };

@@ -13,6 +13,7 @@ TEST_CASE("a line of stat is read behind a name of any form", "[cli]") {
     const auto stat = parse_stat("17 " + name + rest);
     REQUIRE(stat);
     CHECK(stat->state == 'S');
+    CHECK(stat->parent == 1);
     CHECK(stat->group == 42);
     CHECK(stat->started == 98765);
   }
@@ -22,6 +23,7 @@ TEST_CASE("a line of stat is read behind a name of any form", "[cli]") {
 TEST_CASE("a process that runs has a stat, and one that is not there has none", "[cli]") {
   const auto own = stat_of("/proc/self");
   REQUIRE(own);
+  CHECK(own->parent == ::getppid());
   CHECK(own->group == ::getpgrp());
   CHECK(own->started > 0);
   CHECK_FALSE(stat_of("/proc/0"));

@@ -32,7 +32,7 @@ Result<std::string> query_of(const std::string& metadata) {
   if (metadata.empty()) return query;
   const auto document = json::parse(metadata, true);
   if (!document || !document->is_object()) {
-    return fail(Code::invalid_argument, "--metadata must be a JSON object of texts, such as '{\"ttlInSeconds\":\"60\"}', got " + metadata);
+    return fail(Code::invalid_argument, "--metadata must be a JSON object of texts, got " + metadata + "\n  remedy: write it like '{\"ttlInSeconds\":\"60\"}'");
   }
   for (const auto& [name, value] : document->as_object()) {
     query += (query.empty() ? "?" : "&") + std::string("metadata.") + text::escape(name) + "=" +

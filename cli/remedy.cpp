@@ -14,6 +14,7 @@ struct Advice {
 // The first that fits counts.
 constexpr Advice kAdvice[] = {
     {{"conflicts with 'app-port'"}, "the sidecar and the application cannot listen on one port; --app-port is the application's own port, and without --dapr-http-port a free one is chosen"},
+    {{"'health-probe-timeout' must be smaller"}, "--app-health-probe-timeout counts in milliseconds and --app-health-probe-interval in seconds: a probe must end before the next one"},
     {{"address already in use"}, "another program listens there; choose another port, or leave the port flags out and free ones are chosen. `mecha list` shows what runs"},
     {{"err_direct_invoke", "connection refused"}, "the sidecar runs, but nothing listens on the application's port: is the application up, and is --app-port the port that it listens on?"},
     {{"app channel not initialized"}, "the called application was started without --app-port, so its sidecar cannot call it; start it with --app-port <port of the application>"},

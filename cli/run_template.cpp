@@ -65,6 +65,7 @@ Shared read_shared(View& view) {
   s.daemon_log = text_of(view, "daprdLogDestination");
   s.app_log = text_of(view, "appLogDestination");
   s.restart = text_of(view, "restart");
+  if (s.restart == "false") s.restart = "no";  // the word without quotes, as YAML reads it
   s.restart_max = view.integer("restartMax");
   choice(view, "daprdLogDestination", s.daemon_log, {"console", "file", "fileAndConsole"});
   choice(view, "appLogDestination", s.app_log, {"console", "file", "fileAndConsole"});

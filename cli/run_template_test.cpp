@@ -35,7 +35,7 @@ TEST_CASE("an application's keys win over those of all, and its paths begin at i
   folder.write("a/x", "");
   const auto made = folder.parse(
       "version: 1\ncommon:\n  env: {ONE: c, TWO: c}\n  logLevel: debug\n  resourcesPaths: [./common]\n  appProtocol: grpc\n"
-      "apps:\n- appDirPath: a/\n  env: {TWO: a}\n  appProtocol: http\n  appPort: 81\n  command: [run, me]\n"
+      "apps:\n- appDirPath: a/\n  env: {TWO: a}\n  appProtocol: http\n  appPort: 81\n  restart: no\n  command: [run, me]\n"
       "- appDirPath: a\n  appID: second\n  resourcesPaths: [own]\n  daprdLogDestination: console\n  restart: on-failure\n  restartMax: 3\n"
   );
   REQUIRE(made);
@@ -48,6 +48,7 @@ TEST_CASE("an application's keys win over those of all, and its paths begin at i
   CHECK(first.app_protocol == "http");
   CHECK(first.app_port == 81);
   CHECK(first.command == std::vector<std::string>{"run", "me"});
+  CHECK(first.restart == Restart::no);
   CHECK(first.resources == std::vector<std::string>{(folder.path / "common").string()});
   CHECK((first.app_log.console && first.app_log.file));
   CHECK((!first.daemon_log.console && first.daemon_log.file));

@@ -61,10 +61,10 @@ Result<std::vector<Instance>> chosen(const StopOptions& options, const std::vect
   if (!options.file.empty()) {
     std::error_code error;
     auto path = std::filesystem::canonical(options.file, error);
-    if (error) return fail(Code::not_found, options.file + ": " + error.message() + "; name the template that `mecha run -f` was given");
+    if (error) return fail(Code::not_found, options.file + ": " + error.message() + "\n  remedy: name the template that `mecha run -f` was given");
     if (std::filesystem::is_directory(path)) path /= "dapr.yaml";
     std::ranges::copy_if(all, std::back_inserter(list), [&](const Instance& i) { return i.template_path == path; });
-    if (list.empty()) return fail(Code::not_found, "nothing runs from " + path.string() + "; `mecha list` shows what does");
+    if (list.empty()) return fail(Code::not_found, "nothing runs from " + path.string() + "\n  remedy: `mecha list` shows what does");
   }
   for (const auto& id : options.ids) {
     const auto before = list.size();
@@ -76,7 +76,7 @@ Result<std::vector<Instance>> chosen(const StopOptions& options, const std::vect
 
 int stop(const StopOptions& options) {
   if (options.ids.empty() && options.file.empty()) {
-    return print_failure(options.form, {.code = Code::invalid_argument, .message = "say what to stop: mecha stop --app-id NAME, or mecha stop -f dapr.yaml"}), 2;
+    return print_failure(options.form, {.code = Code::invalid_argument, .message = "say what to stop\n  remedy: mecha stop --app-id NAME, or mecha stop -f dapr.yaml"}), 2;
   }
   const auto all = find_instances();
   const auto list = chosen(options, all);

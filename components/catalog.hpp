@@ -10,7 +10,8 @@
 //   void register_redis(Catalog& catalog) { catalog.add<RedisStore>(); }
 //
 // What start() would refuse of the settings alone, without a server, may be said by
-// `static Result<...> check(const Settings&)` of the class; start() uses the same code, and `mecha check` asks it.
+// `static Result<...> check(const Settings&)` of the class; start() uses the same code, and `mecha check` asks it. Its failure is
+// `failed_precondition` when it is not in the settings but in the process: a variable or a home that may be another elsewhere.
 //
 // Settings may name the words before their problems: `static constexpr std::string_view failure_context = "...";`.
 // A vendor whose library is costly is a module beside the daemon, loaded when its type is first asked for.

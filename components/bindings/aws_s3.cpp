@@ -25,6 +25,7 @@
 #include "runtime/base/file.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/url.hpp"
 
 namespace mecha::bindings {
 namespace {
@@ -73,6 +74,27 @@ std::string or_variable(std::string text, const char* name) {
 }
 
 std::unexpected<Error> wrong(std::string why, Code code = Code::invalid_argument) { return fail(code, "s3 binding error: " + std::move(why)); }
+
+Result<aws::Credentials> credentials_of(const S3Settings& settings) {
+  aws::Credentials out{
+      .access_key = or_variable(settings.access_key, "AWS_ACCESS_KEY_ID"),
+      .secret_key = Secret(or_variable(std::string(settings.secret_key.reveal()), "AWS_SECRET_ACCESS_KEY")),
+      .session_token = or_variable(std::string(settings.session_token.reveal()), "AWS_SESSION_TOKEN"),
+      .region = or_variable(or_variable(settings.region, "AWS_REGION"), "AWS_DEFAULT_REGION"),
+  };
+  if (out.region.empty()) return wrong("no region: set region, or AWS_REGION", Code::failed_precondition);
+  if (out.access_key.empty() || out.secret_key.reveal().empty()) {
+    return wrong("no credentials: set accessKey and secretKey, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; profiles and roles are not in this build", Code::failed_precondition);
+  }
+  return out;
+}
+
+Result<net::Url> server_of(const S3Settings& settings, const std::string& region) {
+  auto address = settings.endpoint;
+  if (address.empty()) address = "s3." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn" : "");
+  if (address.find("://") == std::string::npos) address = (settings.plain ? "http://" : "https://") + address;
+  return net::parse_url(address);
+}
 
 // What stands between the quotes of a JSON text; else the data as it is.
 std::string unquoted(std::string data) {
@@ -147,6 +169,12 @@ class S3Binding final : public Binding, public OutputBinding {
   OutputBinding* output() override { return this; }
   std::vector<std::string> operations() const override { return {"create", "get", "delete", "list", "presign", "bulkGet", "bulkCreate", "bulkDelete"}; }
 
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY(const auto credentials, credentials_of(settings));
+    MECHA_TRY([[maybe_unused]] const auto url, server_of(settings, credentials.region));
+    return {};
+  }
+
   Async<void> start() override;
   asio::awaitable<InvokeOutcome> invoke(InvokeRequest request) override {
     auto outcome = co_await perform(std::move(request));
@@ -182,20 +210,8 @@ class S3Binding final : public Binding, public OutputBinding {
 };
 
 Async<void> S3Binding::start() {
-  credentials_ = {
-      .access_key = or_variable(settings_.access_key, "AWS_ACCESS_KEY_ID"),
-      .secret_key = Secret(or_variable(std::string(settings_.secret_key.reveal()), "AWS_SECRET_ACCESS_KEY")),
-      .session_token = or_variable(std::string(settings_.session_token.reveal()), "AWS_SESSION_TOKEN"),
-      .region = or_variable(or_variable(settings_.region, "AWS_REGION"), "AWS_DEFAULT_REGION"),
-  };
-  if (credentials_.region.empty()) co_return wrong("no region: set region, or AWS_REGION");
-  if (credentials_.access_key.empty() || credentials_.secret_key.reveal().empty()) {
-    co_return wrong("no credentials: set accessKey and secretKey, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; profiles and roles are not in this build");
-  }
-  auto address = settings_.endpoint;
-  if (address.empty()) address = "s3." + credentials_.region + ".amazonaws.com" + (credentials_.region.starts_with("cn-") ? ".cn" : "");
-  if (address.find("://") == std::string::npos) address = (settings_.plain ? "http://" : "https://") + address;
-  MECHA_CO_TRY(const auto url, net::parse_url(address));
+  MECHA_CO_TRY(credentials_, credentials_of(settings_));
+  MECHA_CO_TRY(const auto url, server_of(settings_, credentials_.region));
   scheme_ = url.scheme;
   base_ = url.target.substr(0, url.target.find('?'));
   while (base_.ends_with('/')) base_.pop_back();

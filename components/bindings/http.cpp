@@ -117,7 +117,15 @@ class HttpBinding final : public Binding, public OutputBinding {
     return {"create", "get", "head", "post", "put", "patch", "delete", "options", "trace"};
   }
 
-  static Result<std::uint64_t> check(const Settings& settings) {
+  // Blocks: may read files.
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY([[maybe_unused]] const auto most, body_most(settings));
+    MECHA_TRY(const auto tls, tls_options(settings));
+    MECHA_TRY([[maybe_unused]] const auto context, net::make_tls(tls));
+    return {};
+  }
+
+  static Result<std::uint64_t> body_most(const Settings& settings) {
     const auto most = text::quantity(settings.body_max);
     if (!most && !settings.body_max.empty()) {
       return fail(
@@ -129,7 +137,7 @@ class HttpBinding final : public Binding, public OutputBinding {
   }
 
   Async<void> start() override {
-    MECHA_CO_TRY(body_max_, check(settings_));
+    MECHA_CO_TRY(body_max_, body_most(settings_));
     Bridge bridge("bindings-http");
     std::function<Result<net::TlsClientOptions>()> load = [this] { return tls_options(settings_); };
     MECHA_CO_TRY(auto tls, co_await bridge.call<net::TlsClientOptions>(std::move(load)));

@@ -18,6 +18,7 @@
 #include "runtime/async/within.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/url.hpp"
 
 namespace mecha::crypto {
 namespace {
@@ -72,6 +73,30 @@ Result<KeySet> parse_inline(const std::string& given) {
   return parse_key_set(key.bytes.reveal());
 }
 
+Result<KeySet> read_text(const std::string& given) {
+  if (auto set = parse_inline(given)) return set;
+  return fail(
+      Code::invalid_argument,
+      "failed to parse property 'location': not a URL, path to local file, or JSON value (optionally base64-encoded)"
+  );
+}
+
+bool is_url(std::string_view source) { return source.starts_with("http://") || source.starts_with("https://"); }
+
+bool is_file(const std::string& source) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(source, error);
+}
+
+// Nothing at all is told apart from nothing of use.
+Result<void> present(const JwksSettings& settings) {
+  const JwksSettings none;
+  const bool other = settings.request_timeout != none.request_timeout || settings.min_refresh_interval != none.min_refresh_interval;
+  if (!settings.jwks && !other) return fail(Code::invalid_argument, "empty metadata properties");
+  if (!settings.jwks || settings.jwks->empty()) return fail(Code::invalid_argument, "failed to load metadata: metadata property 'jwks' is required");
+  return {};
+}
+
 class Jwks final : public LocalProvider {
  public:
   using Settings = JwksSettings;
@@ -81,20 +106,27 @@ class Jwks final : public LocalProvider {
       : context_(context),
         settings_(std::move(settings)),
         source_(settings_.jwks.value_or("")),
-        // Nothing at all is told apart from nothing of use.
-        is_empty_(!settings_.jwks && settings_.request_timeout == Settings{}.request_timeout &&
-                  settings_.min_refresh_interval == Settings{}.min_refresh_interval) {
+        present_(present(settings_)) {
     if (settings_.request_timeout < 1ms) settings_.request_timeout = JwksSettings{}.request_timeout;
     settings_.min_refresh_interval = std::max<std::chrono::milliseconds>(settings_.min_refresh_interval, kRefreshLeast);
   }
 
-  Async<void> start() override {
-    if (is_empty_) co_return fail(Code::invalid_argument, "empty metadata properties");
-    if (source_.empty()) {
-      co_return fail(Code::invalid_argument, "failed to load metadata: metadata property 'jwks' is required");
+  // Blocks: may read a file.
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY_VOID(present(settings));
+    const auto& source = *settings.jwks;
+    if (is_url(source)) {
+      MECHA_TRY([[maybe_unused]] const auto url, net::parse_url(source));
+      return {};
     }
-    const auto made = source_.starts_with("http://") || source_.starts_with("https://") ? co_await start_url()
-                                                                                                      : co_await start_text();
+    const auto set = is_file(source) ? read_set(source) : read_text(source);
+    if (!set) return fail(Error(set.error()).context("failed to init cache"));
+    return {};
+  }
+
+  Async<void> start() override {
+    if (!present_) co_return fail(present_.error());
+    const auto made = is_url(source_) ? co_await start_url() : co_await start_text();
     if (!made) co_return fail(Error(made.error()).context("failed to init cache"));
     co_return Result<void>{};
   }
@@ -127,21 +159,14 @@ class Jwks final : public LocalProvider {
 
   // Runs on the bridge. Whether the set is a file.
   Result<bool> open_text() {
-    std::error_code error;
-    if (std::filesystem::is_regular_file(source_, error)) {
+    if (is_file(source_)) {
       stamp_ = stamp_of(source_);
       MECHA_TRY(auto set, read_set(source_));
       keep(std::move(set));
       return true;
     }
-    auto set = parse_inline(source_);
-    if (!set) {
-      return fail(
-          Code::invalid_argument,
-          "failed to parse property 'location': not a URL, path to local file, or JSON value (optionally base64-encoded)"
-      );
-    }
-    keep(*std::move(set));
+    MECHA_TRY(auto set, read_text(source_));
+    keep(std::move(set));
     return false;
   }
 
@@ -196,7 +221,7 @@ class Jwks final : public LocalProvider {
   const ComponentContext context_;
   Settings settings_;
   const std::string source_;
-  const bool is_empty_;
+  const Result<void> present_;
   std::atomic<std::shared_ptr<const KeySet>> set_{std::make_shared<const KeySet>()};
   std::optional<http::HttpClient> client_;  // of a URL
   std::optional<Gate> gate_;                // of shard 0

@@ -36,6 +36,9 @@ class KubernetesSecrets final : public LocalProvider {
 
   KubernetesSecrets(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), client_(context.shards) {}
 
+  // Blocks: reads files.
+  static Result<kubernetes::KubeConfig> check(const Settings& settings) { return kubernetes::find_kube_config(settings.kubeconfig); }
+
   Async<void> start() override { return client_.start(settings_.kubeconfig); }
 
  private:

@@ -118,7 +118,9 @@ Result<KubeConfig> find_kube_config(const std::string& path) {
   auto pod = in_cluster();
   if (pod || pod.error().code != Code::failed_precondition) return pod;
   const auto set = environment("KUBECONFIG");
-  return read_kube_config(set.empty() ? environment("HOME") + "/.kube/config" : set);
+  auto own = read_kube_config(set.empty() ? environment("HOME") + "/.kube/config" : set);
+  if (!own) own.error().code = Code::failed_precondition;  // of this process, not of the settings
+  return own;
 }
 
 }  // namespace mecha::kubernetes

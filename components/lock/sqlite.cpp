@@ -42,10 +42,13 @@ class SqliteLock final : public LockStore {
 
   SqliteLock(Settings settings, const ComponentContext&) : settings_(std::move(settings)) {}
 
-  static Result<sqlite::DatabaseOptions> check(const Settings& settings) { return sqlite::parse_connection_string(settings.connection); }
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY(const auto options, sqlite::parse_connection_string(settings.connection));
+    return sqlite::check_place(options);
+  }
 
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, check(settings_));
+    MECHA_CO_TRY(auto options, sqlite::parse_connection_string(settings_.connection));
     options.connection.busy_timeout = std::max(settings_.busy_timeout, milliseconds(0));
     auto opened = co_await sqlite::Database::open(std::move(options));
     if (!opened) co_return fail(std::move(opened).error().context("sqlite lock: opening " + settings_.connection));

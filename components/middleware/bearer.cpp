@@ -11,6 +11,7 @@
 #include "runtime/async/within.hpp"
 #include "runtime/base/json.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/url.hpp"
 
 namespace mecha::middleware {
 namespace {
@@ -48,6 +49,11 @@ class Bearer final : public Middleware {
 
   Bearer(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), shards_(context.shards), log_(context.log), gate_(context.shards.executor(0)) {}
+
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY([[maybe_unused]] const auto url, net::parse_url(settings.jwks_url.empty() ? settings.issuer : settings.jwks_url));
+    return {};
+  }
 
   Async<void> start() override {
     MECHA_CO_TRY(auto tls, net::make_tls(net::TlsClientOptions{}));

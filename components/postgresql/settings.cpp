@@ -1,6 +1,9 @@
 #include "components/postgresql/settings.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <thread>
 
 #include "runtime/base/text.hpp"
@@ -47,6 +50,22 @@ Result<void> read_pool(Words& words, Options& options) {
   return {};
 }
 
+// libpq looks at these two only when it connects.
+Result<void> check_places(const Words& words) {
+  const auto port = words.get("port"), address = words.get("hostaddr");
+  for (const auto one : text::split(port, ',')) {
+    const auto number = text::to_int(text::trim(one));
+    if (!one.empty() && (!number || *number < 1 || *number > 65535)) return wrong("invalid connectionString: port must be a number from 1 to 65535, got " + text::quote(one));
+  }
+  for (const auto one : text::split(address, ',')) {
+    std::array<unsigned char, 16> binary{};
+    const std::string text(one);
+    const bool is_address = inet_pton(AF_INET, text.c_str(), binary.data()) == 1 || inet_pton(AF_INET6, text.c_str(), binary.data()) == 1;
+    if (!text.empty() && !is_address && text.find('%') == std::string::npos) return wrong("invalid connectionString: hostaddr must be an address in numbers, got " + text::quote(text));
+  }
+  return {};
+}
+
 void replace(Words& words, std::string_view keyword, const std::string& value) {
   if (!value.empty()) words.set(keyword, value);
 }
@@ -66,6 +85,7 @@ Result<Options> resolve(const ConnectionSettings& settings) {
   replace(options.words, "password", settings.password.reveal());
   replace(options.words, "sslrootcert", settings.root_certificate);
   if (options.words.begin() == options.words.end()) return wrong("missing connection string");
+  MECHA_TRY_VOID(check_places(options.words));
   if (settings.timeout < std::chrono::seconds(1)) return wrong("invalid value for 'timeout': must be greater than 1s");
   options.timeout = settings.timeout;
   options.connections_max = std::max<std::size_t>(4, std::thread::hardware_concurrency());

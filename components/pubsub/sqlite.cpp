@@ -76,10 +76,13 @@ class SqliteBroker final : public PubSub {
     options_.poll = settings_.poll;
   }
 
-  static Result<sqlite::DatabaseOptions> check(const Settings& settings) { return sqlite::parse_connection_string(settings.connection); }
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY(const auto options, sqlite::parse_connection_string(settings.connection));
+    return sqlite::check_place(options);
+  }
 
   Async<void> start() override {
-    MECHA_CO_TRY(auto options, check(settings_));
+    MECHA_CO_TRY(auto options, sqlite::parse_connection_string(settings_.connection));
     options.connection.busy_timeout = settings_.busy_timeout;
     auto opened = co_await SqliteLog::open(std::move(options));
     if (!opened) co_return fail(std::move(opened).error().context("sqlite pubsub: opening " + settings_.connection));

@@ -30,6 +30,9 @@ class KubernetesStore final : public SecretStore {
   KubernetesStore(Settings settings, const ComponentContext& context)
       : settings_(std::move(settings)), name_space_(context.name_space), client_(context.shards) {}
 
+  // Blocks: reads files.
+  static Result<kubernetes::KubeConfig> check(const Settings& settings) { return kubernetes::find_kube_config(settings.kubeconfig); }
+
   Async<void> start() override { return client_.start(settings_.kubeconfig); }
 
   Async<std::optional<SecretMap>> get(std::string name, Metadata metadata) override {

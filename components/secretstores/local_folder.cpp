@@ -234,10 +234,13 @@ class LocalFolderStore final : public SecretStore {
 
   LocalFolderStore(Settings settings, const ComponentContext&) : settings_(std::move(settings)) {}
 
+  // Blocks.
+  static Result<void> check(const Settings& settings) { return Folder(settings.folder).open(); }
+
   Async<void> start() override {
     reader_.emplace("secrets-folder");
     std::function<Result<bool>()> look = [this]() -> Result<bool> {
-      MECHA_TRY_VOID(Folder(settings_.folder).open());
+      MECHA_TRY_VOID(check(settings_));
       return true;
     };
     MECHA_CO_TRY_VOID(co_await reader_->call<bool>(std::move(look)));

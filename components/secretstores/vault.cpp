@@ -101,20 +101,26 @@ class VaultStore final : public SecretStore {
   static constexpr ComponentInfo info{"secretstores.hashicorp.vault", "v1", "HashiCorp Vault, KV engine version 2."};
 
   VaultStore(Settings settings, const ComponentContext& context)
-      : settings_(std::move(settings)), shards_(context.shards) {}
+      : settings_(with_defaults(std::move(settings))), shards_(context.shards) {}
+
+  // Blocks: may read files.
+  static Result<void> check(const Settings& given) {
+    const auto settings = with_defaults(given);
+    MECHA_TRY_VOID(values(settings));
+    if (!settings.token_path.empty()) {
+      MECHA_TRY([[maybe_unused]] const auto token, token_of(settings.token_path, read_file(settings.token_path)));
+    }
+    MECHA_TRY([[maybe_unused]] const auto tls, tls_of(tls_options(settings)));
+    return {};
+  }
 
   Async<void> start() override {
-    MECHA_CO_TRY_VOID(check());
+    MECHA_CO_TRY_VOID(values(settings_));
     MECHA_CO_TRY_VOID(co_await read_token());
     Bridge bridge("vault-tls");
-    std::function<Result<net::TlsClientOptions>()> read = [this] { return tls_options(); };
-    constexpr std::string_view kWords = "couldn't create client using config";
-    const auto tls = co_await bridge.call<net::TlsClientOptions>(std::move(read));
-    if (!tls) co_return fail(Error(tls.error()).context(kWords));
-    auto context = net::make_tls(*tls);
-    if (!context && !tls->ca_pem.empty()) context = fail(Code::invalid_argument, "couldn't read PEM");
-    if (!context) co_return fail(std::move(context).error().context(kWords));
-    client_ = std::make_unique<http::HttpClient>(shards_, *std::move(context));
+    std::function<Result<net::TlsClientOptions>()> read = [this] { return tls_options(settings_); };
+    MECHA_CO_TRY(auto tls, tls_of(co_await bridge.call<net::TlsClientOptions>(std::move(read))));
+    client_ = std::make_unique<http::HttpClient>(shards_, std::move(tls));
     co_return Result<void>{};
   }
 
@@ -145,13 +151,16 @@ class VaultStore final : public SecretStore {
     return found == metadata.end() ? "0" : found->second;
   }
 
-  Result<void> check() {
-    auto& s = settings_;
+  static Settings with_defaults(Settings s) {
     const Settings defaults;
     if (s.address.empty()) s.address = defaults.address;
     if (s.engine.empty()) s.engine = defaults.engine;
     if (s.value_type.empty()) s.value_type = defaults.value_type;
     if (s.prefix.empty()) s.prefix = defaults.prefix;
+    return s;
+  }
+
+  static Result<void> values(const Settings& s) {
     if (s.value_type != "map" && s.value_type != "text") {
       return fail(
           Code::invalid_argument,
@@ -170,23 +179,19 @@ class VaultStore final : public SecretStore {
   Async<void> read_token() {
     token_ = settings_.token;
     if (settings_.token_path.empty()) co_return Result<void>{};
-    const auto text = co_await files::read_file_aside(settings_.token_path);
-    if (!text) {
-      co_return fail(
-          text.error().code,
-          "couldn't read vault token from mount path " + settings_.token_path + " err: " + text.error().message
-      );
-    }
-    token_ = Secret(std::string(text::trim(*text)));
-    if (!text::is_field_value(token_.reveal())) {
-      co_return fail(Code::invalid_argument, "the vault token of " + settings_.token_path + " has more than one line");
-    }
+    MECHA_CO_TRY(token_, token_of(settings_.token_path, co_await files::read_file_aside(settings_.token_path)));
     co_return Result<void>{};
   }
 
+  static Result<Secret> token_of(const std::string& path, const Result<std::string>& text) {
+    if (!text) return fail(text.error().code, "couldn't read vault token from mount path " + path + " err: " + text.error().message);
+    Secret token(std::string(text::trim(*text)));
+    if (!text::is_field_value(token.reveal())) return fail(Code::invalid_argument, "the vault token of " + path + " has more than one line");
+    return token;
+  }
+
   // Blocks: reads files.
-  Result<net::TlsClientOptions> tls_options() const {
-    const auto& s = settings_;
+  static Result<net::TlsClientOptions> tls_options(const Settings& s) {
     net::TlsClientOptions tls{.verify = s.skip_verify != "true", .server_name = s.server_name};
     if (!tls.verify) return tls;
     Result<std::string> authorities = s.ca_pem;
@@ -199,6 +204,15 @@ class VaultStore final : public SecretStore {
     }
     tls.ca_pem = *std::move(authorities);
     return tls;
+  }
+
+  static Result<std::shared_ptr<net::TlsContext>> tls_of(const Result<net::TlsClientOptions>& options) {
+    constexpr std::string_view kWords = "couldn't create client using config";
+    if (!options) return fail(Error(options.error()).context(kWords));
+    auto context = net::make_tls(*options);
+    if (!context && !options->ca_pem.empty()) context = fail(Code::invalid_argument, "couldn't read PEM");
+    if (!context) return fail(std::move(context).error().context(kWords));
+    return context;
   }
 
   // `kind` is "data" or "metadata"; `path` may end with a slash, which lists.

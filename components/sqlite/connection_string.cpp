@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
+#include "runtime/base/file.hpp"
 #include "runtime/base/text.hpp"
 
 namespace mecha::sqlite {
@@ -80,6 +82,30 @@ Result<DatabaseOptions> parse_connection_string(std::string_view text, bool disa
   // Without a write-ahead log a reader would run into the writer's locks.
   options.single = !wal;
   return options;
+}
+
+Result<void> check_place(const DatabaseOptions& options) {
+  namespace fs = std::filesystem;
+  const auto& uri = options.connection.uri;
+  const auto mark = std::min(uri.find('?'), uri.size());
+  bool must_be = false;
+  for (const auto& [option, value] : text::parse_query(std::string_view(uri).substr(std::min(mark + 1, uri.size())))) {
+    if (option == "vfs" || (option == "mode" && value == "memory")) return {};
+    must_be |= option == "mode" && (value == "ro" || value == "rw");
+  }
+  auto name = std::string_view(uri).substr(0, mark).substr(std::string_view("file:").size());
+  if (name.empty() || name == ":memory:") return {};
+  if (name.starts_with("//")) name.remove_prefix(std::min(name.find('/', 2), name.size()));  // file://host/path
+  const auto path = text::unescape_path(name.substr(0, name.find('#')));
+  if (!path) return {};
+  const auto wrong = [&](const std::string& why) { return fail(Code::not_found, "unable to open database file " + *path + ": " + why); };
+  std::error_code unclear;
+  const auto folder = fs::path(*path).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, unclear)) return wrong("there is no folder " + folder.string());
+  const auto kind = fs::status(*path, unclear).type();
+  if (kind == fs::file_type::directory) return wrong("it is a folder");
+  if (kind == fs::file_type::none || (must_be && kind == fs::file_type::not_found)) return wrong(system_message(unclear.value()));
+  return {};
 }
 
 Result<void> check_identifier(std::string_view name) {

@@ -12,6 +12,9 @@ namespace mecha::sqlite {
 // ("found forbidden option '_pragma=busy_timeout' in the connection string").
 Result<DatabaseOptions> parse_connection_string(std::string_view text, bool disable_wal = false);
 
+// What opening a file would fail with because of where it lies; databases in memory lie nowhere. Blocks, makes nothing.
+Result<void> check_place(const DatabaseOptions& options);
+
 // "invalid identifier: a b" unless it is made of letters, digits and _.
 Result<void> check_identifier(std::string_view name);
 

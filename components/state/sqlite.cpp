@@ -143,7 +143,12 @@ class SqliteStore final : public StateStore {
   static constexpr ComponentInfo info{
       "state.sqlite", "v1", "A file on this host; durable, no server.", {"state.sqlite3"}};
 
-  static Result<sqlite::DatabaseOptions> check(const Settings& settings) {
+  static Result<void> check(const Settings& settings) {
+    MECHA_TRY(const auto options, options_of(settings));
+    return sqlite::check_place(options);
+  }
+
+  static Result<sqlite::DatabaseOptions> options_of(const Settings& settings) {
     if (settings.timeout < 1s) return fail(Code::invalid_argument, "invalid value for 'timeout': must be greater than 1s");
     MECHA_TRY_VOID(sqlite::check_identifier(settings.table));
     MECHA_TRY_VOID(sqlite::check_identifier(settings.metadata_table));
@@ -197,7 +202,7 @@ class SqliteStore final : public StateStore {
 };
 
 Async<void> SqliteStore::start() {
-  MECHA_CO_TRY(auto options, check(settings_));
+  MECHA_CO_TRY(auto options, options_of(settings_));
   options.timeout = settings_.timeout;
   options.connection.busy_timeout = std::max(settings_.busy_timeout, milliseconds(0));
   sql_ = statements(settings_);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <iterator>
 
+#include "runtime/base/list_flag.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/daemon/options.hpp"
 
@@ -119,19 +121,9 @@ Setter set(std::optional<std::chrono::nanoseconds> Options::* member) {
 // CSV with quotes; occurrences add up.
 Setter set(std::vector<std::string> Options::* member) {
   return [member](Options& o, const std::string& value) -> Result<void> {
-    std::string item;
-    bool quoted = false;
-    for (const char c : value) {
-      if (c == '"') {
-        quoted = !quoted;
-      } else if (c == ',' && !quoted) {
-        (o.*member).push_back(std::exchange(item, {}));
-      } else {
-        item += c;
-      }
-    }
-    if (quoted) return fail(Code::invalid_argument, "parse error: extraneous or missing \" in quoted-field");
-    if (!value.empty()) (o.*member).push_back(std::move(item));
+    auto items = split_list_flag(value);
+    if (!items) return fail(Code::invalid_argument, "parse error: extraneous or missing \" in quoted-field");
+    std::ranges::move(*items, std::back_inserter(o.*member));
     return {};
   };
 }

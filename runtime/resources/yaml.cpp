@@ -1,10 +1,12 @@
 #include "runtime/resources/yaml.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <array>
 #include <cstdlib>
 #include <algorithm>
+#include <sstream>
 
 #include "runtime/base/text.hpp"
 #include "runtime/resources/yaml_scalar.hpp"
@@ -153,10 +155,59 @@ std::string to_text(const Node& node) {
   return json::write(to_json(node), json::Dialect::number_text);
 }
 
+namespace {
+
+class Nobody : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  int line = 0;
+};
+
+// The parser ends quietly at signs that may not stand where they do (",a: 1", "%" at the beginning of a line), and at the end of
+// the text within a quote, unless nothing but the quote's own words stands last. Throws for these.
+void read_to_the_end(std::string_view text) {
+  std::istringstream in(std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1)));
+  YAML::Parser parser(in);
+  Nobody events;
+  parser.HandleNextDocument(events);
+  if (!parser || passed_over(text)) return;
+  parser.HandleNextDocument(events);
+  YAML::Mark mark;
+  mark.line = events.line;
+  throw YAML::ParserException(mark, "did not find expected <document start>");
+}
+
+}  // namespace
+
+std::optional<int> passed_over(std::string_view text) {
+  int line = 0;
+  bool ended = false, begun = false;
+  for (const auto whole : text::split(text, '\n')) {
+    ++line;
+    const auto words = text::trim(whole);
+    const bool content = !words.empty() && !words.starts_with('#');
+    if (whole.starts_with("---") && !begun) begun = true;
+    else if ((whole.starts_with("---") && begun) || (whole == words && (words == "..." || words.starts_with("... ")))) ended = true;
+    else if (ended && content) return line;
+    else begun |= content;
+  }
+  return std::nullopt;
+}
+
 Result<Node> parse(std::string_view text, int first_line, Keys keys, std::vector<Repeat>* repeats) {
   YAML::Node root;
   try {
     root = YAML::Load(std::string(text));
+    read_to_the_end(text);
   } catch (const YAML::ParserException& e) {
     return fail(Code::invalid_argument, "line " + std::to_string(e.mark.line + first_line) + ": " + e.msg);
   } catch (const std::exception& e) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,9 @@ struct Repeat {
 };
 // `repeats`, if given, gets every one.
 Result<Node> parse(std::string_view text, int first_line = 1, Keys keys = Keys::resolved, std::vector<Repeat>* repeats = nullptr);
+
+// The line of what stands behind the end of the document, a line "..." or "---", and which no loader reads.
+std::optional<int> passed_over(std::string_view text);
 
 struct Document {
   std::string text;

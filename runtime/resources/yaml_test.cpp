@@ -72,6 +72,20 @@ TEST_CASE("lines count from the place of the document in its file", "[resources]
   CHECK(bad.error().message.starts_with("line 1"));
 }
 
+TEST_CASE("what the parser would pass over in silence is refused", "[resources][yaml]") {
+  CHECK(error_of(",a: 1\nb: 2\n") == "line 1: did not find expected <document start>");
+  CHECK(error_of("a: 1\n%b: 2\nc: 3\n").starts_with("line 2: "));
+  for (const auto* open : {"a: 'b\nc: d\n", "a: \"b\nc: d\n\n", "a: 'b", "- 'x\n- y\n# end\n"}) CHECK(error_of(open).find("EOF in scalar") != std::string::npos);
+  // What stands behind three dots is another document, which nobody asked for.
+  CHECK(good("a: 1\n...\nb: 2\n").members.size() == 1);
+  CHECK(yaml::passed_over("a: 1\n...\n# c\nb: 2\n") == 4);
+  CHECK_FALSE(yaml::passed_over("a: 1\n...\n\n# c\n"));
+  CHECK(good("# c\n---\na: 1\n---\nb: 2\n").members.size() == 1);
+  CHECK(yaml::passed_over("---\na: 1\n---\nb: 2\n") == 4);
+  CHECK_FALSE(yaml::passed_over("a: |\n  ...\n  b\n"));
+  for (const auto* fine : {"", "\n\n", "# c\n", "a: |\n  x\n\n", "a: >+\n  x\n\n", "a: 'it''s'  \n", "a: \"x\\\n  y\"\n", "...\n", "a: b\n...", "{a: 1}\n", "'text'\n", "a: [1,\n 2]\n\n"}) CHECK(yaml::parse(fine).has_value());
+}
+
 TEST_CASE("merge keys give what the map itself lacks", "[resources][yaml]") {
   const auto node = good("base: &b {x: 1, w: 2}\nother: &o {w: 5, z: 6}\nit: {<<: [*b, *o], x: 9}\n");
   const Node* it = node.find("it");

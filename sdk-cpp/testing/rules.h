@@ -15,10 +15,11 @@ std::string media_type(const std::string& content_type);
 /// Whether data of an event of this type is a value, not a text.
 bool is_json(const std::string& content_type);
 
-/// An expression that was understood. It compares (`==`, `!=`, `<`, `<=`, `>`, `>=`) attributes of
-/// the event, such as `event.type` and `event.data.items`, with texts, numbers and truth values, asks
-/// `has(event.data.vip)` and `.startsWith("a")`, `.endsWith`, `.contains`, and joins that with `&&`,
-/// `||`, `!` and parentheses. Immutable; any thread.
+/// An expression that was understood. It compares (`==`, `!=`, `<`, `<=`, `>`, `>=`, `in`) attributes of
+/// the event, such as `event.type`, `event.data["items"]` and `event.data.list[0]`, with texts, numbers,
+/// truth values, `null` and lists of these, asks `has(event.data.vip)`, `size(...)`, `.size()` and
+/// `.startsWith("a")`, `.endsWith`, `.contains`, and joins that with `&&`, `||`, `!`, `? :` and
+/// parentheses. Immutable; any thread.
 class Expression {
  public:
   struct Node;

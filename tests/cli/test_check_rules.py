@@ -82,6 +82,20 @@ FAULTS = {
     "a name of a table": (component("state.sqlite", item("connectionString", ":memory:"), item("tableName", "a b")), 9, "error", "a b", "mecha describe state.sqlite"),
     "a broker of MQTT": (component("pubsub.mqtt3", item("url", "nonsense")), 8, "error", "", "mecha describe pubsub.mqtt3"),
     "a URL of GraphQL": (component("bindings.graphql", item("endpoint", "ftp://x")), 8, "error", "unsupported protocol scheme", "mecha describe"),
+    "a port of PostgreSQL": (component("configuration.postgresql", item("connectionString", "host=h port=many"), item("table", "t")), 8, "error", "port must be a number from 1 to 65535", "mecha describe"),
+    "an address in words": (component("bindings.postgresql", item("hostaddr", "localhost")), 8, "error", "hostaddr must be an address in numbers", "mecha describe"),
+    "a file of SQLite": (component("state.sqlite", item("connectionString", "data/x.db")), 8, "error", "there is no folder data", "correct the path"),
+    "a file of SQLite that must be": (component("lock.sqlite", item("connectionString", "file:x.db?mode=ro")), 8, "error", "no such file or directory", "correct the path"),
+    "a folder in the place of a file": (component("pubsub.sqlite", item("connectionString", ".")), 8, "error", "it is a folder", "correct the path"),
+    "a folder of secrets": (component("secretstores.local.folder", item("folder", "nowhere")), 8, "error", "the folder nowhere cannot be read", "mecha describe"),
+    "no token of Vault": (component("secretstores.hashicorp.vault", item("vaultAddr", "http://h")), 8, "error", "token mount path and token not set", "mecha describe"),
+    "a token of Vault": (component("secretstores.hashicorp.vault", item("vaultTokenMountPath", "/nowhere")), 8, "error", "couldn't read vault token", "correct its path"),
+    "no key set": (component("crypto.dapr.jwks"), 5, "error", "empty metadata properties", "mecha describe"),
+    "a key set": (component("crypto.dapr.jwks", item("jwks", "{}")), 8, "error", "failed to init cache", "mecha describe"),
+    "a kubeconfig": (component("crypto.dapr.kubernetes.secrets", item("kubeconfigPath", "/nowhere")), 8, "error", "no such file", "correct its path"),
+    "an issuer": (component("middleware.http.bearer", item("issuer", "me"), item("audience", "you")), 8, "error", "unsupported protocol scheme", "mecha describe"),
+    "half a certificate": (component("bindings.http", item("url", "http://h"), item("MTLSClientCert", "/x")), 9, "error", "need each other", "mecha describe"),
+    "a key that encrypts nothing": (component("state.in-memory", item("primaryEncryptionKey", "00112233445566778899aabbccddeeff")), 8, "warning", "stores without encryption", "add auth"),
     "a prefix of keys": (component("state.in-memory", item("keyPrefix", "a||b")), 8, "error", "can't contain '||'", "mecha describe"),
     # Subscriptions and endpoints.
     "no pubsubname": (other("Subscription", "  topic: t\n  routes: {default: /x}\n", "v2alpha1"), 5, "error", "has no pubsubname", "add pubsubname"),
@@ -126,6 +140,9 @@ FAULTS = {
     "no kind": ("a: 1\n", 1, "error", "the document has no kind", "one of Component"),
     "a list": ("- a\n- b\n", 1, "error", "this is a list", ""),
     "a kind of another build": (other("MCPServer", "  x: 1\n"), 2, "warning", "is not in this build", ""),
+    "a quote that stays open": (component("state.in-memory", item("keyPrefix", "none"), more="scopes:\n- 'a\n"), 10, "error", "EOF in scalar", "closed nowhere"),
+    "a comma in front": ("," + component("state.in-memory"), 1, "error", "did not find expected", "look at that line"),
+    "a document behind three dots": (BUS + "...\n" + component("state.nope"), 8, "error", "behind a line of three dots", "---"),
     "an alias of nothing": (component("state.in-memory").replace("{name: c}", "&a {name: *b}"), 3, "error", "", ""),
 }
 
@@ -143,6 +160,30 @@ def test_a_fault_is_told_at_its_line(tool, text, line, level, what, fix):
     tool.write("resources/a.yaml", text)
     found = check(tool, "resources")
     assert [f for f in found if (f["line"], f["level"]) == (line, level) and what in f["text"] and fix in f["fix"]], found
+
+
+# What the process brings along and this one has not: a sidecar that is started from here would fail.
+ELSEWHERE = {
+    "a region": (component("bindings.aws.s3", item("bucket", "b")), 8, "no region"),
+    "credentials": (component("bindings.aws.s3", item("bucket", "b"), item("region", "r")), 8, "no credentials"),
+    "a kubeconfig of one's own": (component("secretstores.kubernetes"), 5, "config"),
+}
+
+
+@pytest.mark.parametrize("text, line, what", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_what_may_be_there_elsewhere_is_a_warning(tool, text, line, what):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        tool.env.pop(name, None)
+    tool.write("resources/a.yaml", text)
+    found = check(tool, "resources")
+    assert [f for f in found if f["level"] == "warning" and f["line"] == line and what in f["text"] and "started from here fails" in f["fix"]] and len(found) == 1, found
+
+
+@pytest.mark.parametrize("kind", ["Component", "Subscription", "HTTPEndpoint", "Resiliency", "Configuration"])
+@pytest.mark.parametrize("rest", ["", "metadata: '}\nspec:\n  a: b\n", "spec':\n  metadata: 1\n", "spec: text\n", "spec: [1]\n", "spec:\n", "metadata: [x]\nspec: {metadata: x}\n"])
+def test_a_document_that_is_cut_short_is_looked_at(tool, kind, rest):
+    tool.write("resources/a.yaml", f"apiVersion: dapr.io/v1alpha1\nkind: {kind}\n{rest}")
+    check(tool, "resources")
 
 
 # Files without a fault: what looks odd, but is well.
@@ -204,7 +245,7 @@ def test_a_binary_file(tool):
 
 
 # The contract has the daemon take these.
-TAKEN = {"an apiVersion that is none", "a key twice", "an item twice", "an outbox without a topic", "a list in the place of a text", "no spec", "no type"}
+TAKEN = {"an apiVersion that is none", "a document behind three dots", "a key twice", "an item twice", "an outbox without a topic", "a list in the place of a text", "no spec", "no type"}
 REFUSED = [name for name, fault in FAULTS.items() if "kind: Component" in fault[0] and "---" not in fault[0] and fault[2] == "error" and name not in TAKEN]
 
 

@@ -172,6 +172,8 @@ def test_flags_of_the_program_are_its_own(tool):
 def test_a_word_in_the_place_of_a_number(tool):
     status, _, err = tool("run", "--app-port", "abc", "--", "true")
     assert status == 2 and '--app-port must be a number, got "abc"' in err
+    status, _, err = tool("run", "--enable-api-logging=maybe", "--", "true")
+    assert status == 2 and '--enable-api-logging must be true or false, got "maybe"' in err
 
 
 def test_a_folder_with_nothing_for_the_application(tool):
@@ -217,3 +219,9 @@ def test_a_token_that_is_wrong(tool, tmp_path):
     err = refused(tool, "publish", "-i", name, "-p", "b", "-t", "t", env={"DAPR_API_TOKEN": "wrong"})
     assert "401" in err and "remedy: the sidecar demands a token" in err
     assert wait_until(lambda: tool("status", "-a", name, env={"DAPR_API_TOKEN": "right"})[0] == 0, "the sidecar")
+
+
+def test_an_answer_that_cannot_be_written(tool):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([MECHA, "components"], stdout=full, stderr=subprocess.PIPE, text=True, env=tool.env)
+    assert done.returncode == 1 and "the answer cannot be written: no space left on device" in done.stderr and "remedy:" in done.stderr

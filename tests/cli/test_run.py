@@ -95,6 +95,14 @@ def test_stop_ends_application_and_sidecar(one):
     assert status == 1 and f'no application "{name}" runs on this host' in err
 
 
+def test_a_sidecar_that_answers_nothing_is_stopped_by_who_started_it(tool, tmp_path):
+    name = name_of(tmp_path)
+    process = tool.start("run", "-a", name, "--stop-timeout", "1", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
+    os.kill(next(i for i in tool.json("list") if i["appId"] == name)["daprdPid"], signal.SIGSTOP)
+    assert tool.json("stop", "-a", name)[0]["pid"] == process.pid
+    assert process.wait(10) is not None
+
+
 def test_a_kill_of_the_tool_takes_everything_with_it(one):
     tool, name, process = one
     listed = next(i for i in tool.json("list") if i["appId"] == name)

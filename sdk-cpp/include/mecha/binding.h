@@ -1,6 +1,7 @@
 // Output bindings: an operation of an outside system.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -54,6 +55,16 @@ class BasicBinding {
     return Mode::run(api_->invoke_binding(
         {name_, std::move(operation), std::move(*bytes), std::move(metadata)}, std::move(options)
     ));
+  }
+
+  /// Runs an operation with a text.
+  template <std::size_t Size>
+  auto invoke(
+      std::string operation, const char (&text)[Size], Metadata metadata = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<BindingResponse> {
+    return this->invoke(
+        std::move(operation), std::string(text), std::move(metadata), std::move(options)
+    );
   }
 
   /// Runs an operation that takes no value.

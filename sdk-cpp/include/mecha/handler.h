@@ -124,6 +124,7 @@ struct MethodKind {
   using Out = MethodReply;
   static Result<Out> outcome() { return Out{}; }
   static Result<Out> outcome(MethodReply reply) { return reply; }
+  static Result<Out> outcome(const char* text) { return outcome(std::string(text)); }
   template <Encodable T>
   static Result<Out> outcome(const T& value) {
     auto bytes = encode(value);

@@ -1,6 +1,7 @@
 // Service invocation: methods of another application, found by its id.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -93,6 +94,16 @@ class BasicApp {
     return Mode::run(detail::TaskAccess::map<detail::DecodeReply<Reply>>(api_->invoke(
         request(std::move(method), std::move(*bytes), std::move(invoke)), std::move(options)
     )));
+  }
+
+  /// Calls `method` with a text.
+  template <detail::Reply Reply, std::size_t Size>
+  auto invoke(
+      std::string method, const char (&text)[Size], InvokeOptions invoke = {}, CallOptions options = {}
+  ) const -> typename Mode::template Return<Reply> {
+    return this->template invoke<Reply>(
+        std::move(method), std::string(text), std::move(invoke), std::move(options)
+    );
   }
 
   /// Calls `method` without a value, for instance with the verb `DELETE`.

@@ -47,6 +47,10 @@ BulkEntry bulk_entry(std::string id, const T& value, Metadata metadata = {}) {
   return entry;
 }
 
+inline BulkEntry bulk_entry(std::string id, const char* text, Metadata metadata = {}) {
+  return bulk_entry(std::move(id), std::string(text), std::move(metadata));
+}
+
 /// Many messages, as bytes.
 struct BulkPublishRequest {
   std::string pubsub;  ///< The name of the component.

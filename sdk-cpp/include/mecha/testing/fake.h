@@ -160,9 +160,10 @@ class Fake {
   /// Plays the sidecar of a service without a port: `fake.attach(service.callbacks())`. Asks for its
   /// subscriptions and gives it their messages from then on, one at a time for each subscription.
   /// Batches have one message. Of CEL, in which routing rules are written, the fake knows
-  /// comparisons of attributes of the event (`event.type`, `event.data.items`) with texts without
-  /// escapes, numbers, `true` and `false`, `has()`, `startsWith`, `endsWith`, `contains`, `&&`, `||`,
-  /// `!` and parentheses. A subscription with any other rule is refused unless on_rule was called
+  /// comparisons of attributes of the event (`event.type`, `event.data["items"]`, `event.data.list[0]`)
+  /// with texts, numbers, `true`, `false`, `null` and lists, `in`, `has()`, `size()`, `startsWith`,
+  /// `endsWith`, `contains`, `&&`, `||`, `!`, `? :` and parentheses; not arithmetic, `matches`, macros
+  /// such as `exists`, and conversions. A subscription with any other rule is refused unless on_rule was called
   /// before; a message over which a rule fails is tried again.
   Result<void> attach(std::shared_ptr<CallbackApi> application);
   /// Says which routing rules hold, in place of what the fake itself makes of them. Asked
