@@ -74,7 +74,7 @@ TEST_CASE("lines count from the place of the document in its file", "[resources]
 
 TEST_CASE("what the parser would pass over in silence is refused", "[resources][yaml]") {
   CHECK(error_of(",a: 1\nb: 2\n") == "line 1: did not find expected <document start>");
-  CHECK(error_of("a: 1\n%b: 2\nc: 3\n").starts_with("line 2: "));
+  CHECK(error_of("a: 1\n%b: 2\nc: 3\n").ends_with("did not find expected <document start>"));
   for (const auto* open : {"a: 'b\nc: d\n", "a: \"b\nc: d\n\n", "a: 'b", "- 'x\n- y\n# end\n"}) CHECK(error_of(open).find("EOF in scalar") != std::string::npos);
   // What stands behind three dots is another document, which nobody asked for.
   CHECK(good("a: 1\n...\nb: 2\n").members.size() == 1);
