@@ -18,7 +18,7 @@ constexpr int kPublishAttempts = 3;
 constexpr auto kReconnectFirst = 100ms;
 constexpr std::chrono::milliseconds kReconnectMost = 2s;
 constexpr int kNoResponders = 503, kControl = 100;
-constexpr std::int64_t kConsumerNotFound = 10014;
+constexpr std::int64_t kConsumerNotFound = 10014, kConsumerNameTaken = 10013;
 constexpr std::size_t kReplyTokens = 9;  // $JS.ACK.<stream>.<consumer>.<count>.<stream seq>.<consumer seq>.<time>.<pending>
 
 Result<json::Value> read_answer(const Item& item) {
@@ -27,8 +27,9 @@ Result<json::Value> read_answer(const Item& item) {
   const auto* error = answer.find("error");
   if (error == nullptr) return answer;
   const auto* number = error->find("err_code");
-  const bool absent = number != nullptr && number->is_number() && number->as_int() == kConsumerNotFound;
-  return fail(absent ? Code::not_found : Code::failed_precondition, "nats: " + std::string(error->text("description")));
+  const auto which = number != nullptr && number->is_number() ? number->as_int().value_or(0) : 0;
+  const auto code = which == kConsumerNotFound ? Code::not_found : which == kConsumerNameTaken ? Code::already_exists : Code::failed_precondition;
+  return fail(code, "nats: " + std::string(error->text("description")));
 }
 
 // The sequence within the stream, from the reply subject; with a domain there are two tokens more in front.
@@ -109,11 +110,16 @@ Async<void> JetStreamFeed::open() {
   co_return co_await find_or_make_consumer();
 }
 
-// A named consumer that is there already is used as it is: it knows what was handled.
+// A named consumer that is there already is used as it is: it knows what was handled. Of two that find none at once, one makes it.
 Async<void> JetStreamFeed::find_or_make_consumer() {
   if (options_.durable.empty()) co_return co_await make_consumer();
-  auto info = co_await ask_jetstream(connection_, options_.api + ".CONSUMER.INFO." + options_.stream + "." + options_.durable, {});
-  if (!info && info.error().code == Code::not_found) co_return co_await make_consumer();
+  const auto subject = options_.api + ".CONSUMER.INFO." + options_.stream + "." + options_.durable;
+  auto info = co_await ask_jetstream(connection_, subject, {});
+  if (!info && info.error().code == Code::not_found) {
+    auto made = co_await make_consumer();
+    if (made || made.error().code != Code::already_exists) co_return made;
+    info = co_await ask_jetstream(connection_, subject, {});
+  }
   if (!info) co_return fail(std::move(info).error());
   const auto* config = info->find("config");
   if (config == nullptr || config->text("deliver_subject").empty()) {
@@ -132,7 +138,8 @@ Async<void> JetStreamFeed::find_or_make_consumer() {
 }
 
 Async<void> JetStreamFeed::make_consumer() {
-  const auto inbox = connection_->new_inbox();
+  // All who make a named one at once ask for the same, and listen at the same place.
+  const auto inbox = options_.durable.empty() ? connection_->new_inbox() : "_INBOX." + options_.stream + "." + options_.durable;
   auto config = options_.config;
   config["deliver_subject"] = inbox;
   config["filter_subject"] = subject_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kStatementsMax = 64;
 constexpr int kStepsBetweenQuestions = 1000;  // of the virtual machine: some microseconds
+constexpr std::chrono::milliseconds kBusyPause{2};
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -141,7 +142,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const OpenOptions& options)
   );
   MECHA_TRY_VOID(connection->script("PRAGMA foreign_keys = 1"));
   if (!options.journal_mode.empty()) {
-    MECHA_TRY_VOID(connection->script("PRAGMA journal_mode = " + options.journal_mode));
+    MECHA_TRY_VOID(connection->set_journal_mode(options.journal_mode));
   }
   for (const auto& pragma : options.pragmas) {
     MECHA_TRY_VOID(connection->script("PRAGMA " + pragma));
@@ -179,6 +180,17 @@ Result<std::vector<Row>> Connection::query(std::string_view sql, const Params& p
 Result<void> Connection::script(const std::string& sql) {
   if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return fail(failure());
   return {};
+}
+
+// In a new file the mode is written, by a reader that becomes a writer: where another process is about to write, SQLite does not let it
+// wait, as both might wait for each other. It has let go of the file when it comes back, and may try again.
+Result<void> Connection::set_journal_mode(const std::string& mode) {
+  const auto end = std::chrono::steady_clock::now() + busy_timeout_;
+  for (;;) {
+    auto done = script("PRAGMA journal_mode = " + mode);
+    if (done || done.error().code != Code::unavailable || std::chrono::steady_clock::now() >= end) return done;
+    std::this_thread::sleep_for(kBusyPause);
+  }
 }
 
 Result<void> Connection::begin(bool exclusive) {

@@ -79,6 +79,7 @@ class Connection {
   struct Cache;
 
   Error failure() const;
+  Result<void> set_journal_mode(const std::string& mode);
   bool unwanted() const { return wanted_ && !wanted_(); }
   bool wait_for_lock(int times);
   sqlite3* handle_;

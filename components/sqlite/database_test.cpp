@@ -69,6 +69,12 @@ asio::awaitable<void> write_and_let(Database& db, Connection& holder) {
   (void)co_await (std::move(write) && let_go(holder));
 }
 
+Async<std::unique_ptr<Database>> open_and_let(DatabaseOptions options, Connection& holder) {
+  using namespace asio::experimental::awaitable_operators;
+  auto opened = co_await (Database::open(std::move(options)) && let_go(holder));
+  co_return opened;
+}
+
 asio::awaitable<void> insert(Database& db, int i, std::atomic<int>* done) {
   const auto result = co_await db.execute("INSERT INTO t VALUES (?, ?)", {std::to_string(i), std::int64_t{i}});
   if (result) ++*done;
@@ -163,6 +169,19 @@ TEST_CASE("connection strings", "[sqlite]") {
   CHECK_FALSE(parse_connection_string("b.db?_txlock=Deferred", false)->connection.immediate);
   CHECK(uri("b.db?_pragma=Busy_Timeout(5)") == "error: found forbidden option '_pragma=busy_timeout' in the connection string");
   CHECK(parse_connection_string("b.db?_pragma=synchronous(1)")->connection.pragmas == std::vector<std::string>{"synchronous(1)"});
+}
+
+TEST_CASE("a new file is opened while another process is about to write to it", "[sqlite]") {
+  Bench bench;
+  const auto file = bench.file() + "2";
+  const auto other = Connection::open({.uri = "file:" + file, .busy_timeout = 0ms, .journal_mode = {}, .pragmas = {}});
+  REQUIRE(other);
+  REQUIRE((*other)->begin());  // IMMEDIATE: readers come in, and none of them becomes a writer
+  auto options = parse_connection_string(file).value();
+  options.connection.busy_timeout = 1min;
+  const auto opened = bench.run(open_and_let(std::move(options), **other));
+  INFO((opened ? "" : opened.error().message));
+  CHECK(opened);
 }
 
 TEST_CASE("a read that nobody waits for is interrupted", "[sqlite]") {
