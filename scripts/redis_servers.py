@@ -90,7 +90,9 @@ class RedisServers:
 
     def redis_cluster(self, name="redis-cluster", masters=3, replicas=0):
         """A cluster whose masters share the slots evenly, each with so many replicas: [(port, process)], masters first."""
-        nodes = [self.redis_node(f"{name}-{n}", "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", 2000)
+        # Where nobody can take over, a server that the machine held up for seconds is not given up either.
+        patience_ms = 2000 if replicas else 15000
+        nodes = [self.redis_node(f"{name}-{n}", "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", patience_ms)
                  for n in range(masters * (1 + replicas))]
         ports = [port for port, _ in nodes]
         for n, port in enumerate(ports[:masters]):
@@ -124,9 +126,11 @@ class RedisServers:
             watchers.append((port, process))
 
         def acquainted(port):
-            fields = redis_command(port, "SENTINEL", "MASTER", SENTINEL_MASTER, password=SENTINEL_PASSWORD)
-            known = dict(zip(fields[::2], fields[1::2]))
-            return (int(known["num-slaves"]), int(known["num-other-sentinels"])) == (replicas, sentinels - 1)
+            """It knows all, and the replicas well enough to choose one of them."""
+            ask = lambda what: redis_command(port, "SENTINEL", what, SENTINEL_MASTER, password=SENTINEL_PASSWORD)
+            pairs = lambda fields: dict(zip(fields[::2], fields[1::2]))
+            known, ready = pairs(ask("MASTER")), [pairs(one).get("master-link-status") == "ok" for one in ask("REPLICAS")]
+            return (int(known["num-slaves"]), int(known["num-other-sentinels"]), ready) == (replicas, sentinels - 1, [True] * replicas)
         wait_until("sentinels that know each other", lambda: all(acquainted(port) for port, _ in watchers))
         self.environment.update({
             "MECHA_TEST_REDIS_SENTINEL": ",".join(f"127.0.0.1:{port}" for port, _ in watchers),

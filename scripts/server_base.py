@@ -1,11 +1,20 @@
 """What starting a server for tests needs, whichever it is."""
 import random
 import socket
+import subprocess
 import time
 
 
 class Unavailable(Exception):
     """A server that this machine cannot run, with the reason in words."""
+
+
+def fetch(words, limit_s, **more):
+    """Runs what may have to download: its result. One that takes too long is one that cannot be had."""
+    try:
+        return subprocess.run(words, text=True, timeout=limit_s, **more)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{' '.join(map(str, words[:3]))} took more than {limit_s} s") from None
 
 
 _taken = set()
@@ -25,7 +34,7 @@ def free_port():
             return port
 
 
-def wait_until(what, true, limit_s=30):
+def wait_until(what, true, limit_s=120):
     end = time.monotonic() + limit_s
     while not true():
         if time.monotonic() > end:

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from fetched_servers import FetchedServers
 from redis_servers import RedisServers, redis_command  # noqa: F401: both are for users of this module too
-from server_base import Unavailable, free_port
+from server_base import Unavailable, fetch, free_port
 
 KAFKA_VERSION = "3.9.1"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mecha" / f"kafka-{KAFKA_VERSION}"
@@ -106,8 +107,8 @@ def fetch_kafka():
     CACHE.mkdir(parents=True, exist_ok=True)
     (CACHE / "pom.xml").write_text(POM)
     print(f"fetching Kafka {KAFKA_VERSION} from Maven Central (about 60 MB, once)", file=sys.stderr, flush=True)
-    got = subprocess.run(["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}/libs"],
-                         cwd=CACHE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    got = fetch(["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}/libs"], 600,
+                cwd=CACHE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if got.returncode:
         raise Unavailable("mvn could not fetch Kafka: " + got.stdout[-400:])
     (CACHE / "complete").write_text("")
@@ -186,6 +187,21 @@ def stop_signal(name):
     return signal.SIGINT if name.startswith("postgres") else signal.SIGTERM
 
 
+def etcd_answers(port, certificates=""):
+    """It listens before it has read its log and is its own leader."""
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.settimeout(5)
+        if certificates:
+            context = ssl.create_default_context(cafile=f"{certificates}/ca.crt")
+            context.load_cert_chain(f"{certificates}/client.crt", f"{certificates}/client.key")
+            s = context.wrap_socket(s, server_hostname="127.0.0.1")
+        s.sendall(b"GET /health HTTP/1.0\r\nHost: etcd\r\n\r\n")
+        answer = b""
+        while piece := s.recv(4096):
+            answer += piece
+        return b'"health":"true"' in answer
+
+
 def accepts(port):
     with socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -205,7 +221,7 @@ class Servers(RedisServers, FetchedServers):
     def __exit__(self, *_):
         self.stop()
 
-    def start(self, name, command, answers, port, limit_s=60, environment=None):
+    def start(self, name, command, answers, port, limit_s=180, environment=None):
         log = open(self.folder / f"{name}.log", "ab")
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
                                    env={**os.environ, **(environment or {})}, start_new_session=self.keep)
@@ -258,7 +274,7 @@ class Servers(RedisServers, FetchedServers):
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if formatted.returncode:
                 raise RuntimeError("Kafka storage could not be formatted: " + formatted.stdout[-600:])
-        self.start(name, [*java, "kafka.Kafka", str(properties)], kafka_answers, port, 90)
+        self.start(name, [*java, "kafka.Kafka", str(properties)], kafka_answers, port)
         self.environment.update({"MECHA_TEST_KAFKA": f"127.0.0.1:{port}", "VECTORS_KAFKA": f"127.0.0.1:{port}"})
         return f"127.0.0.1:{port}"
 
@@ -279,10 +295,10 @@ class Servers(RedisServers, FetchedServers):
                        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
                        "NOTIFY_SOCKET": "/dev/null"}  # makes the script give its place to the broker, so that the pid is the broker's
         if not any(n == f"{name}-mapper" and p.poll() is None for n, p in self.processes):
-            self.start(f"{name}-mapper", ["epmd", "-port", str(mapper), "-address", "127.0.0.1"], accepts, mapper, 10, environment)
+            self.start(f"{name}-mapper", ["epmd", "-port", str(mapper), "-address", "127.0.0.1"], accepts, mapper, environment=environment)
             self.mapper = mapper
         environment["ERL_EPMD_PORT"] = str(self.mapper)
-        self.start(name, [str(program)], amqp_answers, port, 90, environment)
+        self.start(name, [str(program)], amqp_answers, port, environment=environment)
         self.environment.update({"MECHA_TEST_RABBITMQ": f"amqp://guest:guest@127.0.0.1:{port}",
                                  "MECHA_TEST_RABBITMQ_TLS": f"amqps://guest:guest@127.0.0.1:{tls}"})
         return self.environment["MECHA_TEST_RABBITMQ"]
@@ -298,7 +314,7 @@ class Servers(RedisServers, FetchedServers):
         guard = [f"--cert-file={certificates}/server.crt", f"--key-file={certificates}/server.key", f"--trusted-ca-file={certificates}/ca.crt", "--client-cert-auth"]
         self.start(name, ["etcd", *(guard if tls else ()), "--name", "mecha", "--data-dir", str(data), "--listen-client-urls", url, "--advertise-client-urls", url,
                           "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"mecha={peer}",
-                          "--max-txn-ops", "1024"], accepts, port, 30)
+                          "--max-txn-ops", "1024"], lambda at: etcd_answers(at, certificates), port)
         self.environment["MECHA_TEST_ETCD"] = f"127.0.0.1:{port}"
         return self.environment["MECHA_TEST_ETCD"]
 
@@ -308,7 +324,7 @@ class Servers(RedisServers, FetchedServers):
             raise Unavailable("memcached is not installed")
         port = port or free_port()
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        self.start(name, ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", *user], memcached_answers, port, 20)
+        self.start(name, ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "64", *user], memcached_answers, port)
         self.environment.update({"MECHA_TEST_MEMCACHED": f"127.0.0.1:{port}", "VECTORS_MEMCACHED": f"127.0.0.1:{port}"})
         return self.environment["MECHA_TEST_MEMCACHED"]
 
@@ -328,13 +344,13 @@ class Servers(RedisServers, FetchedServers):
                     shutil.chown(path, "nobody")
             script = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n" + "".join(f.read_text() for f in MYSQL_TABLES)
             script += "FLUSH PRIVILEGES;\nCREATE USER mecha@'%' IDENTIFIED BY 'a-password';\nGRANT ALL ON *.* TO mecha@'%';\n"
-            made = subprocess.run([*common, "--bootstrap"], input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+            made = subprocess.run([*common, "--bootstrap"], input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
             if made.returncode:
                 raise RuntimeError("the system tables of MariaDB could not be made: " + made.stdout[-600:])
         port = port or free_port()
         self.start(name, [*common, f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={data}/s",
                           f"--pid-file={data}/pid", f"--ssl-ca={data}/ca.crt", f"--ssl-cert={data}/server.crt", f"--ssl-key={data}/server.key"],
-                   mysql_answers, port, 60)
+                   mysql_answers, port)
         self.environment["MECHA_TEST_MYSQL"] = f"mecha:a-password@tcp(127.0.0.1:{port})/"
         return self.environment["MECHA_TEST_MYSQL"]
 
@@ -354,14 +370,14 @@ class Servers(RedisServers, FetchedServers):
                     shutil.chown(path, "nobody", "nogroup")
             (data / "server.key").chmod(0o600)
             made = subprocess.run([*as_user, str(program.with_name("initdb")), "-D", f"{data}/db", "-U", "mecha", f"--pwfile={data}/password", "-A", "scram-sha-256",
-                                   "-E", "UTF8", "--locale=C", "--no-sync"], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+                                   "-E", "UTF8", "--locale=C", "--no-sync"], cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
             if made.returncode:
                 raise RuntimeError("the database cluster of PostgreSQL could not be made: " + made.stdout[-600:])
         port = port or free_port()
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "shared_buffers": "32MB", "max_connections": 200,
                     "fsync": "off", "timezone": "UTC", "ssl": "on", "ssl_ca_file": f"{data}/ca.crt", "ssl_cert_file": f"{data}/server.crt", "ssl_key_file": f"{data}/server.key"}
         self.start(name, [*as_user, str(program), "-D", f"{data}/db", *[word for item in settings.items() for word in ("-c", "{}={}".format(*item))]],
-                   postgres_answers, port, 60)
+                   postgres_answers, port)
         self.environment["MECHA_TEST_POSTGRES"] = f"postgres://mecha:a-password@127.0.0.1:{port}/postgres"
         return self.environment["MECHA_TEST_POSTGRES"]
 
@@ -374,7 +390,7 @@ class Servers(RedisServers, FetchedServers):
         port, tls, guarded = port or free_port(), free_port(), free_port()
         subprocess.run(["mosquitto_passwd", "-b", "-c", str(data / "passwords"), "mecha", "a-password"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (data / "mosquitto.conf").write_text(MOSQUITTO_CONF.format(port=port, tls=tls, guarded=guarded, certificates=certificates, data=data))
-        self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port, 20)
+        self.start(name, [program, "-c", str(data / "mosquitto.conf")], mqtt_answers, port)
         self.environment.update({"MECHA_TEST_MOSQUITTO": f"tcp://127.0.0.1:{port}", "MECHA_TEST_MOSQUITTO_TLS": f"ssl://127.0.0.1:{tls}",
                                  "MECHA_TEST_MOSQUITTO_LOGIN": f"tcp://mecha:a-password@127.0.0.1:{guarded}"})
         return self.environment["MECHA_TEST_MOSQUITTO"]
@@ -390,7 +406,7 @@ class Servers(RedisServers, FetchedServers):
         if not shutil.which("nats-server"):
             raise Unavailable("nats-server is not installed")
         data, port = self.data_of(name, fresh=not port), port or free_port()
-        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(data), *options], nats_answers, port, 20)
+        self.start(name, ["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(data), *options], nats_answers, port)
         return port
 
     def stop(self):

@@ -16,7 +16,7 @@ start_server() {
   local port=$1; shift
   "$@" >/dev/null 2>&1 &
   SERVER=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 1200); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return 0
     sleep 0.05
   done
@@ -32,4 +32,4 @@ stop_server() {
 }
 trap stop_server EXIT
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() { PYTHONPATH=scripts PYTHONDONTWRITEBYTECODE=1 python3 -c 'import server_base; print(server_base.free_port())'; }

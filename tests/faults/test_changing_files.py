@@ -89,7 +89,7 @@ def test_files_change_twice_a_second_under_load(launch, request):
                 break
         if early is None and time.monotonic() - begun > min(SECONDS / 3, 20):
             early = (one.memory_kb("VmRSS"), descriptors(one))
-    late = (one.memory_kb("VmRSS"), descriptors(one))
+    late = one.memory_kb("VmRSS"), descriptors(one)
     done = {name: load.stop() for name, load in loads.items()}
     assert refused == [] and [load.errors for load in loads.values()] == [[] for _ in loads], one.log()[-2000:]
     assert all(len(list_) > 10 * SECONDS / (10 if SLOW else 1) for list_ in done.values()), {k: len(v) for k, v in done.items()}
@@ -101,6 +101,6 @@ def test_files_change_twice_a_second_under_load(launch, request):
     assert one.log().count("Component loaded: moving ") > changes / 12
     if not SLOW:
         assert late[0] - early[0] < 24_000, (early, late)
-    assert late[1] - early[1] <= 8, (early, late)
+    wait_until(lambda: descriptors(one) - early[1] <= 8, f"what is open to be no more than before ({early}, {late})")  # what leaves is open for a moment more
     print(f"{changes} changes, {({k: len(v) for k, v in done.items()})}, memory and descriptors {early} to {late}")
     assert one.stop() == 0

@@ -14,6 +14,14 @@ pytestmark = pytest.mark.timeout(120)
 ITEM = [{"key": "a", "value": 1}]
 
 
+def state(pid):
+    """The letter that the system has for it; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Postgres:
     """A server of this test alone."""
 
@@ -27,18 +35,21 @@ class Postgres:
         return self.servers.processes[-1][1]
 
     def family(self):
+        """The process that forks, stopped, so that these are all, and its children."""
         pid = self.process.pid
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: state(pid) == "T", "it to stand still")
         return [pid] + [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def signal(self, number):
-        for pid in self.family():
+        for pid in reversed(self.family()):  # none is reaped meanwhile
             os.kill(pid, number)
 
     def kill(self):
         family = self.family()
         self.signal(signal.SIGKILL)
         self.process.wait(10)
-        wait_until(lambda: not any(Path(f"/proc/{p}/stat").exists() and Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z" for p in family), "its processes to end")
+        wait_until(lambda: all(state(p) in ("", "Z") for p in family), "its processes to end")
         (self.servers.folder / "postgres-data/db/postmaster.pid").unlink(missing_ok=True)
 
     def again(self):

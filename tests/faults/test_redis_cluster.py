@@ -10,7 +10,7 @@ from sidecar import ROOT, component, wait_until
 sys.path.insert(0, str(ROOT / "scripts"))
 from servers import Servers, Unavailable, redis_command  # noqa: E402
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_cluster_loses_a_master(launch, own_cluster):
         processes[doomed].send_signal(signal.SIGKILL)
         killed = time.monotonic()
         processes[doomed].wait(10)
-        wait_until(lambda: one.post("/v1.0/state/s", [{"key": "after", "value": 1}]).status == 204, "the replica to take over", 40)
+        wait_until(lambda: one.post("/v1.0/state/s", [{"key": "after", "value": 1}]).status == 204, "the replica to take over", 80)
         print(f"writes to the lost server's keys succeed {time.monotonic() - killed:.1f} s after its end (the servers notice after 2 s)")
         before = len(publishes.acknowledged)
         publishes.reach(before + 50, 30)

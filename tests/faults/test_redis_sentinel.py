@@ -10,7 +10,7 @@ from sidecar import ROOT, component, wait_until
 sys.path.insert(0, str(ROOT / "scripts"))
 from servers import Servers, Unavailable, redis_command  # noqa: E402
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)  # an election without a winner is held again after twelve seconds
 
 
 class Watched:
@@ -74,7 +74,7 @@ def test_another_master_takes_over_under_load(launch, watched, how):
     with strong_saves(one) as saves, Load(one.http, publishing(topic), threads=2) as publishes:
         saves.reach(300), publishes.reach(50)
         old, begun = fail_over(watched, how), time.monotonic()
-        wait_until(lambda: watched.master() != old, "another master", 40)
+        wait_until(lambda: watched.master() != old, "another master", 90)
         decided = time.monotonic()
         wait_until(lambda: one.post("/v1.0/state/s", [{"key": "after", "value": 1}]).status == 204, "a write", 30)
         print(f"{how}: another master after {decided - begun:.1f} s, writes {time.monotonic() - decided:.1f} s after that")

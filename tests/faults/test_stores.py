@@ -113,7 +113,7 @@ def test_a_stop_while_the_server_is_silent(launch, own_server, store, call):
             for _ in range(3):
                 assert one.get("/v1.0/state/s/a").error()[2].endswith(LATE)
         elif call == "grpc":
-            in_flight = rpc(one, ("GetState", {"storeName": "s", "key": "a"}), None)
+            in_flight = rpc(one, ("GetState", {"storeName": "s", "key": "a"}))
         else:
             in_flight = one.connect()
             in_flight.sendall(b"GET /v1.0/state/s/a HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -123,7 +123,7 @@ def test_a_stop_while_the_server_is_silent(launch, own_server, store, call):
         seconds = time.monotonic() - begun
     finally:
         process.send_signal(signal.SIGCONT)
-    limit = {"given up": 1, "grpc": 10 + 1, "http": 5}[call]
+    limit = {"given up": 4, "grpc": 14, "http": 9}[call]  # well below what comes next: 5, 15 and 10
     assert code == (1 if call == "http" else 0)
-    assert seconds < limit + 0.5 or SLOW, seconds
+    assert seconds < limit or SLOW, seconds
     print(f"{store}, {call}: {seconds:.2f} s")

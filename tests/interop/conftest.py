@@ -41,7 +41,7 @@ class Running:
     def __init__(self, command, port, log):
         self.port = port
         self.process = subprocess.Popen([str(c) for c in command], stdout=open(log, "wb"), stderr=subprocess.STDOUT)
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while True:
             try:
                 http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()

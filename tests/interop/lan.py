@@ -37,7 +37,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 
 
 def shell(words, command):
-    done = subprocess.run([*words, "sh", "-ec", command], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([*words, "sh", "-ec", command], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
 
 
@@ -50,7 +50,7 @@ class Program:
         for stream, into in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
             threading.Thread(target=lambda stream=stream, into=into: into.extend(iter(stream.readline, "")), daemon=True).start()
 
-    def line(self, number, limit_s=15):
+    def line(self, number, limit_s=60):
         try:
             wait_until(lambda: len(self.lines) > number, f"line {number} of {self.process.args[-4:]}", limit_s)
         except AssertionError as error:
@@ -107,7 +107,7 @@ class Host:
     def app(self, port, answer):
         """An application on this host's loopback interface that says `answer`."""
         self.run(sys.executable, "-c", APP, port, answer)
-        shell(self.words, f"i=0; until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do i=$((i+1)); [ $i -lt 200 ]; sleep 0.05; done".join(("bash -c '", "'")))
+        shell(self.words, f"i=0; until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do i=$((i+1)); [ $i -lt 1000 ]; sleep 0.05; done".join(("bash -c '", "'")))
         return port
 
     def sidecar(self, folder, app_id, host_ip=None, resolver="mdns", **settings):
