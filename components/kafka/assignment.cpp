@@ -39,7 +39,10 @@ void Consumer::assigned(List* list) {
     const auto& part = list->elems[i];
     if (part.offset >= 0) rd_kafka_topic_partition_list_add(chosen, part.topic, part.partition)->offset = part.offset;
   }
-  if (chosen->cnt > 0) rd_kafka_commit(handle_.get(), chosen, 0);
+  if (chosen->cnt > 0) {
+    rd_kafka_offsets_store(handle_.get(), chosen);  // for the next commit, should this one fail
+    rd_kafka_commit(handle_.get(), chosen, 0);
+  }
   rd_kafka_topic_partition_list_destroy(chosen);
 }
 

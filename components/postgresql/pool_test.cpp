@@ -57,8 +57,8 @@ ConnectionSettings with(void (*change)(ConnectionSettings&)) {
   return settings;
 }
 
-Async<void> sleep_in(Pool* pool, int* done) {
-  MECHA_CO_TRY_VOID(co_await pool->run({.sql = "SELECT pg_sleep(0.05)", .params = {}}));
+Async<void> sleep_in(Pool* pool, int* done, std::string sql = "SELECT pg_sleep(0.05)") {
+  MECHA_CO_TRY_VOID(co_await pool->run({.sql = std::move(sql), .params = {}}));
   ++*done;
   co_return Result<void>{};
 }
@@ -137,7 +137,7 @@ asio::awaitable<void> calls(Pool* pool, std::atomic<int>* done) {
   for (int i = 0; i < 20; ++i) {
     const auto answer = co_await pool->run({.sql = "SELECT 1", .params = {}});
     if (answer && answer->rows.size() == 1) ++*done;
-    const auto late = co_await within(2ms, pool->run({.sql = "SELECT pg_sleep(0.01)", .params = {}}));
+    const auto late = co_await within(2ms, pool->run({.sql = "SELECT pg_sleep(0.5)", .params = {}}));
     if (!late) ++*done;
   }
 }
@@ -208,13 +208,15 @@ TEST_CASE("a pool that closes ends what is under way", "[postgresql][needs-postg
   World world;
   int done = 0;
   std::optional<Result<void>> ended;
-  asio::co_spawn(world.shards.context(0), sleep_in(world.pool.get(), &done), [&](std::exception_ptr, Result<void> r) { ended = std::move(r); });
+  asio::co_spawn(world.shards.context(0), sleep_in(world.pool.get(), &done, "SELECT pg_sleep(5)"), [&](std::exception_ptr, Result<void> r) { ended = std::move(r); });
   world.shards.context(0).restart();
   world.shards.context(0).run_for(20ms);
   testing::run(world.shards.context(0), world.pool->close());
-  world.shards.context(0).restart();
-  world.shards.context(0).run_for(1ms);
-  REQUIRE(ended);
+  REQUIRE(testing::eventually([&] {
+    world.shards.context(0).restart();
+    world.shards.context(0).run_for(1ms);
+    return ended.has_value();
+  }));
   CHECK_FALSE(*ended);
   CHECK(done == 0);
   CHECK(world.look("SELECT 1") == "closed pool");

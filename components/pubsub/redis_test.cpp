@@ -71,8 +71,9 @@ asio::awaitable<void> failures(std::shared_ptr<PubSub> bus, Shards& shards, Plac
   const auto published = co_await bus->publish({topic, "x", {}, {}});
   REQUIRE(published.has_value());
   co_await until(seen.count, 1);
-  co_await sleep_for(50ms);
-  CHECK(co_await pending(client, topic) == 0);
+  std::int64_t left = 1;
+  for (int i = 0; i < 2000 && left > 0; ++i) left = co_await pending(client, topic);
+  CHECK(left == 0);
 
   // Failed after longer than the processing timeout: it stays and comes again, meanwhile too.
   seen = {};
@@ -155,7 +156,7 @@ asio::awaitable<void> idle_stop(std::shared_ptr<PubSub> bus) {
   co_await sleep_for(50ms);  // it waits for entries
   const auto begun = std::chrono::steady_clock::now();
   co_await (*made)->stop(5s);
-  CHECK(std::chrono::steady_clock::now() - begun < 500ms);
+  CHECK(std::chrono::steady_clock::now() - begun < 4s);  // and not when the reading, or the grace, is over
   co_await bus->stop();
 }
 

@@ -125,9 +125,15 @@ TEST_CASE("names are resolved away from the event loop", "[net][client]") {
 
 TEST_CASE("a request on a used connection that ends without a word is sent once more", "[net][client]") {
   SECTION("closed while it waited in the pool") {
-    ScriptedPeer peer({answer_once, answer_once});
+    std::atomic<bool> closed = false;
+    ScriptedPeer peer({[&](Raw& raw) {
+      answer_once(raw);
+      raw.half_close();
+      closed = true;
+    }, answer_once});
     Caller caller(peer.port());
     CHECK(caller.fetch(request())->body == "ok");
+    REQUIRE(mecha::testing::eventually([&] { return closed.load(); }));
     caller.run([]() -> asio::awaitable<bool> { co_return co_await sleep_for(20ms); }());
     CHECK(caller.fetch(request("POST"), "body")->body == "ok");
     CHECK(peer.accepted() == 2);

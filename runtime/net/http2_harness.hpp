@@ -36,6 +36,12 @@ struct Http2Loop {
     while (context.poll() > 0) {
     }
   }
+  // Lets time pass until it is so, at most ten seconds.
+  template <class F>
+  bool until(F condition) {
+    for (int i = 0; i < 5000 && !condition(); ++i) run(sleep_for(std::chrono::milliseconds(2)));
+    return condition();
+  }
 
   asio::io_context context;
 };

@@ -325,10 +325,16 @@ void state_store_expiry(StoreBench& b, const StoreTraits& t, const std::string& 
   const auto with = [&](const std::string& key, const std::string& ttl) {
     return SetRequest{.key = p + key, .value = parsed("1"), .metadata = {{"ttlInSeconds", ttl}}};
   };
-  for (const auto* key : {"x1", "x2", "x3"}) CHECK(b.set(with(key, "1")) == "");
-  const auto etag = b.etag(p + "x1");
+  for (const auto* key : {"x2", "x3"}) CHECK(b.set(with(key, "1")) == "");
   CHECK(b.set(p + "x2", "2") == "");
   CHECK(b.set(with("x3", "0")) == "");
+  std::string etag;
+  // Where the clock of expiry knows whole seconds, the record is gone with the next of them, which may come at once.
+  for (int attempt = 0; attempt < 100 && etag.empty(); ++attempt) {
+    CHECK(b.set(with("x1", "1")) == "");
+    if (!t.etags) break;
+    etag = b.etag(p + "x1");
+  }
   std::this_thread::sleep_for(2200ms);
   CHECK(b.get(p + "x1") == "");
   CHECK(b.get(p + "x2") == (t.keeps_ttl_on_overwrite ? "" : "2"));

@@ -109,5 +109,8 @@ def test_chaos(launch, shards):
     wait_until(lambda: front.invoke("back", "x", body="x").body == b"calm", "calm", 10)
     assert front.post("/v1.0/state/q", [{"key": "calm", "value": 1}]).status == 204
     apps[1].on("/in", reply(200))
+    # What waits in memory would be delivered by the stop, as far as its time goes.
+    assert front.request("POST", "/v1.0/publish/ps/t", body="the last").status == 204
+    wait_until(lambda: any(b"the last" in r.body for r in apps[1].calls("/in")), "what waits to be delivered", 60)
     for one in (back, front):
         assert one.stop(60) == 0, one.log()[-1500:]
