@@ -3,8 +3,8 @@
 
     play.py --daemon build/release/bin/mechad [--only TEXT] [--jobs 2] [--lenient] [FILE ...]
 
-`run.py` beside it is the player; this driver reads `later.yaml`, and fails when a scenario fails that
-is not listed there, and when a listed one passes (unless --lenient). FILE is a name such as `state`.
+`run.py` beside it is the player; this driver reads `later.yaml` and `times.yaml`, and fails when a scenario fails that
+is not listed in the first, and when a listed one passes (unless --lenient). FILE is a name such as `state`.
 """
 import argparse
 import collections
@@ -49,9 +49,20 @@ def is_left(entry):
     return bool(entry) and not entry.keys() & {"steps", "without"}
 
 
+def recorded(name):
+    """A file's scenarios with the times of `times.yaml`."""
+    text = (HERE / f"{name}.yaml").read_text()
+    for entry in yaml.safe_load((HERE / "times.yaml").read_text())["times"]:
+        if entry["file"] == name:
+            if text.count(entry["was"]) != 1:
+                sys.exit(f"times.yaml: {name}.yaml does not hold {entry['was']!r} once")
+            text = text.replace(entry["was"], entry["now"])
+    return yaml.safe_load(text)
+
+
 def prepare(name, later, folder):
     """Writes the file without the steps that are left for later."""
-    document, kept = yaml.safe_load((HERE / f"{name}.yaml").read_text()), []
+    document, kept = recorded(name), []
     for scenario in document["scenarios"]:
         entry = later.get((name, scenario["name"]), {})
         steps = [without(s, entry.get("without", [])) for i, s in enumerate(scenario["steps"], 1) if i not in entry.get("steps", [])]
