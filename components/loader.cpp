@@ -87,7 +87,7 @@ Async<void> ComponentLoader::try_one(std::shared_ptr<Entry> entry) {
   auto result = co_await attempt(entry->manifest, true);
   entry->trying = false;
   if (entry->gone) {
-    if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
+    if (result.instance) co_await give_up(std::move(result.instance), std::make_shared<const ComponentSpec>(result.spec));
     co_return Result<void>{};
   }
   if (result.instance) {
@@ -114,7 +114,7 @@ Async<void> ComponentLoader::failed(std::shared_ptr<Entry> entry, const Failure&
     co_return fail(entry->loaded.error);
   }
   settings_.log.error("Ignoring error processing component: " + text);
-  if (failure.may_pass) spawn(gate_, shards_.executor(0), retry(entry));
+  if (failure.may_pass) spawn(gate_, shards_.executor(0), retry(entry, failure.ending));
   co_return Result<void>{};
 }
 
@@ -161,12 +161,13 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
   auto made = make(out.spec, out.failure, first);
   if (!made) co_return out;
   const auto limit = out.spec.init_timeout;
-  auto started = limit.count() > 0 ? co_await start(made, limit) : Result<void>(fail(Error{.failure = mecha::Failure::timeout}));
+  const auto tried = std::make_shared<const ComponentSpec>(out.spec);
+  auto started = limit.count() > 0 ? co_await start(made, tried) : Result<void>(fail(Error{.failure = mecha::Failure::timeout}));
   if (started) {
     out.instance = std::move(made);
     co_return out;
   }
-  (void)co_await within(std::chrono::seconds(5), made->stop());
+  const auto ending = co_await give_up(std::move(made), tried);
   if (started.error().failure == mecha::Failure::timeout) {
     out.failure = {.inner = "init timeout for component " + out.spec.title(), .reason = "init"};
     out.failure.text = std::string(kInit) + out.spec.title() + ": " + out.failure.inner;
@@ -174,22 +175,23 @@ asio::awaitable<ComponentLoader::Attempt> ComponentLoader::attempt(ComponentSpec
     out.failure = failure(out.spec, kInit, started.error());
   }
   out.failure.may_pass = limit.count() > 0;
+  out.failure.ending = ending;
   co_return out;
 }
 
 // One whose start is cancelled is stopped all the same: what it began would outlive it.
-Async<void> ComponentLoader::start(std::shared_ptr<Component> component, std::chrono::nanoseconds limit) {
+Async<void> ComponentLoader::start(std::shared_ptr<Component> component, std::shared_ptr<const ComponentSpec> spec) {
   Result<void> started;
   std::exception_ptr aborted;
   try {
-    started = co_await within(limit, component->start());
+    started = co_await within(spec->init_timeout, component->start());
   } catch (...) {
     aborted = std::current_exception();
   }
   const auto state = co_await asio::this_coro::cancellation_state;
   if (!aborted && state.cancelled() == asio::cancellation_type::none) co_return started;
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  (void)co_await within(std::chrono::seconds(5), component->stop());
+  co_await give_up(component, spec);
   if (aborted) std::rethrow_exception(aborted);
   throw boost::system::system_error(asio::error::operation_aborted);
 }
@@ -265,13 +267,15 @@ Async<void> ComponentLoader::load_waiting() {
 }
 
 // Tries a failed component until it is there, taken out, or the loader stops; each pause is twice the last.
-asio::awaitable<void> ComponentLoader::retry(std::shared_ptr<Entry> entry) {
+// What the last attempt left behind ends first, so that there is one at most.
+asio::awaitable<void> ComponentLoader::retry(std::shared_ptr<Entry> entry, std::shared_ptr<Event> ending) {
   auto pause = settings_.retry_first;
   while (co_await sleep_for(pause)) {
-    if (entry->gone) co_return;
+    if (ending) co_await ending->wait();
+    if (entry->gone || gate_.closed()) co_return;
     auto result = co_await attempt(entry->manifest, false);
     if (gate_.closed() || entry->gone) {
-      if (result.instance) (void)co_await within(std::chrono::seconds(5), result.instance->stop());
+      if (result.instance) co_await give_up(std::move(result.instance), std::make_shared<const ComponentSpec>(result.spec));
       co_return;
     }
     if (result.instance) {
@@ -282,6 +286,7 @@ asio::awaitable<void> ComponentLoader::retry(std::shared_ptr<Entry> entry) {
       co_return;
     }
     settings_.log.debug("Component " + entry->manifest.title() + " is still not ready: " + result.failure.inner);
+    ending = std::move(result.failure.ending);
     pause = std::min(pause * 2, settings_.retry_longest);
   }
 }
@@ -301,26 +306,36 @@ std::vector<const LoadedComponent*> ComponentLoader::ready() const {
 asio::awaitable<bool> ComponentLoader::stop(std::chrono::seconds limit) {
   bool all = true;
   co_await gate_.close(std::chrono::seconds(0));
-  while (!leaving_.empty()) co_await retire(leaving_.back().instance, limit);
+  for (auto& ending : std::exchange(endings_, {})) all = co_await has_ended(std::move(ending)) && all;
+  while (!leaving_.empty()) {
+    const auto component = std::move(leaving_.back());
+    leaving_.pop_back();
+    all = co_await has_ended(begin_stop(component, limit)) && all;
+  }
   while (!ready_.empty()) {
     const auto entry = ready_.back();
     ready_.pop_back();
-    auto component = entry->loaded;
+    const auto component = entry->loaded;
     entry->loaded.instance = nullptr;
     entry->loaded.state = ComponentState::pending;
-    all = co_await stop_or_leave(std::move(component), limit) && all;
+    all = co_await has_ended(begin_stop(component, limit)) && all;
   }
+  endings_.clear();
   if (all) co_await stops_.close(limit);
   co_return all;
 }
 
-// False: it goes on stopping, for the sake of nobody.
-asio::awaitable<bool> ComponentLoader::stop_or_leave(LoadedComponent component, std::chrono::seconds limit) {
+ComponentLoader::Ending ComponentLoader::begin_stop(const LoadedComponent& component, std::chrono::seconds limit) {
+  Ending ending{component.instance, component.spec->title(), std::make_shared<Event>(shards_.executor(0))};
+  std::erase_if(endings_, [](const Ending& one) { return one.stopped->is_set(); });
+  if (spawn(stops_, shards_.executor(0), stop_one(component, limit, ending.stopped))) endings_.push_back(ending);
+  else ending.stopped->set();
+  return ending;
+}
+
+asio::awaitable<bool> ComponentLoader::has_ended(Ending ending) {
   using namespace asio::experimental::awaitable_operators;
-  const auto title = component.spec->title();
-  const auto instance = component.instance;
-  const auto stopped = std::make_shared<Event>(shards_.executor(0));
-  if (!spawn(stops_, shards_.executor(0), stop_and_tell(std::move(component), limit, stopped))) co_return true;
+  const auto& [instance, title, stopped] = ending;
   while (!stopped->is_set()) {
     const bool before = instance->forsaken();
     (void)co_await (stopped->wait() || sleep_for(kPatience));
@@ -332,11 +347,22 @@ asio::awaitable<bool> ComponentLoader::stop_or_leave(LoadedComponent component, 
   co_return true;
 }
 
-asio::awaitable<void> ComponentLoader::stop_one(LoadedComponent component, std::chrono::seconds limit) {
-  settings_.log.info("Shutting down component " + component.spec->title());
-  if (const auto stopped = co_await within(limit, component.instance->stop()); !stopped) {
-    settings_.log.warn("failed to close component " + component.spec->title() + ": " + stopped.error().message);
+asio::awaitable<std::shared_ptr<Event>> ComponentLoader::give_up(
+    std::shared_ptr<Component> instance, std::shared_ptr<const ComponentSpec> spec
+) {
+  const auto ending = begin_stop({.spec = std::move(spec), .instance = std::move(instance)}, std::chrono::seconds(5));
+  const bool ended = co_await has_ended(ending);
+  co_return ended ? nullptr : ending.stopped;
+}
+
+asio::awaitable<void> ComponentLoader::stop_one(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped) {
+  // One that never served was never announced.
+  const bool served = component.state == ComponentState::ready;
+  if (served) settings_.log.info("Shutting down component " + component.spec->title());
+  if (const auto done = co_await within(limit, component.instance->stop()); !done && served) {
+    settings_.log.warn("failed to close component " + component.spec->title() + ": " + done.error().message);
   }
+  stopped->set();
 }
 
 }  // namespace mecha

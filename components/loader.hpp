@@ -107,8 +107,15 @@ class ComponentLoader {
     std::string inner;   // what follows "Failed to init component <title>: "; empty: not logged
     std::string reason;  // creation, init; empty: not counted
     bool may_pass = false;
+    std::shared_ptr<Event> ending = nullptr;  // set when the instance has stopped, if that takes longer than the attempt
   };
   struct Attempt;
+  // A stop that goes to its end, whoever gives up waiting for it.
+  struct Ending {
+    std::shared_ptr<Component> instance;
+    std::string title;
+    std::shared_ptr<Event> stopped;
+  };
   // One component with its manifest as written; `resolved` has the references filled in, but no templates.
   struct Entry {
     ComponentSpec manifest, resolved;
@@ -131,10 +138,13 @@ class ComponentLoader {
   Async<void> put(ComponentSpec spec, std::shared_ptr<Entry> old, Applied applied);
   asio::awaitable<bool> differs(std::shared_ptr<Entry> entry, ComponentSpec spec);
   LoadedComponent take_out(const std::shared_ptr<Entry>& entry);
-  asio::awaitable<bool> stop_or_leave(LoadedComponent component, std::chrono::seconds limit);
-  asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit);
-  asio::awaitable<void> stop_and_tell(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped);
-  Async<void> start(std::shared_ptr<Component> component, std::chrono::nanoseconds limit);
+  Ending begin_stop(const LoadedComponent& component, std::chrono::seconds limit);
+  asio::awaitable<void> stop_one(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped);
+  // False: it goes on stopping, for the sake of nobody.
+  asio::awaitable<bool> has_ended(Ending ending);
+  // Stops what never served. The event is that of an end which nobody waits for.
+  asio::awaitable<std::shared_ptr<Event>> give_up(std::shared_ptr<Component> instance, std::shared_ptr<const ComponentSpec> spec);
+  Async<void> start(std::shared_ptr<Component> component, std::shared_ptr<const ComponentSpec> spec);
   // `first`: what is odd about the manifest is told once only.
   asio::awaitable<Attempt> attempt(ComponentSpec spec, bool first);
   bool unknown(const ComponentSpec& spec) const;
@@ -145,7 +155,7 @@ class ComponentLoader {
   asio::awaitable<std::optional<std::string>> read_secret(
       std::string store_name, SecretRef ref, std::string name_space, std::map<std::string, secrets::SecretMap>& known
   );
-  asio::awaitable<void> retry(std::shared_ptr<Entry> entry);
+  asio::awaitable<void> retry(std::shared_ptr<Entry> entry, std::shared_ptr<Event> ending);
   Async<void> load_waiting();
   void became_ready(const std::shared_ptr<Entry>& entry, Attempt attempt);
   void warn_unknown(const Catalog::Entry& entry, const ComponentSpec& spec) const;
@@ -162,6 +172,7 @@ class ComponentLoader {
   Entries entries_;
   Entries ready_;                            // in the order of starting
   std::vector<LoadedComponent> leaving_;     // taken out, not stopped yet
+  std::vector<Ending> endings_;
   std::set<std::string> denied_told_;        // titles that were refused in the log
 };
 

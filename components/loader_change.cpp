@@ -95,17 +95,10 @@ LoadedComponent ComponentLoader::take_out(const std::shared_ptr<Entry>& entry) {
 asio::awaitable<void> ComponentLoader::retire(std::shared_ptr<Component> instance, std::chrono::seconds limit) {
   const auto it = std::ranges::find(leaving_, instance, &LoadedComponent::instance);
   if (it == leaving_.end()) co_return;
-  auto component = std::move(*it);
+  const auto component = std::move(*it);
   leaving_.erase(it);
   // Not within the caller, which may be cancelled: half a stop leaves what the component began without an owner.
-  const auto stopped = std::make_shared<Event>(shards_.executor(0));
-  const bool begun = spawn(stops_, shards_.executor(0), stop_and_tell(std::move(component), limit, stopped));
-  if (begun) co_await stopped->wait();
-}
-
-asio::awaitable<void> ComponentLoader::stop_and_tell(LoadedComponent component, std::chrono::seconds limit, std::shared_ptr<Event> stopped) {
-  co_await stop_one(std::move(component), limit);
-  stopped->set();
+  co_await begin_stop(component, limit).stopped->wait();
 }
 
 }  // namespace mecha

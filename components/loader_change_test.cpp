@@ -85,6 +85,23 @@ TEST_CASE("the end does not wait with a component for what nobody wants", "[comp
   CHECK(bench.play.events.back() == "stopped b");
 }
 
+TEST_CASE("what a failed start leaves behind holds up neither the others nor the end", "[components][loader]") {
+  Bench bench;
+  bench.play.failures["a"] = 1000;
+  bench.play.slow["stop a"] = 1h;
+  bench.play.forsaken = "a";
+  auto silent = component("a");
+  silent.ignore_errors = true;
+  REQUIRE(bench.load({silent, component("b")}));
+  auto& context = bench.shards.context(0);
+  testing::run(context, sleep_for(20ms));  // it is not tried again as long as it stops
+  CHECK(bench.play.events == std::vector<std::string>{"start a", "stop a", "start b"});
+  CHECK(bench.logged("component a (state.fake/v1) is left behind"));
+  CHECK_FALSE(testing::run(context, bench.loader->stop(0s)));
+  CHECK(bench.play.events.back() == "stop b");
+  CHECK(testing::run(context, bench.loader->stop(0s)));
+}
+
 TEST_CASE("a start that is cancelled is followed by a stop", "[components][loader]") {
   Bench bench;
   REQUIRE(bench.load({}));

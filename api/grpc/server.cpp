@@ -138,7 +138,7 @@ std::optional<Status> GrpcServer::begin_trace(Served& served) const {
   auto& tracer = *application_.tracer;
   if (tracer.mode() == trace::Mode::off) return std::nullopt;
   const auto& metadata = served.call.metadata();
-  served.scope.baggage = metadata.value_or("baggage");
+  served.scope.baggage = telemetry::joined_baggage(metadata.all("baggage"));
   if (!served.scope.baggage.empty()) {
     if (const auto valid = telemetry::check_baggage(served.scope.baggage); !valid) return malformed_baggage(valid.error().message);
   }

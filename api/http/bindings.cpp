@@ -42,10 +42,7 @@ Result<void> add_context(HttpRequest& http, Metadata& metadata) {
     metadata["traceparent"] = scope.span.traceparent();
     if (!scope.span.state.empty()) metadata["tracestate"] = scope.span.state;
   }
-  std::string baggage;
-  for (const auto value : http.exchange.request().headers.all("baggage")) {
-    baggage.append(baggage.empty() ? "" : ",").append(value);
-  }
+  auto baggage = telemetry::joined_baggage(http.exchange.request().headers.all("baggage"));
   if (baggage.empty()) return {};
   if (const auto checked = telemetry::check_baggage(baggage); !checked) {
     return fail(

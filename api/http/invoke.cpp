@@ -1,6 +1,7 @@
 #include "api/http/invoke.hpp"
 
 #include <array>
+#include <utility>
 
 #include "api/errors/common.hpp"
 #include "api/http/sniff.hpp"
@@ -79,7 +80,9 @@ net::Headers answer_headers(InvokeAnswer& answer) {
   for (const auto& field : headers) {
     if (reserved(field)) renamed.add("dapr-" + std::string(field.name), field.value);
   }
+  bool carries_baggage = false;  // of several fields the first one counts
   headers.erase_if([&](const net::Headers::Field& field) {
+    if (text::equals_nocase(field.name, "baggage")) return std::exchange(carries_baggage, true);
     return reserved(field) || text::equals_nocase(field.name, "content-type");
   });
   for (const auto& field : renamed) headers.add(field.name, field.value);
@@ -141,7 +144,7 @@ asio::awaitable<void> answer_success(HttpRequest& http, net::ResponseHead head, 
 
 // An answer of a gRPC application that is an error: the status as JSON text (contract 01, 8.3).
 asio::awaitable<void> answer_status(HttpRequest& http, InvokeAnswer& answer) {
-  const auto code = static_cast<Code>(answer.status);
+  const auto code = answer.status >= 0 && answer.status <= 255 ? static_cast<Code>(answer.status) : Code::unknown;
   net::ResponseHead head{.status = http_status_of(code), .headers = answer_headers(answer)};
   auto body = status_json(answer.status, answer.status_message, answer.status_details);
   if (!body) {

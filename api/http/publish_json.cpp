@@ -2,6 +2,7 @@
 #include "api/http/publish.hpp"
 #include "runtime/base/json_read.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 
 namespace mecha::api {
 namespace {
@@ -47,7 +48,7 @@ Result<std::string> event_bytes(const json::Value& event, std::string_view conte
     if (bytes) return *std::move(bytes);
     return fail(
         Code::invalid_argument,
-        "error: unable to decode base64 application/octect-stream data: illegal base64 data at input byte 0"
+        "error: unable to decode base64 application/octect-stream data: " + text::base64_fault(event.as_string())
     );
   }
   return fail(Code::invalid_argument, "error: mismatch between contentType and event");

@@ -23,15 +23,6 @@ asio::awaitable<void> respond_plain(net::Exchange& exchange, unsigned status, st
   (void)co_await exchange.respond({.status = status, .headers = plain_text()}, std::move(text));
 }
 
-std::string joined_baggage(const net::Headers& headers) {
-  std::string joined;
-  for (const auto value : headers.all("baggage")) {
-    if (!joined.empty()) joined += ',';
-    joined.append(value);
-  }
-  return joined;
-}
-
 }  // namespace
 
 HttpServer::HttpServer(
@@ -88,7 +79,7 @@ bool HttpServer::begin_trace(Served& served) {
   if (tracer.mode() == trace::Mode::off) return true;
   if (served.path.find("/healthz") != std::string::npos) return true;
   const auto& head = served.answer.request();
-  served.scope.baggage = joined_baggage(head.headers);
+  served.scope.baggage = telemetry::joined_baggage(head.headers.all("baggage"));
   if (!served.scope.baggage.empty() && !telemetry::check_baggage(served.scope.baggage)) return false;
   if (const auto incoming = head.headers.get("traceparent")) {
     served.scope.parent = trace::parse_traceparent(*incoming);

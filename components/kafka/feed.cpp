@@ -20,7 +20,7 @@ using Lent = std::shared_ptr<Loan>;
 
 std::string lane_of(const Record& record, bool by_key) {
   std::string lane = std::to_string(record.partition);
-  if (by_key && record.key && !record.key->empty()) lane.append("/").append(*record.key);
+  if (by_key && record.key) lane.append("/").append(*record.key);
   return lane;
 }
 

@@ -44,7 +44,7 @@ Result<Outgoing> Records::outgoing(std::string topic, std::string data, const Me
   if (data != "null") record.value = std::move(data);
   const auto* key = value_of(metadata, "partitionKey");
   if (key == nullptr) key = value_of(metadata, "__key");
-  if (key != nullptr && !key->empty()) record.key = *key;
+  if (key != nullptr) record.key = *key;
   if (const auto* number = value_of(metadata, "partitionNumber")) {
     const auto partition = text::to_int(*number);
     if (!partition || *partition < 0 || *partition > INT32_MAX) {

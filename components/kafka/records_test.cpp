@@ -28,6 +28,7 @@ TEST_CASE("metadata are headers, the key stays one", "[kafka]") {
   CHECK(record.headers == Headers{{"a", "b"}, {"key", "none"}, {"partitionKey", "k"}});
   CHECK(records().outgoing("t", "x", {{"__key", "other"}}).value().key == "other");
   CHECK(!records().outgoing("t", "x", {{"key", "k"}}).value().key);
+  CHECK(records().outgoing("t", "x", {{"partitionKey", ""}}).value().key == "");
 }
 
 TEST_CASE("null is a tombstone, and comes back as null", "[kafka]") {

@@ -1,5 +1,4 @@
-// middleware.http.sentinel: limits per method and path (contract 01, 7.2). The rules of flow and of isolation are here; those
-// of circuit breakers, of parameters and of the system's load are refused.
+// middleware.http.sentinel: limits per method and path, and of all requests (contract 01, 7.2).
 
 #include "components/catalog.hpp"
 #include "components/middleware/middleware.hpp"
@@ -24,9 +23,16 @@ struct SentinelSettings {
             "`maxQueueingTimeMs`."
         ),
         field("isolationRules", &S::isolation_rules, "JSON array: `resource` and `threshold`, requests at a time."),
-        field("circuitBreakerRules", &S::breaker_rules, "Refused unless empty."),
-        field("hotSpotParamRules", &S::parameter_rules, "Refused unless empty."),
-        field("systemRules", &S::system_rules, "Refused unless empty."),
+        field(
+            "circuitBreakerRules", &S::breaker_rules,
+            "JSON array: `resource`, `strategy` (0: by slow requests; others never act), `maxAllowedRtMs`, `threshold` (0 to 1), "
+            "`minRequestAmount`, `statIntervalMs`, `statSlidingWindowBucketCount`, `retryTimeoutMs`, `probeNum`."
+        ),
+        field("hotSpotParamRules", &S::parameter_rules, "JSON array; they never act, as requests have no parameters."),
+        field(
+            "systemRules", &S::system_rules,
+            "JSON array, of all requests: `metricType` (1: mean milliseconds, 2: under way, 3: per second) and `triggerCount`."
+        ),
     };
   }
 };
@@ -38,23 +44,20 @@ class Sentinel final : public Middleware {
 
   Sentinel(Settings settings, const ComponentContext& context) : settings_(std::move(settings)), log_(context.log) {}
 
-  static auto check(const Settings& settings) -> decltype(SentinelRules::parse({}, {})) {
-    for (const auto& [name, rules] :
-         {std::pair("circuitBreakerRules", &settings.breaker_rules),
-          std::pair("hotSpotParamRules", &settings.parameter_rules),
-          std::pair("systemRules", &settings.system_rules)}) {
-      const auto given = text::trim(*rules);
-      if (given.empty() || given == "[]") continue;
-      return fail(
-          Code::unimplemented, std::string(name) + " are not in this build; flowRules and isolationRules are"
-      );
-    }
-    return SentinelRules::parse(settings.flow_rules, settings.isolation_rules);
+  static auto check(const Settings& settings) -> decltype(SentinelRules::parse({})) {
+    return SentinelRules::parse({
+        .flow = settings.flow_rules,
+        .isolation = settings.isolation_rules,
+        .breaker = settings.breaker_rules,
+        .parameter = settings.parameter_rules,
+        .system = settings.system_rules,
+    });
   }
 
   Async<void> start() override {
     MECHA_CO_TRY(auto rules, check(settings_));
     if (!settings_.log_dir.empty()) log_.warn("logDir has no effect: blocked requests are told in the log of the daemon");
+    for (const auto& what : rules->idle()) log_.warn("rules never act", {{"rules", what}});
     rules_ = std::move(rules);
     co_return Result<void>{};
   }
@@ -62,12 +65,13 @@ class Sentinel final : public Middleware {
   asio::awaitable<std::optional<Reply>> enter(net::RequestHead& request, std::string, Step& step) override {
     const auto path = text::unescape_path(request.path()).value_or(std::string(request.path()));
     const auto resource = request.method + ":" + path;
+    const auto entered = rules_->now_ms();
     const auto wait = rules_->enter(resource);
     if (!wait) {
       log_.debug("request blocked by a rule", {{"resource", resource}, {"app", settings_.app_name}});
       co_return plain_reply(429);
     }
-    step.held = std::shared_ptr<void>(nullptr, [rules = rules_, resource](void*) { rules->leave(resource); });
+    step.held = std::shared_ptr<void>(nullptr, [rules = rules_, resource, entered](void*) { rules->leave(resource, entered); });
     if (*wait > 0) (void)co_await sleep_for(std::chrono::milliseconds(*wait));
     co_return std::nullopt;
   }

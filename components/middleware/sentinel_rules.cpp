@@ -44,6 +44,10 @@ class RuleReader {
     if (value != nullptr && !value->is_null()) note(std::string(name) + " must be text");
     return {};
   }
+  const json::Value* any(std::string_view name) {
+    known_.push_back(name);
+    return rule_.find_nocase(name);
+  }
   // Choices that are numbers of the reference; what is not here is refused by name.
   void only(std::string_view name, double most, std::string_view what) {
     if (number(name, 0) > most) note(std::string(name) + ": " + std::string(what) + " is not in this build");
@@ -68,35 +72,30 @@ class RuleReader {
   std::string problem_;
 };
 
+Window window_of(std::int64_t interval_ms) {
+  return {interval_ms, interval_ms % kSlotMs == 0 && interval_ms <= 10000 ? kSlotMs : interval_ms};
+}
+
 std::int64_t milliseconds(double value) { return static_cast<std::int64_t>(std::min(value, 4e9)); }
 
 }  // namespace
 
-PassWindow::PassWindow(std::int64_t interval_ms)
-    : interval_(interval_ms), slot_size_(interval_ms % kSlotMs == 0 && interval_ms <= 10000 ? kSlotMs : interval_ms) {
-  slots_.resize(static_cast<std::size_t>(interval_ / slot_size_));
-}
+SentinelRules::SentinelRules(const Clock& clock)
+    : clock_(clock), all_{.mutex = {}, .rules = {}, .passed = window_of(1000), .completed = window_of(1000), .spent_ms = window_of(1000)} {}
 
-double PassWindow::count(std::int64_t now_ms) const {
-  double all = 0;
-  for (const auto& slot : slots_) {
-    if (slot.begun >= 0 && slot.begun > now_ms - now_ms % slot_size_ - interval_) all += slot.passed;
-  }
-  return all;
-}
-
-void PassWindow::add(std::int64_t now_ms) {
-  const auto begun = now_ms - now_ms % slot_size_;
-  auto& slot = slots_[static_cast<std::size_t>(now_ms / slot_size_) % slots_.size()];
-  if (slot.begun != begun) slot = {.begun = begun};
-  slot.passed += 1;
-}
-
-Result<std::unique_ptr<SentinelRules>> SentinelRules::parse(
-    std::string_view flow_rules, std::string_view isolation_rules, const Clock& clock
-) {
+Result<std::unique_ptr<SentinelRules>> SentinelRules::parse(const SentinelTexts& texts, const Clock& clock) {
   std::unique_ptr<SentinelRules> out(new SentinelRules(clock));
-  MECHA_TRY(const auto flows, rule_list("flowRules", flow_rules));
+  MECHA_TRY_VOID(out->read_flows(texts.flow));
+  MECHA_TRY_VOID(out->read_isolations(texts.isolation));
+  MECHA_TRY_VOID(out->read_breakers(texts.breaker));
+  MECHA_TRY(const auto parameters, rule_list("hotSpotParamRules", texts.parameter));
+  if (!parameters.empty()) out->idle_.emplace_back("hotSpotParamRules: requests have no parameters to it");
+  MECHA_TRY_VOID(out->read_system(texts.system));
+  return out;
+}
+
+Result<void> SentinelRules::read_flows(std::string_view text) {
+  MECHA_TRY(const auto flows, rule_list("flowRules", text));
   for (const auto& item : flows) {
     RuleReader reader("flowRules", item);
     (void)reader.text("id");
@@ -117,9 +116,13 @@ Result<std::unique_ptr<SentinelRules>> SentinelRules::parse(
       reader.note("warm-up is not in this build");
     }
     MECHA_TRY_VOID(reader.done());
-    out->resource(name).flows.push_back({.rule = rule, .window = PassWindow(rule.interval_ms)});
+    resource(name).flows.push_back({.rule = rule, .window = window_of(rule.interval_ms)});
   }
-  MECHA_TRY(const auto isolations, rule_list("isolationRules", isolation_rules));
+  return {};
+}
+
+Result<void> SentinelRules::read_isolations(std::string_view text) {
+  MECHA_TRY(const auto isolations, rule_list("isolationRules", text));
   for (const auto& item : isolations) {
     RuleReader reader("isolationRules", item);
     (void)reader.text("id");
@@ -129,9 +132,54 @@ Result<std::unique_ptr<SentinelRules>> SentinelRules::parse(
     const auto threshold = reader.number("threshold", 0);
     if (threshold < 1) reader.note("threshold must be above zero");
     MECHA_TRY_VOID(reader.done());
-    out->resource(name).concurrency.push_back(threshold);
+    resource(name).concurrency.push_back(threshold);
   }
-  return out;
+  return {};
+}
+
+Result<void> SentinelRules::read_breakers(std::string_view text) {
+  MECHA_TRY(const auto breakers, rule_list("circuitBreakerRules", text));
+  for (const auto& item : breakers) {
+    RuleReader reader("circuitBreakerRules", item);
+    (void)reader.text("id");
+    const auto name = reader.text("resource");
+    if (name.empty()) reader.note("resource is missing");
+    const auto strategy = reader.number("strategy", 0);
+    if (strategy > 2) reader.note("strategy must be 0, 1 or 2");
+    BreakerRule rule;
+    rule.interval_ms = milliseconds(reader.number("statIntervalMs", 0));
+    if (rule.interval_ms < 1) reader.note("statIntervalMs must be above zero");
+    rule.retry_ms = milliseconds(reader.number("retryTimeoutMs", 0));
+    if (rule.retry_ms < 1) reader.note("retryTimeoutMs must be above zero");
+    const auto slots = milliseconds(reader.number("statSlidingWindowBucketCount", 0));
+    if (slots > 1000) reader.note("statSlidingWindowBucketCount must be 1000 at most");
+    if (slots > 0 && rule.interval_ms % slots == 0) rule.slots = slots;
+    rule.slow_ms = milliseconds(reader.number("maxAllowedRtMs", 0));
+    rule.ratio = reader.number("threshold", 0);
+    if (strategy < 2 && rule.ratio > 1) reader.note("threshold must be 1 at most");
+    rule.requests_min = reader.number("minRequestAmount", 0);
+    rule.probes = reader.number("probeNum", 0);
+    MECHA_TRY_VOID(reader.done());
+    if (strategy > 0) idle_.emplace_back("circuitBreakerRules that count errors: requests have none to it");
+    else resource(name).breakers.emplace_back(rule);
+  }
+  return {};
+}
+
+Result<void> SentinelRules::read_system(std::string_view text) {
+  MECHA_TRY(const auto rules, rule_list("systemRules", text));
+  for (const auto& item : rules) {
+    RuleReader reader("systemRules", item);
+    (void)reader.text("id");
+    const auto measure = static_cast<int>(reader.number("metricType", 0));
+    if (measure == 0 || measure == 4) reader.note("metricType: the load and the CPU usage of the system are not in this build");
+    if (measure > 4) reader.note("metricType must be 0 to 4");
+    (void)reader.any("strategy");  // of load and usage
+    const auto trigger = reader.number("triggerCount", 0);
+    MECHA_TRY_VOID(reader.done());
+    all_.rules.push_back({static_cast<SystemRule::Measure>(measure), trigger});
+  }
+  return {};
 }
 
 SentinelRules::Resource& SentinelRules::resource(const std::string& name) {
@@ -140,11 +188,34 @@ SentinelRules::Resource& SentinelRules::resource(const std::string& name) {
   return *slot;
 }
 
+std::int64_t SentinelRules::now_ns() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.now().time_since_epoch()).count();
+}
+
+// Under the lock of all_.
+bool SentinelRules::system_allows() {
+  const auto now = now_ms();
+  const auto measured = [&](SystemRule::Measure measure) {
+    if (measure == SystemRule::Measure::concurrency) return static_cast<double>(all_.under_way);
+    if (measure == SystemRule::Measure::rate) return all_.passed.count(now);
+    const auto completed = all_.completed.count(now);
+    return completed > 0 ? std::floor(all_.spent_ms.count(now) / completed) : 0;
+  };
+  return std::ranges::all_of(all_.rules, [&](const SystemRule& rule) { return measured(rule.measure) < rule.trigger; });
+}
+
 std::optional<std::int64_t> SentinelRules::enter(const std::string& name) {
-  const auto it = resources_.find(name);
-  if (it == resources_.end()) return 0;
-  auto& resource = *it->second;
-  const auto now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.now().time_since_epoch()).count();
+  const std::lock_guard lock(all_.mutex);
+  if (!system_allows()) return std::nullopt;
+  std::optional<std::int64_t> wait = 0;
+  if (const auto it = resources_.find(name); it != resources_.end()) wait = enter(*it->second, now_ns());
+  if (!wait) return std::nullopt;
+  all_.passed.add(now_ms());
+  ++all_.under_way;
+  return wait;
+}
+
+std::optional<std::int64_t> SentinelRules::enter(Resource& resource, std::int64_t now_ns) {
   const auto now_ms = now_ns / 1'000'000;
   const std::lock_guard lock(resource.mutex);
   for (const auto limit : resource.concurrency) {
@@ -163,16 +234,40 @@ std::optional<std::int64_t> SentinelRules::enter(const std::string& name) {
     wait_ns = std::max(wait_ns, last == 0 ? 0 : turn - now_ns);
     last = last == 0 ? now_ns : turn;
   }
+  if (!breakers_allow(resource, now_ms)) return std::nullopt;
   for (auto& flow : resource.flows) flow.window.add(now_ms);
   ++resource.under_way;
   return (wait_ns + 999'999) / 1'000'000;
 }
 
-void SentinelRules::leave(const std::string& name) {
+// One that would find out does not, when another blocks the request.
+bool SentinelRules::breakers_allow(Resource& resource, std::int64_t now_ms) {
+  std::vector<SlowBreaker*> probing;
+  for (auto& breaker : resource.breakers) {
+    bool probes = false;
+    if (breaker.try_pass(now_ms, probes)) {
+      if (probes) probing.push_back(&breaker);
+      continue;
+    }
+    for (auto* other : probing) other->give_back();
+    return false;
+  }
+  return true;
+}
+
+void SentinelRules::leave(const std::string& name, std::int64_t entered_ms) {
+  const auto now = now_ms();
+  {
+    const std::lock_guard lock(all_.mutex);
+    --all_.under_way;
+    all_.completed.add(now);
+    all_.spent_ms.add(now, static_cast<double>(now - entered_ms));
+  }
   const auto it = resources_.find(name);
   if (it == resources_.end()) return;
   const std::lock_guard lock(it->second->mutex);
   --it->second->under_way;
+  for (auto& breaker : it->second->breakers) breaker.completed(now, now - entered_ms);
 }
 
 }  // namespace mecha::middleware

@@ -1,9 +1,8 @@
-// The rules of middleware.http.sentinel: how many requests of a resource may pass in a time, and how many may be under way.
-// From any thread.
+// The rules of middleware.http.sentinel: how many requests of a resource may pass in a time, how many may be under way, how many
+// may be slow; and the same of all requests together. From any thread.
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,26 +12,12 @@
 #include <string_view>
 #include <vector>
 
+#include "components/middleware/sentinel_breaker.hpp"
+#include "components/middleware/sentinel_window.hpp"
 #include "runtime/base/clock.hpp"
 #include "runtime/base/result.hpp"
 
 namespace mecha::middleware {
-
-// Requests that passed within an interval, counted in slots.
-class PassWindow {
- public:
-  explicit PassWindow(std::int64_t interval_ms);
-  double count(std::int64_t now_ms) const;
-  void add(std::int64_t now_ms);
-
- private:
-  struct Slot {
-    std::int64_t begun = -1;
-    double passed = 0;
-  };
-  std::int64_t interval_, slot_size_;
-  std::vector<Slot> slots_;
-};
 
 struct FlowRule {
   double threshold = 0;
@@ -41,34 +26,67 @@ struct FlowRule {
   std::int64_t queueing_ms_max = 0;
 };
 
+// Of all requests.
+struct SystemRule {
+  enum class Measure : std::uint8_t { time = 1, concurrency = 2, rate = 3 };  // mean milliseconds; under way; passed per second
+  Measure measure = Measure::rate;
+  double trigger = 0;  // from there on requests are blocked
+};
+
+// JSON arrays; empty is no rule.
+struct SentinelTexts {
+  std::string_view flow, isolation, breaker, parameter, system;
+};
+
 class SentinelRules {
  public:
-  // The texts are JSON arrays; empty is no rule. Fails at the first rule that cannot be kept.
-  static Result<std::unique_ptr<SentinelRules>> parse(
-      std::string_view flow_rules, std::string_view isolation_rules, const Clock& clock = Clock::real()
-  );
+  // Fails at the first rule that cannot be kept.
+  static Result<std::unique_ptr<SentinelRules>> parse(const SentinelTexts& texts, const Clock& clock = Clock::real());
 
   // Empty: the request is blocked. Else it may pass after so many milliseconds; then leave() is called at its end.
   std::optional<std::int64_t> enter(const std::string& resource);
-  void leave(const std::string& resource);
+  // `entered_ms` by now_ms(), when enter() was called.
+  void leave(const std::string& resource, std::int64_t entered_ms);
+  std::int64_t now_ms() const { return now_ns() / 1'000'000; }
+
+  // Rules that never act, as the middleware tells them nothing: for a warning.
+  const std::vector<std::string>& idle() const { return idle_; }
 
  private:
   struct Flow {
     FlowRule rule;
-    PassWindow window;
+    Window window;
     std::int64_t last_ns = 0;  // when the last one of a queue passes
   };
   struct Resource {
     std::mutex mutex;
     std::vector<Flow> flows;
     std::vector<double> concurrency;  // limits
+    std::vector<SlowBreaker> breakers;
     int under_way = 0;
   };
-  explicit SentinelRules(const Clock& clock) : clock_(clock) {}
+  // All requests of the last second.
+  struct All {
+    std::mutex mutex;
+    std::vector<SystemRule> rules;
+    Window passed, completed, spent_ms;
+    int under_way = 0;
+  };
+  explicit SentinelRules(const Clock& clock);
+  Result<void> read_flows(std::string_view text);
+  Result<void> read_isolations(std::string_view text);
+  Result<void> read_breakers(std::string_view text);
+  Result<void> read_system(std::string_view text);
   Resource& resource(const std::string& name);
+  std::int64_t now_ns() const;
+  bool system_allows();
+  static std::optional<std::int64_t> enter(Resource& resource, std::int64_t now_ns);
+  static bool breakers_allow(Resource& resource, std::int64_t now_ms);
 
   const Clock& clock_;
   std::map<std::string, std::unique_ptr<Resource>> resources_;  // fixed after parse()
+  All all_;
+  std::vector<std::string> idle_;
 };
 
 }  // namespace mecha::middleware

@@ -88,6 +88,17 @@ asio::awaitable<void> metadata(std::shared_ptr<PubSub> bus) {
   CHECK(got.contains("__partition"));
   CHECK(got.contains("__timestamp"));
   CHECK(seen.messages[1].data == "null");
+  // An empty key is a key.
+  for (const auto& [data, key] : {std::pair{"empty", Metadata{{"partitionKey", ""}}}, std::pair{"none", Metadata{}}}) {
+    const auto sent = co_await bus->publish({topic, data, {}, key});
+    REQUIRE(sent.has_value());
+  }
+  for (int i = 0; i < 2000 && seen.messages.size() < 4; ++i) co_await sleep_for(5ms);
+  REQUIRE(seen.messages.size() == 4);
+  for (const auto& message : seen.messages) {
+    if (message.data == "empty") CHECK(message.metadata->at("__key").empty());
+    if (message.data == "none") CHECK_FALSE(message.metadata->contains("__key"));
+  }
   const auto nowhere = co_await bus->publish({topic, "x", {}, Metadata{{"partitionNumber", "-1"}}});
   CHECK_FALSE(nowhere.has_value());
   co_await (*made)->stop(5s);

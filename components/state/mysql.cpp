@@ -177,8 +177,8 @@ Async<void> MysqlStore::start() {
   MECHA_CO_TRY(auto with_schema, options_of(settings_));
   sql_ = mysql_statements({settings_.schema, settings_.table, settings_.metadata_table});
   const MysqlNames names{settings_.schema, settings_.table, settings_.metadata_table};
-  const auto first = std::make_unique<mysql::Pool>(with_schema);
-  MECHA_CO_TRY_VOID(co_await first->run<void>([names](Connection& connection) { return create_mysql_schema(connection, names); }, Caller::stays));
+  pool_ = std::make_unique<mysql::Pool>(with_schema);
+  MECHA_CO_TRY_VOID(co_await pool_->run<void>([names](Connection& connection) { return create_mysql_schema(connection, names); }));
   with_schema.dsn.database = settings_.schema;
   pool_ = std::make_unique<mysql::Pool>(std::move(with_schema));
   MECHA_CO_TRY_VOID(co_await pool_->run<void>([names](Connection& connection) { return create_mysql_tables(connection, names); }));

@@ -28,6 +28,16 @@ constexpr std::array<std::string_view, 17> kNames{
 constexpr std::array<unsigned, 17> kHttp{200, 408, 500, 400, 504, 404, 409, 403, 429,
                                          400, 409, 400, 501, 500, 503, 500, 401};
 
+// Of what comes from outside and has no name.
+std::string_view numbered(std::size_t code) {
+  static const auto texts = [] {
+    std::array<std::string, 256> all;
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = "Code(" + std::to_string(i) + ")";
+    return all;
+  }();
+  return texts[code];
+}
+
 std::string nested(std::string_view kind, const Error& error) {
   std::string text{kind};
   text.append(" error: code = ").append(code_name(error.code));
@@ -39,7 +49,7 @@ std::string nested(std::string_view kind, const Error& error) {
 
 std::string_view code_name(Code code) {
   const auto index = static_cast<std::size_t>(code);
-  return index < kNames.size() ? kNames[index] : "Unknown";
+  return index < kNames.size() ? kNames[index] : numbered(index);
 }
 
 unsigned http_status_of(Code code) {

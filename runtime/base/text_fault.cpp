@@ -1,6 +1,9 @@
 #include "runtime/base/text_fault.hpp"
 
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
+#include <type_traits>
 
 #include "runtime/base/text.hpp"
 
@@ -47,5 +50,51 @@ std::string hex_fault(std::string_view text) {
   }
   return "encoding/hex: odd length hex string";
 }
+
+std::string number_fault(std::string_view function, std::string_view text, bool is_too_large) {
+  std::string message = "strconv.";
+  message.append(function).append(": parsing ").append(quote(text));
+  return message.append(is_too_large ? ": value out of range" : ": invalid syntax");
+}
+
+template <class T>
+Result<T> whole_number(std::string_view function, std::string_view text) {
+  std::string_view rest = text;
+  std::string digits;
+  if (std::is_signed_v<T> && (rest.starts_with('-') || rest.starts_with('+'))) {
+    if (rest.starts_with('-')) digits = "-";
+    rest.remove_prefix(1);
+  }
+  int base = 10;
+  bool divided = true;  // an underscore may follow
+  if (rest.size() > 1 && rest[0] == '0') {
+    const char kind = lower(rest.substr(1, 1))[0];
+    base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
+    rest.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
+  } else {
+    divided = false;
+  }
+  const auto refuse = [&](bool is_too_large = false) { return fail(Code::invalid_argument, number_fault(function, text, is_too_large)); };
+  for (const char c : rest) {
+    if (c == '_' && !divided) return refuse();
+    divided = c != '_';
+    if (c != '_') digits += c;
+  }
+  T parsed = 0;
+  const auto* last = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), last, parsed, base);
+  if (end != last || error == std::errc::invalid_argument || rest.ends_with('_') || rest.starts_with('-')) return refuse();
+  if (error != std::errc()) return refuse(true);
+  return parsed;
+}
+
+template Result<std::int8_t> whole_number(std::string_view, std::string_view);
+template Result<std::int16_t> whole_number(std::string_view, std::string_view);
+template Result<std::int32_t> whole_number(std::string_view, std::string_view);
+template Result<std::int64_t> whole_number(std::string_view, std::string_view);
+template Result<std::uint8_t> whole_number(std::string_view, std::string_view);
+template Result<std::uint16_t> whole_number(std::string_view, std::string_view);
+template Result<std::uint32_t> whole_number(std::string_view, std::string_view);
+template Result<std::uint64_t> whole_number(std::string_view, std::string_view);
 
 }  // namespace mecha::text

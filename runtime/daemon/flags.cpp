@@ -1,12 +1,12 @@
 // Flags: one table of all of them; parsing as the reference's users know it (contract 06, 1.1).
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <iterator>
 
 #include "runtime/base/list_flag.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 #include "runtime/daemon/options.hpp"
 
 namespace mecha {
@@ -23,15 +23,9 @@ struct Flag {
   bool hidden = false;
 };
 
-std::unexpected<Error> unreadable(std::string_view function, const std::string& value, std::string_view why) {
-  return fail(
-      Code::invalid_argument, "strconv." + std::string(function) + ": parsing " + text::quote(value) + ": " + std::string(why)
-  );
-}
-
 // Refuses a value in the words of the function that could not read it.
 auto syntax(std::string_view function) {
-  return [function](const std::string& value) { return unreadable(function, value, "invalid syntax"); };
+  return [function](const std::string& value) { return fail(Code::invalid_argument, text::number_fault(function, value)); };
 }
 
 Setter set(std::string Options::* member) {
@@ -60,44 +54,10 @@ Setter set(std::optional<bool> Options::* member) {
   return set_parsed(member, text::strict_bool, syntax("ParseBool"));
 }
 
-// A whole number as Go writes it: with a sign if T has one, in base 16, 8 or 2 after 0x, 0 or 0o, and 0b, with single
-// underscores between digits or behind such a prefix.
-template <class T>
-Result<T> whole_number(std::string_view function, const std::string& value) {
-  std::string_view rest = value;
-  std::string digits;
-  if (std::is_signed_v<T> && (rest.starts_with('-') || rest.starts_with('+'))) {
-    if (rest.starts_with('-')) digits = "-";
-    rest.remove_prefix(1);
-  }
-  int base = 10;
-  bool divided = true;  // an underscore may follow
-  if (rest.size() > 1 && rest[0] == '0') {
-    const char kind = text::lower(rest.substr(1, 1))[0];
-    base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
-    rest.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
-  } else {
-    divided = false;
-  }
-  for (const char c : rest) {
-    if (c == '_' && !divided) return unreadable(function, value, "invalid syntax");
-    divided = c != '_';
-    if (c != '_') digits += c;
-  }
-  T parsed = 0;
-  const auto* last = digits.data() + digits.size();
-  const auto [end, error] = std::from_chars(digits.data(), last, parsed, base);
-  if (end != last || error == std::errc::invalid_argument || rest.ends_with('_') || rest.starts_with('-')) {
-    return unreadable(function, value, "invalid syntax");
-  }
-  if (error != std::errc()) return unreadable(function, value, "value out of range");
-  return parsed;
-}
-
 template <class T>
 Setter set_number(T Options::* member, std::string_view function) {
   return [=](Options& o, const std::string& value) -> Result<void> {
-    MECHA_TRY(o.*member, whole_number<T>(function, value));
+    MECHA_TRY(o.*member, text::whole_number<T>(function, value));
     return {};
   };
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "runtime/async/within.hpp"
+#include "runtime/net/gzip.hpp"
 #include "runtime/net/look_up.hpp"
 
 namespace mecha {
@@ -94,7 +95,12 @@ net::Handler metrics_handler(Application& application) {
   return [&application](net::Exchange& exchange) -> asio::awaitable<void> {
     net::ResponseHead head{.status = 200};
     head.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    (void)co_await exchange.respond(std::move(head), application.metrics->text());
+    auto text = application.metrics->text();
+    if (net::prefers_gzip(exchange.request().headers)) {
+      head.headers.add("Content-Encoding", "gzip");
+      text = net::gzip(text);
+    }
+    (void)co_await exchange.respond(std::move(head), std::move(text));
   };
 }
 

@@ -87,7 +87,7 @@ Error transport_error(Error error);
 Status not_grpc(const ResponseHead& head);
 // A status as the trailers that end a call.
 Headers status_trailers(const Status& status);
-// The number of a grpc-status; empty if there is none or it cannot be read. Numbers that do not exist are unknown.
+// The number of a grpc-status; empty if there is none or it cannot be read. Numbers above 255 are unknown.
 std::optional<Code> status_code(const Headers& headers);
 // What a client says of a grpc-status that is no number.
 std::string malformed_status(std::string_view written);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/text_fault.hpp"
 #include "runtime/net/grpc.hpp"
 
 namespace mecha::net::grpc {
@@ -122,17 +124,15 @@ bool is_reserved(std::string_view name) {
 }
 
 std::string malformed_status(std::string_view written) {
-  return "transport: malformed grpc-status: strconv.ParseInt: parsing " + text::quote(written) + ": invalid syntax";
+  return "transport: malformed grpc-status: " + text::number_fault("ParseInt", written, text::to_int(written).has_value());
 }
 
 std::optional<Code> status_code(const Headers& headers) {
   const auto text = headers.get("grpc-status");
-  int number = 0;
-  if (!text || text->empty()) return std::nullopt;
-  const auto [at, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || at != text->data() + text->size()) return std::nullopt;
-  const bool known = number >= 0 && number <= static_cast<int>(Code::unauthenticated);
-  return known ? static_cast<Code>(number) : Code::unknown;
+  if (!text) return std::nullopt;
+  const auto number = text::to_int(*text);
+  if (!number || !std::in_range<std::int32_t>(*number)) return std::nullopt;
+  return *number >= 0 && *number <= 255 ? static_cast<Code>(*number) : Code::unknown;
 }
 
 bool is_grpc(const RequestHead& head) { return is_grpc_type(head.headers.value_or("content-type")); }

@@ -1,5 +1,6 @@
 #include "runtime/net/http1_parser.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <boost/beast/http/basic_parser.hpp>
@@ -90,6 +91,14 @@ struct Fields {
   }
 };
 
+// A request line that ends in "HTTP/3.1", or whatever digits.
+bool names_version(std::string_view head) {
+  const auto line = head.substr(0, head.find('\r'));
+  const auto version = line.size() < 9 ? std::string_view() : line.substr(line.size() - 9);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return std::ranges::count(line, ' ') == 2 && version.starts_with(" HTTP/") && digit(version[6]) && version[7] == '.' && digit(version[8]);
+}
+
 template <bool is_request>
 class Grammar final : public http::basic_parser<is_request> {
  public:
@@ -175,6 +184,9 @@ struct Http1Parser::Beast {
     if (folded(head)) return fail(bad_request());
     error_code error;
     const auto used = grammar.put(asio::buffer(head.data(), head.size()), error);
+    if (error == http::error::bad_version && names_version(head)) {
+      return fail(refusal(505, "505 HTTP Version Not Supported: unsupported protocol version"));
+    }
     if (error || used != head.size() || fields.bad) return fail(bad_request());
     if (fields.coded && fields.length) return fail(bad_request());
     fields.in_body = true;

@@ -172,7 +172,9 @@ TEST_CASE("malformed request lines are refused", "[net][http1]") {
   CHECK(status_of("GET  / HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(status_of("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(status_of("GET / HTTP/1.1 \r\nHost: a\r\n\r\n") == 400);
-  CHECK(status_of("GET / HTTP/3.1\r\nHost: a\r\n\r\n") == 400);
+  CHECK(parse("GET / HTTP/3.1\r\nHost: a\r\n\r\n").text == "505 HTTP Version Not Supported: unsupported protocol version");
+  CHECK(status_of("GET / HTTP/3\r\nHost: a\r\n\r\n") == 400);
+  CHECK(status_of("GET / HTTP/x.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(status_of("GET /\r\nHost: a\r\n\r\n") == 400);
   CHECK(status_of("G@T / HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
   CHECK(status_of("GET x HTTP/1.1\r\nHost: a\r\n\r\n") == 400);

@@ -173,6 +173,30 @@ TEST_CASE("streams beyond what one connection may keep are refused until there i
   CHECK(pair.run(status_of(pair.client, get("/"))) == 200u);
 }
 
+TEST_CASE("answers that their client does not take count, too", "[http2]") {
+  constexpr std::size_t kSize = 300'000;  // more than the window of a stream
+  Http2Pair pair(
+      [](Exchange& exchange) -> asio::awaitable<void> {
+        (void)co_await exchange.respond({.status = 200}, std::string(kSize, 'a'));
+      },
+      {.held_bytes_max = 100'000}
+  );
+  auto first = pair.run(pair.client->open(get("/")));
+  REQUIRE(first);
+  REQUIRE(pair.run((*first)->head()));
+  pair.settle();
+  auto second = pair.run(pair.client->open(get("/")));
+  REQUIRE(second);
+  const auto refused = pair.run((*second)->head());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().failure == Failure::never_sent);
+  CHECK(pair.run(read_all(**first, 0))->size() == kSize);
+  pair.settle();
+  auto third = pair.run(pair.client->open(get("/")));
+  REQUIRE(third);
+  CHECK((*pair.run((*third)->head()))->status == 200);
+}
+
 TEST_CASE("bodies that nobody reads stay with their sender beyond the limit, and come when they are read", "[http2]") {
   constexpr std::size_t kSize = 100'000, kStreams = 100, kHeld = 1 << 20;
   bool go_on = false;

@@ -143,9 +143,10 @@ Async<void> Http2Exchange::start(ResponseHead head) {
   if (closed_ || session_.dead()) co_return fail(gone());
   if (started_) co_return fail(misuse("the answer was started already"));
   if (const auto field = too_long_field(head.headers); !field.empty()) {
-    no_body_ = out_end_ = true;
-    submit(instead_of(field), false);
-    co_return fail(field_too_long(field));
+    auto why = field_too_long(field);
+    no_body_ = true;  // what is written after it was meant for the answer that is not given
+    MECHA_CO_TRY_VOID(co_await respond(std::move(head), {}));
+    co_return fail(std::move(why));
   }
   no_body_ = head_.method == "HEAD" || forbids_body(head.status);
   if (no_body_) out_end_ = true;

@@ -104,6 +104,7 @@ void Http2Session::turn() {
   for (int round = 0; round < kRoundsMax; ++round) {
     ready_.run();
     flush();
+    if (owed_ > 0) release(0);  // what has left made room
     if (ready_.empty()) break;
   }
   graveyard_.clear();

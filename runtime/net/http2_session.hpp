@@ -176,8 +176,8 @@ class Http2Session : public std::enable_shared_from_this<Http2Session> {
     }
   }
 
-  // More of heads and unread bodies is here than one connection may keep.
-  bool crowded() const { return held_ > options_.held_bytes_max; }
+  // More of heads, unread bodies and answers that do not leave is here than one connection may keep.
+  bool crowded() const { return held_ + waiting_bytes_ > options_.held_bytes_max; }
 
   // Before begin(), where something must be said first.
   void make_session();

@@ -53,7 +53,7 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{60000};   // a peer that takes no byte of an answer for so long is cut off
   std::size_t connections_max = 16384;         // of this server; more are closed at once
   std::uint32_t streams_max = 1000;            // at a time on one HTTP/2 connection
-  // Heads and unread bodies of one HTTP/2 connection; beyond it new streams are refused, and bodies wait at their sender.
+  // Heads, unread bodies and unsent answers of one HTTP/2 connection; beyond it new streams are refused, and bodies wait at their sender.
   std::size_t held_bytes_max = 256 << 20;
   std::chrono::milliseconds ping_interval{0};  // HTTP/2 keep-alive after so long without traffic; 0: none
   std::chrono::milliseconds ping_timeout{5000};

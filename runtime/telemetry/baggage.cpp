@@ -62,6 +62,12 @@ Result<std::string_view> check_member(std::string_view member) {
 
 }  // namespace
 
+std::string joined_baggage(const std::vector<std::string_view>& values) {
+  std::string joined;
+  for (const auto value : values) joined.append(joined.empty() ? "" : ",").append(value);
+  return joined;
+}
+
 Result<void> check_baggage(std::string_view header) {
   if (header.empty()) return {};
   if (header.size() > kHeaderBytesMax)

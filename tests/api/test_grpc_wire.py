@@ -189,6 +189,9 @@ BROKEN = [
     (lambda stream: stream.reset(), 1, "stream terminated by RST_STREAM with error code: CANCEL", 408),
     (lambda stream: (stream.send_headers(), stream.end()), 13, "server closed the stream without sending trailers", 500),
     (lambda stream: (stream.send_headers(), stream.send(b"\x0a\x03a/b"), stream.finish()), 13, "grpc: failed to unmarshal the received message", 500),
+    (lambda stream: stream.send_headers(("grpc-status", "99"), ("grpc-message", "odd"), end=True), 99, "odd", 500),
+    (lambda stream: stream.send_headers(("grpc-status", "256"), ("grpc-message", "odd"), end=True), 2, "odd", 500),
+    (lambda stream: stream.send_headers(("grpc-status", "2147483648"), end=True), 2, 'transport: malformed grpc-status: strconv.ParseInt: parsing "2147483648": value out of range', 500),
 ]
 
 

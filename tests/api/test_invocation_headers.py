@@ -118,6 +118,14 @@ def test_only_the_first_baggage(world):
     assert arrived(world, "back", [("baggage", "a=1"), ("baggage", "b=2")]).all("baggage") == ["a=1"]
 
 
+@pytest.mark.parametrize("target", ["front", "back"])
+def test_of_the_baggages_of_an_application_the_first_goes_back_beside_those_that_came(world, target):
+    front, apps = world
+    apps[target].on("/two", Reply(200, b"", [("baggage", "c=3"), ("baggage", "d=4")]))
+    got = front.invoke(target, "two", headers=[("baggage", "a=1"), ("baggage", "b=2")])
+    assert sorted(got.all("baggage")) == ["a=1,b=2", "c=3"]
+
+
 def test_who_called_whom(world):
     received = arrived(world, "back", [("X-Forwarded-For", "10.1.1.1"), ("Forwarded", "for=10.1.1.1")])
     assert received.header("dapr-caller-app-id") == "front"

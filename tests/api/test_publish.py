@@ -212,7 +212,7 @@ BULK_REFUSED = [
     ("no JSON", b"{bad", "DAPR_PUBSUB_UNMARSHAL_EVENTS", "error when unmarshaling the request for topic t pubsub ps: "), ("an object", b"{}", "DAPR_PUBSUB_UNMARSHAL_EVENTS", "error when unmarshaling the request for topic t pubsub ps: "),
     ("no entryId", [{"event": "a", "contentType": "text/plain"}], "DAPR_PUBSUB_MARSHAL_EVENTS", ENTRIES), ("repeated entryId", [entry("1", "a", "text/plain"), entry("1", "b", "text/plain")], "DAPR_PUBSUB_MARSHAL_EVENTS", ENTRIES),
     ("text that is a number", [entry("1", 5, "text/plain")], "DAPR_PUBSUB_MARSHAL_ENVELOPE", MISMATCH), ("unknown type", [entry("1", "a", "image/png")], "DAPR_PUBSUB_MARSHAL_ENVELOPE", MISMATCH), ("no type", [{"entryId": "1", "event": "a"}], "DAPR_PUBSUB_MARSHAL_ENVELOPE", MISMATCH),
-    ("no base64", [entry("1", "!", "application/octet-stream")], "DAPR_PUBSUB_MARSHAL_ENVELOPE", "error when marshalling cloud event envelope for topic t pubsub ps: error: unable to decode base64 application/octect-stream data: "),
+    ("no base64", [entry("1", "QU!=", "application/octet-stream")], "DAPR_PUBSUB_MARSHAL_ENVELOPE", "error when marshalling cloud event envelope for topic t pubsub ps: error: unable to decode base64 application/octect-stream data: illegal base64 data at input byte 2"),
 ]
 
 

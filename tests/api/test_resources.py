@@ -1,4 +1,6 @@
 """Resource files: what is read, what is refused, what only warns (contract 06, 3.1 to 3.4)."""
+import socket
+
 import pytest
 
 from sidecar import component, free_port, wait_until
@@ -143,3 +145,13 @@ def test_declared_subscriptions_show_before_anything_is_subscribed(launch, appli
     one = launch.sidecar(resources=[component("ps", "pubsub.in-memory"), *declared], app=free_port() if application else None, ready="/v1.0/healthz/outbound")
     shown = [(s["topic"], s["rules"], s["type"]) for s in one.get("/v1.0/metadata").json["subscriptions"]]
     assert shown == [("t", [{"path": "/in"}], "DECLARATIVE"), ("u", [{"path": "/in"}], "DECLARATIVE")]
+
+
+def test_a_database_that_says_nothing_holds_up_neither_the_start_nor_the_end(launch):
+    """Its driver waits for 20 s, whatever `initTimeout` says."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = component("d", "state.mysql", connectionString=f"u:p@tcp(127.0.0.1:{silent.getsockname()[1]})/").replace("  version: v1\n", "  version: v1\n  ignoreErrors: true\n  initTimeout: 100ms\n")
+        one = launch.sidecar(resources={"a.yaml": database + "---\n" + STORE})
+        wait_until(lambda: names(one) == ["s"], "the other component")
+        assert "component d (state.mysql/v1) is left behind" in one.log()
+        assert one.stop() == 0

@@ -1,6 +1,7 @@
 """Logs, metrics and trace headers of requests (contract 06, 2.6, 2.7 and section 7; 01, 1.9)."""
-import json, re
+import gzip, json, re
 
+import grpc
 import pytest
 
 from application import echo, reply
@@ -185,3 +186,20 @@ def test_baggage(world, value, valid):
         assert (got.status, got.header("baggage")) == (got.status, value) and got.status != 400
     else:
         assert (got.status, got.header("content-type")) == (400, "text/plain; charset=utf-8") and got.text.startswith("invalid baggage header: ") and got.text.endswith("\n")
+
+
+def test_baggages_of_a_grpc_call_are_one(world):
+    with grpc.insecure_channel(f"127.0.0.1:{world[0].grpc}") as channel:
+        call = channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetMetadata")
+        assert dict(call.with_call(b"", metadata=[("baggage", "a=1"), ("baggage", "b=2")], timeout=10)[1].initial_metadata())["baggage"] == "a=1,b=2"
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"", metadata=[("baggage", "a=1"), ("baggage", "b")], timeout=10)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and refused.value.details().startswith("invalid baggage header: ")
+
+
+def test_metrics_are_packed_for_who_asks(world):
+    side = world[0]
+    packed = side.get("/metrics", [("Accept-Encoding", "gzip")], port=side.metrics)
+    assert packed.header("content-encoding") == "gzip" and b"dapr_http_server_request_count" in gzip.decompress(packed.body)
+    plain = side.get("/metrics", [("Accept-Encoding", "gzip, identity")], port=side.metrics)
+    assert plain.header("content-encoding") is None and "dapr_http_server_request_count" in plain.text
