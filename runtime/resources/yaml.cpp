@@ -172,14 +172,47 @@ class Nobody : public YAML::EventHandler {
   int line = 0;
 };
 
+// "---" or "...": at the beginning of a line, and nothing or a blank behind it.
+bool is_mark(std::string_view line, std::string_view mark) { return line.starts_with(mark) && (line.size() == mark.size() || text::trim(line.substr(mark.size(), 1)).empty()); }
+
+// Where the first document ends, and the line of what stands behind that.
+struct Extent {
+  std::size_t size = 0;
+  std::optional<int> line_behind;
+};
+
+Extent extent_of(std::string_view text) {
+  int line = 0;
+  bool ended = false, begun = false;
+  Extent extent{.size = text.size(), .line_behind = std::nullopt};
+  for (const auto whole : text::split(text, '\n')) {
+    ++line;
+    const auto words = text::trim(whole);
+    const bool content = !words.empty() && !words.starts_with('#'), start = is_mark(whole, "---");
+    if ((start && begun) || is_mark(whole, "...")) {
+      if (!ended) extent.size = static_cast<std::size_t>(whole.data() - text.data());
+      ended = true;
+    } else if (ended && content) {
+      extent.line_behind = line;
+      break;
+    } else {
+      begun = begun || start || content;
+    }
+  }
+  return extent;
+}
+
 // The parser ends quietly at signs that may not stand where they do (",a: 1", "%" at the beginning of a line), and at the end of
 // the text within a quote, unless nothing but the quote's own words stands last. Throws for these.
 void read_to_the_end(std::string_view text) {
+  const auto extent = extent_of(text);
+  if (extent.line_behind) return;
+  text = text.substr(0, extent.size);
   std::istringstream in(std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1)));
   YAML::Parser parser(in);
   Nobody events;
   parser.HandleNextDocument(events);
-  if (!parser || passed_over(text)) return;
+  if (!parser) return;
   parser.HandleNextDocument(events);
   YAML::Mark mark;
   mark.line = events.line;
@@ -188,20 +221,7 @@ void read_to_the_end(std::string_view text) {
 
 }  // namespace
 
-std::optional<int> passed_over(std::string_view text) {
-  int line = 0;
-  bool ended = false, begun = false;
-  for (const auto whole : text::split(text, '\n')) {
-    ++line;
-    const auto words = text::trim(whole);
-    const bool content = !words.empty() && !words.starts_with('#');
-    if (whole.starts_with("---") && !begun) begun = true;
-    else if ((whole.starts_with("---") && begun) || (whole == words && (words == "..." || words.starts_with("... ")))) ended = true;
-    else if (ended && content) return line;
-    else begun |= content;
-  }
-  return std::nullopt;
-}
+std::optional<int> passed_over(std::string_view text) { return extent_of(text).line_behind; }
 
 Result<Node> parse(std::string_view text, int first_line, Keys keys, std::vector<Repeat>* repeats) {
   YAML::Node root;

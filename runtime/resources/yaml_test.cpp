@@ -83,6 +83,19 @@ TEST_CASE("what the parser would pass over in silence is refused", "[resources][
   CHECK(good("# c\n---\na: 1\n---\nb: 2\n").members.size() == 1);
   CHECK(yaml::passed_over("---\na: 1\n---\nb: 2\n") == 4);
   CHECK_FALSE(yaml::passed_over("a: |\n  ...\n  b\n"));
+  for (const std::string end : {"...", "...\r", "... ", "...\t# c", "... # c", "---", "---\r", "--- "}) {
+    INFO(end);
+    for (const auto* behind : {"b: 2", "- 2", "'2'", ",", "%x", "[", "---", "...", "# c", ""}) {
+      INFO(behind);
+      const auto text = "a: 1\n" + end + "\n" + behind + "\n";
+      CHECK(good(text).members.size() == 1);
+      const bool none = behind == std::string_view("---") || behind == std::string_view("...") || behind == std::string_view("# c") || *behind == 0;
+      CHECK(yaml::passed_over(text) == (none ? std::nullopt : std::optional(3)));
+    }
+    CHECK(error_of(",a: 1\n" + end + "\n") == "line 1: did not find expected <document start>");
+  }
+  CHECK(good("a: b\n...c: 1\n---d: 2\n").members.size() == 3);
+  CHECK_FALSE(yaml::passed_over("a: b\n  c\n...: 1\n---d: 1\n"));
   for (const auto* fine : {"", "\n\n", "# c\n", "a: |\n  x\n\n", "a: >+\n  x\n\n", "a: 'it''s'  \n", "a: \"x\\\n  y\"\n", "...\n", "a: b\n...", "{a: 1}\n", "'text'\n", "a: [1,\n 2]\n\n"}) CHECK(yaml::parse(fine).has_value());
 }
 
