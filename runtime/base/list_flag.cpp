@@ -28,7 +28,7 @@ std::optional<std::vector<std::string>> split_list_flag(std::string_view value) 
 }
 
 std::string list_flag_item(std::string_view item) {
-  if (item.find_first_of(",\"") == std::string_view::npos) return std::string(item);
+  if (item.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(item);
   std::string out = "\"";
   for (const char c : item) out.append(c == '"' ? 2 : 1, c);
   return out + '"';

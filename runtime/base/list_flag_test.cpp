@@ -16,6 +16,8 @@ TEST_CASE("a list flag has items with commas between, and quotes around what has
 }
 
 TEST_CASE("an item of a list flag is read as it was written", "[base]") {
-  for (const std::string item : {"/plain/path", "/with,comma", "/with\"quote", "\"", "a\"\",b"}) CHECK(split_list_flag(list_flag_item(item)) == List{item});
+  for (const std::string item : {" ", "/plain/path", "/with,comma", "/with\"quote", "\"", "\"\"", "a\"\",b", ",", "a\nb", "a\r\nb", "\r", "\n", "\",\"\n"}) CHECK(split_list_flag(list_flag_item(item)) == List{item});
   CHECK(list_flag_item("/plain/path") == "/plain/path");
+  CHECK(list_flag_item("a\nb") == "\"a\nb\"");  // else a reader of CSV takes it for two records
+  CHECK(list_flag_item("a\r") == "\"a\r\"");
 }
