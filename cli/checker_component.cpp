@@ -1,6 +1,8 @@
 // Checker: components. Their type, their settings by the code that would start them, and where values come from.
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/checker.hpp"
 #include "cli/output.hpp"
@@ -29,6 +31,20 @@ Location place_of(const ComponentSpec& spec, const Location& otherwise, std::str
   }
   if (found == nullptr && spec.metadata.size() == 1 && spec.metadata[0].location.line > 0) found = &spec.metadata[0];
   return found == nullptr ? otherwise : found->location;
+}
+
+// Whether it is of a file or folder that a setting names by an absolute path, and that this host lacks.
+bool is_of_absent_file(const ComponentSpec& spec, const Error& why) {
+  if (why.code != Code::not_found) return false;
+  const auto lower = text::lower(why.message);
+  return std::ranges::any_of(spec.metadata, [&](const NameValue& item) {
+    auto path = std::string_view(item.value);
+    if (path.starts_with("file:")) path = path.substr(5, path.find('?') - 5);
+    while (path.starts_with("//")) path.remove_prefix(1);
+    const bool meant = why.message.find(path) != std::string::npos || lower.find(text::lower(item.name)) != std::string::npos;
+    std::error_code unclear;
+    return path.starts_with('/') && meant && std::filesystem::status(path, unclear).type() == std::filesystem::file_type::not_found;
+  });
 }
 
 const FieldInfo* field_of(const std::vector<FieldInfo>& fields, std::string_view name) {
@@ -116,7 +132,7 @@ void Checker::settings(const ComponentSpec& spec, const yaml::Node& root, const 
     if (checked) return;
     const auto& why = checked.error().message;
     const auto place = place_of(spec, beside, why);
-    if (checked.error().code == Code::failed_precondition) return warn(place, title(spec) + why, "a sidecar that is started from here fails; see that it is otherwise where it will be");
+    if (checked.error().code == Code::failed_precondition || is_of_absent_file(spec, checked.error())) return warn(place, title(spec) + why, "a sidecar that is started from here fails; see that it is otherwise where it will be");
     const bool of_files = why.find("no such file") != std::string::npos || why.find("unable to open") != std::string::npos;
     const auto advice = remedy("init_component_failure " + why);
     error(place, title(spec) + why, of_files && !advice.empty() ? std::string(advice) : help);

@@ -74,7 +74,7 @@ Result<std::string> pem_of(std::string_view what, const std::string& value) {
   auto text = read_file(value);
   if (text && !text->empty()) return text;
   return fail(
-      Code::invalid_argument,
+      text ? Code::invalid_argument : text.error().code,
       std::string(what) + " is neither PEM text nor a file that can be read: " + value
   );
 }
@@ -91,7 +91,7 @@ Result<net::TlsClientOptions> tls_options(const HttpSettings& settings) {
   auto key_pem = pem_of("MTLSClientKey", key);
   if (!key_pem)
     return fail(
-        Code::invalid_argument, "MTLSClientKey is neither PEM text nor a file that can be read"
+        key_pem.error().code, "MTLSClientKey is neither PEM text nor a file that can be read"
     );
   tls.private_key_pem = Secret(*std::move(key_pem));
   return tls;

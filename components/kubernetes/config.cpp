@@ -116,7 +116,11 @@ Result<KubeConfig> in_cluster(const std::string& folder) {
 Result<KubeConfig> find_kube_config(const std::string& path) {
   if (!path.empty()) return read_kube_config(path);
   auto pod = in_cluster();
-  if (pod || pod.error().code != Code::failed_precondition) return pod;
+  if (pod) return pod;
+  if (pod.error().code != Code::failed_precondition) {
+    pod.error().code = Code::failed_precondition;  // of this process as well
+    return pod;
+  }
   const auto set = environment("KUBECONFIG");
   auto own = read_kube_config(set.empty() ? environment("HOME") + "/.kube/config" : set);
   if (!own) own.error().code = Code::failed_precondition;  // of this process, not of the settings

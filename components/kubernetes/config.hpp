@@ -29,7 +29,7 @@ Result<KubeConfig> read_kube_config(const std::string& path);
 // KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and the files of the service account in `folder`; fails outside a pod.
 Result<KubeConfig> in_cluster(const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
-// `path` if it is not empty, else the pod's, else KUBECONFIG, else ~/.kube/config; a fault of these two is `failed_precondition`.
+// `path` if it is not empty, else the pod's, else KUBECONFIG, else ~/.kube/config; a fault of all but `path` is `failed_precondition`.
 Result<KubeConfig> find_kube_config(const std::string& path);
 
 }  // namespace mecha::kubernetes

@@ -59,9 +59,9 @@ Result<void> check_places(const Words& words) {
   }
   for (const auto one : text::split(address, ',')) {
     std::array<unsigned char, 16> binary{};
-    const std::string text(one);
-    const bool is_address = inet_pton(AF_INET, text.c_str(), binary.data()) == 1 || inet_pton(AF_INET6, text.c_str(), binary.data()) == 1;
-    if (!text.empty() && !is_address && text.find('%') == std::string::npos) return wrong("invalid connectionString: hostaddr must be an address in numbers, got " + text::quote(text));
+    const std::string text(one), address_alone = text.substr(0, text.find('%'));  // an address of IPv6 may name its interface
+    const bool is_address = inet_pton(AF_INET, text.c_str(), binary.data()) == 1 || inet_pton(AF_INET6, address_alone.c_str(), binary.data()) == 1;
+    if (!text.empty() && !is_address) return wrong("invalid connectionString: hostaddr must be an address in numbers, got " + text::quote(text));
   }
   return {};
 }

@@ -84,15 +84,17 @@ FAULTS = {
     "a URL of GraphQL": (component("bindings.graphql", item("endpoint", "ftp://x")), 8, "error", "unsupported protocol scheme", "mecha describe"),
     "a port of PostgreSQL": (component("configuration.postgresql", item("connectionString", "host=h port=many"), item("table", "t")), 8, "error", "port must be a number from 1 to 65535", "mecha describe"),
     "an address in words": (component("bindings.postgresql", item("hostaddr", "localhost")), 8, "error", "hostaddr must be an address in numbers", "mecha describe"),
+    "an address in words with an interface": (component("bindings.postgresql", item("hostaddr", "localhost%eth0")), 8, "error", "hostaddr must be an address in numbers", "mecha describe"),
+    "an interface of an address of IPv4": (component("bindings.postgresql", item("hostaddr", "127.0.0.1%lo")), 8, "error", "hostaddr must be an address in numbers", "mecha describe"),
     "a file of SQLite": (component("state.sqlite", item("connectionString", "data/x.db")), 8, "error", "there is no folder data", "correct the path"),
     "a file of SQLite that must be": (component("lock.sqlite", item("connectionString", "file:x.db?mode=ro")), 8, "error", "no such file or directory", "correct the path"),
     "a folder in the place of a file": (component("pubsub.sqlite", item("connectionString", ".")), 8, "error", "it is a folder", "correct the path"),
     "a folder of secrets": (component("secretstores.local.folder", item("folder", "nowhere")), 8, "error", "the folder nowhere cannot be read", "mecha describe"),
     "no token of Vault": (component("secretstores.hashicorp.vault", item("vaultAddr", "http://h")), 8, "error", "token mount path and token not set", "mecha describe"),
-    "a token of Vault": (component("secretstores.hashicorp.vault", item("vaultTokenMountPath", "/nowhere")), 8, "error", "couldn't read vault token", "correct its path"),
+    "a token of Vault": (component("secretstores.hashicorp.vault", item("vaultTokenMountPath", "nowhere")), 8, "error", "couldn't read vault token", "correct its path"),
     "no key set": (component("crypto.dapr.jwks"), 5, "error", "empty metadata properties", "mecha describe"),
     "a key set": (component("crypto.dapr.jwks", item("jwks", "{}")), 8, "error", "failed to init cache", "mecha describe"),
-    "a kubeconfig": (component("crypto.dapr.kubernetes.secrets", item("kubeconfigPath", "/nowhere")), 8, "error", "no such file", "correct its path"),
+    "a kubeconfig": (component("crypto.dapr.kubernetes.secrets", item("kubeconfigPath", "nowhere")), 8, "error", "no such file", "correct its path"),
     "an issuer": (component("middleware.http.bearer", item("issuer", "me"), item("audience", "you")), 8, "error", "unsupported protocol scheme", "mecha describe"),
     "half a certificate": (component("bindings.http", item("url", "http://h"), item("MTLSClientCert", "/x")), 9, "error", "need each other", "mecha describe"),
     "a key that encrypts nothing": (component("state.in-memory", item("primaryEncryptionKey", "00112233445566778899aabbccddeeff")), 8, "warning", "stores without encryption", "add auth"),
@@ -167,6 +169,12 @@ ELSEWHERE = {
     "a region": (component("bindings.aws.s3", item("bucket", "b")), 8, "no region"),
     "credentials": (component("bindings.aws.s3", item("bucket", "b"), item("region", "r")), 8, "no credentials"),
     "a kubeconfig of one's own": (component("secretstores.kubernetes"), 5, "config"),
+    "a kubeconfig with an absolute path": (component("crypto.dapr.kubernetes.secrets", item("kubeconfigPath", "/nowhere/config")), 8, "no such file"),
+    "a token that is mounted": (component("secretstores.hashicorp.vault", item("vaultTokenMountPath", "/var/run/no-such-secrets/token")), 8, "couldn't read vault token"),
+    "authorities that are mounted": (component("secretstores.hashicorp.vault", item("vaultToken", "t"), item("caCert", "/nowhere/ca.pem")), 9, "couldn't read CA file"),
+    "a folder of secrets that is mounted": (component("secretstores.local.folder", item("folder", "/nowhere/secrets")), 8, "cannot be read"),
+    "a key that is mounted": (component("bindings.http", item("url", "http://h"), item("MTLSClientCert", "-----BEGIN CERTIFICATE-----"), item("MTLSClientKey", "/nowhere/key.pem")), 10, "MTLSClientKey"),
+    "a volume": (component("state.sqlite", item("connectionString", "file:/nowhere/data.db?_txlock=immediate")), 8, "there is no folder /nowhere"),
 }
 
 
@@ -177,6 +185,13 @@ def test_what_may_be_there_elsewhere_is_a_warning(tool, text, line, what):
     tool.write("resources/a.yaml", text)
     found = check(tool, "resources")
     assert [f for f in found if f["level"] == "warning" and f["line"] == line and what in f["text"] and "started from here fails" in f["fix"]] and len(found) == 1, found
+
+
+def test_a_pod_without_a_service_account_is_a_warning(tool):
+    tool.write("resources/a.yaml", component("secretstores.kubernetes"))
+    tool.env |= {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    found = check(tool, "resources")
+    assert [(f["level"], f["line"]) for f in found] == [("warning", 5)] and "serviceaccount/token" in found[0]["text"], found
 
 
 @pytest.mark.parametrize("kind", ["Component", "Subscription", "HTTPEndpoint", "Resiliency", "Configuration"])
