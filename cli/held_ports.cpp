@@ -89,15 +89,29 @@ std::optional<std::uint16_t> HeldPorts::take(std::uint16_t port) {
 }
 
 std::optional<std::uint16_t> HeldPorts::take_for_application() {
-  if (const auto port = take_below(first_given_away())) return port;
+  return take_for_application(first_given_away());
+}
+
+std::optional<std::uint16_t> HeldPorts::take_for_application(std::uint16_t given_away) {
+  if (const auto port = take_below(given_away)) return port;
   // The kernel gives all of them away: then a connection may take it before the application does.
   for (int i = 0; i < kTries; ++i) {
     const auto bound = bind_to(0);
     if (!bound) return std::nullopt;
     ::close(bound->socket);
-    if (ports_.insert(bound->port).second) return bound->port;
+    if (keep(bound->port)) return bound->port;
   }
   return std::nullopt;
+}
+
+// False if it is another's, or was given out already.
+bool HeldPorts::keep(std::uint16_t port) {
+  if (ports_.contains(port)) return false;
+  const int name = reserve(port);
+  if (name < 0) return false;
+  sockets_.push_back(name);
+  ports_.insert(port);
+  return true;
 }
 
 std::optional<std::uint16_t> HeldPorts::take_below(std::uint16_t end) {
@@ -106,12 +120,7 @@ std::optional<std::uint16_t> HeldPorts::take_below(std::uint16_t end) {
   std::uniform_int_distribution<int> any(kLowest, end - 1);
   for (int i = 0; i < kTries; ++i) {
     const auto port = static_cast<std::uint16_t>(any(random));
-    if (ports_.contains(port) || !is_free(port)) continue;
-    const int name = reserve(port);
-    if (name < 0) continue;
-    sockets_.push_back(name);
-    ports_.insert(port);
-    return port;
+    if (!ports_.contains(port) && is_free(port) && keep(port)) return port;
   }
   return std::nullopt;
 }

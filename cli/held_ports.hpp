@@ -22,10 +22,13 @@ class HeldPorts {
   std::optional<std::uint16_t> take(std::uint16_t port);
 
   // Any for a program that may not set it, so that no socket may hold the port: one that the kernel gives to nobody by itself, and
-  // no other process that chooses like this. Empty if there is none.
+  // no other process that chooses like this. On a host whose kernel gives all of them away, only the latter. Empty if there is none.
   std::optional<std::uint16_t> take_for_application();
+  // The same where the kernel gives away those from `given_away` on.
+  std::optional<std::uint16_t> take_for_application(std::uint16_t given_away);
 
  private:
+  bool keep(std::uint16_t port);
   std::optional<std::uint16_t> take_below(std::uint16_t end);
 
   std::vector<int> sockets_;

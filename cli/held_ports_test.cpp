@@ -2,9 +2,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <string>
 
 #include "tests/catch.hpp"
 
@@ -49,6 +53,23 @@ TEST_CASE("a port that is held is for who says that it may be shared, and for no
   }
   CHECK(other.take(*port) == port);
   CHECK(Socket(*port, false).error() == EADDRINUSE);
+}
+
+TEST_CASE("a port of an application has a name that other processes cannot take, on whichever host", "[cli]") {
+  HeldPorts held;
+  for (const std::uint16_t given_away : {0, 10000, 20000}) {
+    const auto port = held.take_for_application(given_away);
+    REQUIRE(port);
+    const auto name = "mecha-port-" + std::to_string(*port);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::ranges::copy(name, address.sun_path + 1);
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int bound = ::bind(socket, reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size()));
+    CHECK(bound != 0);
+    CHECK(errno == EADDRINUSE);
+    ::close(socket);
+  }
 }
 
 TEST_CASE("ports of applications are not given away a second time, by whichever process", "[cli]") {

@@ -73,7 +73,8 @@ def test_a_folder_with_an_application_is_enough(folder):
     assert folder.tool("check", folder.path / ".mecha/components" / folder.id)[0] == 0
     assert json.loads(folder.tool("invoke", "-a", folder.id, "-m", "hello")[1])["path"] == "/hello"
     given_away = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])  # by the kernel, to connections and to who asks for any
-    assert folder.listed()["appPort"] < given_away
+    if given_away > 11000:  # else those of applications, from 10000 on, are of that range themselves
+        assert folder.listed()["appPort"] < given_away
 
 
 def test_data_survive_a_restart(folder):
