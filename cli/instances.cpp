@@ -22,9 +22,9 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 constexpr std::array kPrograms = {"mechad", "daprd"};
 
-std::vector<std::string> arguments_of(const fs::path& process) {
+std::vector<std::string> strings_of(const fs::path& file) {
   std::vector<std::string> list;
-  const auto text = text_of(process / "cmdline");
+  const auto text = text_of(file);
   for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
     list.emplace_back(text.c_str() + at);
     if (text.find('\0', at) == std::string::npos) break;
@@ -46,18 +46,21 @@ std::chrono::system_clock::time_point start_of(const fs::path& process) {
 
 void set_number(std::int64_t& member, const std::string& value) { member = text::to_int(value).value_or(member); }
 
-void ask_metadata(Instance& instance) {
-  const auto answer = send_and_wait({.origin = instance.origin(), .target = "/v1.0/metadata", .limit = 1s});
-  if (!answer || answer->head.status != 200) return;
-  if (auto document = json::parse(answer->body); document && document->is_object()) read_metadata(instance, *std::move(document));
-}
-
-// Whoever started it and waits for it; a sidecar that does not answer cannot say it.
+// The tool that started it and waits for it, if it is a sidecar of one.
 std::int64_t cli_of(const fs::path& process) {
   const auto stat = stat_of(process);
   if (!stat) return 0;
-  const auto arguments = arguments_of("/proc/" + std::to_string(stat->parent));
-  return !arguments.empty() && fs::path(arguments[0]).filename() == "mecha" ? stat->parent : 0;
+  const auto mark = std::string(kStartedBy) + "=" + std::to_string(stat->parent);
+  const auto variables = strings_of(process / "environ");
+  return std::ranges::find(variables, mark) != variables.end() ? stat->parent : 0;
+}
+
+void ask_metadata(Instance& instance) {
+  const auto answer = send_and_wait({.origin = instance.origin(), .target = "/v1.0/metadata", .limit = 1s});
+  if (answer && answer->head.status == 200) {
+    if (auto document = json::parse(answer->body); document && document->is_object()) return read_metadata(instance, *std::move(document));
+  }
+  instance.cli_pid = cli_of("/proc/" + std::to_string(instance.pid));
 }
 
 std::string local_time(std::chrono::system_clock::time_point time) {
@@ -125,7 +128,7 @@ std::vector<Instance> find_instances(bool ask) {
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
     const auto pid = text::to_int(entry.path().filename().string());
     if (!pid) continue;
-    auto arguments = arguments_of(entry.path());
+    auto arguments = strings_of(entry.path() / "cmdline");
     if (arguments.empty()) continue;
     const auto program = fs::path(arguments[0]).filename().string();
     if (std::ranges::find(kPrograms, program) == kPrograms.end()) continue;
@@ -134,7 +137,6 @@ std::vector<Instance> find_instances(bool ask) {
     instance.pid = *pid;
     instance.program = program;
     instance.created = start_of(entry.path());
-    instance.cli_pid = cli_of(entry.path());
     if (ask) ask_metadata(instance);
     list.push_back(std::move(instance));
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/base/json.hpp"
@@ -13,6 +14,9 @@
 #include "runtime/net/client.hpp"
 
 namespace mecha::cli {
+
+// A variable of each sidecar of the tool, and of no application: the process that started it.
+inline constexpr std::string_view kStartedBy = "MECHA_STARTED_BY";
 
 struct Instance {
   std::string app_id;

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <csignal>
 #include <deque>
+#include <variant>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include "cli/app_port.hpp"
+#include "cli/instances.hpp"
 #include "cli/output.hpp"
 #include "cli/remedy.hpp"
 #include "cli/request.hpp"
@@ -107,6 +110,7 @@ Command Supervisor::command_of(const Pair& pair, bool sidecar) const {
   command.words = daemon_arguments(pair.plan);
   command.words.insert(command.words.begin(), options_.daemon);
   command.environment = options_.sidecar_environment;
+  command.environment[std::string(kStartedBy)] = std::to_string(::getpid());
   if (!options_.template_name.empty() && std::getenv("DAPR_HOST_IP") == nullptr) command.environment["DAPR_HOST_IP"] = "127.0.0.1";
   return command;
 }
@@ -130,7 +134,7 @@ Async<void> Supervisor::start(Pair& pair) {
     if (ready.error().code != Code::deadline_exceeded) co_return std::move(ready);
     console_.say("warning", plan.app_id, plan.app_id + ": " + ready.error().message);
   }
-  if (!stopping_ && !plan.command.empty()) {
+  if (!over_.is_set() && !plan.command.empty()) {
     MECHA_CO_TRY_VOID(start_app(pair));
   }
   co_await announce(pair);
@@ -164,6 +168,7 @@ Result<void> Supervisor::start_app(Pair& pair) {
 
 // Until the API answers that calls out are possible.
 Async<void> Supervisor::until_ready(Pair& pair, std::chrono::seconds limit) {
+  using namespace asio::experimental::awaitable_operators;
   const auto& plan = pair.plan;
   Request request{.origin = {.host = "127.0.0.1", .port = static_cast<std::uint16_t>(plan.ports.http)}, .target = "/v1.0/healthz/outbound", .limit = 1s};
   if (!plan.unix_domain_socket.empty()) request.origin.unix_path = plan.unix_domain_socket + "/dapr-" + plan.app_id + "-http.socket";
@@ -185,8 +190,10 @@ Async<void> Supervisor::until_ready(Pair& pair, std::chrono::seconds limit) {
       if (!advice.empty()) why += "\n  remedy: " + advice;
       co_return fail(Code::failed_precondition, std::move(why));
     }
-    const auto answer = co_await send(shards_, request);
-    if (answer && answer->head.status == 204) co_return Result<void>{};
+    if (over_.is_set()) co_return Result<void>{};
+    auto first = co_await (send(shards_, request) || over_.wait());
+    const auto* answer = std::get_if<0>(&first);
+    if (answer != nullptr && *answer && (*answer)->head.status == 204) co_return Result<void>{};
     co_await sleep_for(pause);
     pause = std::min(pause * 2, 100ms);
   }
@@ -195,6 +202,7 @@ Async<void> Supervisor::until_ready(Pair& pair, std::chrono::seconds limit) {
 
 // What others learn of this pair (contract 06, 1.7).
 asio::awaitable<void> Supervisor::announce(Pair& pair) {
+  using namespace asio::experimental::awaitable_operators;
   const auto& plan = pair.plan;
   std::vector<std::pair<std::string, std::string>> items = {{"cliPID", std::to_string(::getpid())}};
   if (pair.app) items.insert(items.end(), {{"appPID", std::to_string(pair.app->pid())}, {"appCommand", words_of(plan)}});
@@ -204,13 +212,13 @@ asio::awaitable<void> Supervisor::announce(Pair& pair) {
   if (pair.app_file) items.emplace_back("appLogPath", plan.app_log_path);
   if (pair.daemon_file) items.emplace_back("daprdLogPath", plan.daemon_log_path);
   for (auto& [key, value] : items) {
-    if (stopping_) co_return;
+    if (over_.is_set()) co_return;
     Request request{.origin = {.host = "127.0.0.1", .port = static_cast<std::uint16_t>(plan.ports.http)}, .method = "PUT", .limit = 5s};
     if (!plan.unix_domain_socket.empty()) request.origin.unix_path = plan.unix_domain_socket + "/dapr-" + plan.app_id + "-http.socket";
     request.target = "/v1.0/metadata/" + key;
     request.content_type = "text/plain";
     request.body = value;
-    (void)co_await send(shards_, std::move(request));
+    co_await (send(shards_, std::move(request)) || over_.wait());  // no end waits for a sidecar that hangs
   }
 }
 

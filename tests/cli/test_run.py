@@ -100,7 +100,57 @@ def test_a_sidecar_that_answers_nothing_is_stopped_by_who_started_it(tool, tmp_p
     process = tool.start("run", "-a", name, "--stop-timeout", "1", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
     os.kill(next(i for i in tool.json("list") if i["appId"] == name)["daprdPid"], signal.SIGSTOP)
     assert tool.json("stop", "-a", name)[0]["pid"] == process.pid
-    assert process.wait(10) is not None
+    assert process.wait(30) == 0
+
+
+def answers(port):
+    try:
+        return request(port, "GET", "/v1.0/healthz/outbound").status == 204
+    except OSError:  # it does not listen yet
+        return False
+
+
+def test_a_sidecar_that_is_the_application_is_its_own(tool, tmp_path):
+    name, inner = name_of(tmp_path), name_of(tmp_path) + "-inner"
+    ports = {f"--{of}-port": free_port() for of in ("dapr-http", "dapr-grpc", "dapr-internal-grpc", "dapr-public", "metrics")}
+    process = tool.start("run", "-a", name, "--", DAEMON, "--app-id", inner, *[word for item in ports.items() for word in item])
+    wait_until(lambda: answers(ports["--dapr-http-port"]), "the inner sidecar")
+    outer_pid, inner_pid = process.pid, next(i for i in tool.json("list") if i["appId"] == inner)["daprdPid"]
+    of_tool = lambda: {i["appId"]: i["cliPid"] for i in tool.json("list") if i["appId"] in (name, inner)}
+    assert of_tool() == {name: outer_pid, inner: 0}
+    os.kill(inner_pid, signal.SIGSTOP)
+    assert of_tool() == {name: outer_pid, inner: 0}, "nor if it answers nothing"
+    os.kill(inner_pid, signal.SIGCONT)
+    assert tool.json("stop", "-a", inner)[0]["pid"] == inner_pid
+    assert process.wait(30) == 0, process.output()  # with its application the run ends
+
+
+# Says that it is ready, and never answers what it is told.
+HANGS = r"""#!/usr/bin/env python3
+import signal, socket, sys
+from pathlib import Path
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+server = socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--dapr-http-port") + 1])))
+open_ones = []
+while True:
+    connection, _ = server.accept()
+    if connection.recv(65536).startswith(b"GET"):
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        connection.close()
+    else:
+        open_ones.append(connection)
+        Path("told").write_text("yes")
+"""
+
+
+def test_a_stop_does_not_wait_for_a_sidecar_that_hangs(tool, tmp_path):
+    tool.write("mechad", HANGS).chmod(0o755)
+    process = tool.start("run", "-a", name_of(tmp_path), "--", "sleep", "1000", until="Starting", env={"MECHA_DAEMON": str(tool.folder / "mechad")})
+    wait_until(lambda: (tool.folder / "told").exists(), "what the tool tells of itself")
+    before = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0, process.output()
+    assert time.monotonic() - before < 4.5, "a request ends after 5 s"
 
 
 def test_a_kill_of_the_tool_takes_everything_with_it(one):
