@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -346,7 +347,7 @@ std::optional<bool> function_of(const Node& node, const Struct& event) {
   return text.find(part) != text.npos;
 }
 
-std::optional<Value> member_of(std::vector<Node::Step> path, const Struct& event) {
+std::optional<Value> member_of(std::span<const Node::Step> path, const Struct& event) {
   Value at;
   *at.mutable_struct_value() = event;
   for (const auto& step : path) {
@@ -364,10 +365,9 @@ std::optional<Value> member_of(std::vector<Node::Step> path, const Struct& event
 }
 
 // What stands before the last name must be there, and be no list.
-std::optional<bool> has(std::vector<Node::Step> path, const Struct& event) {
-  const auto last = std::move(path.back().name);
-  path.pop_back();
-  const auto of = member_of(std::move(path), event);
+std::optional<bool> has(std::span<const Node::Step> path, const Struct& event) {
+  const auto& last = path.back().name;
+  const auto of = member_of(path.first(path.size() - 1), event);
   if (!of || of->has_list_value()) return std::nullopt;
   return of->has_struct_value() && of->struct_value().fields().contains(last);
 }

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <google/protobuf/duration.pb.h>
@@ -10,6 +11,7 @@
 #include "mecha/json.h"
 #include "mecha/mecha.h"
 #include "mecha/protobuf.h"
+#include "mecha/testing/fake.h"
 
 namespace {
 
@@ -50,6 +52,37 @@ TEST_CASE("a result holds a value or an error", "[values]") {
   );
   CHECK(Result<void>().has_value());
   CHECK(Result<void>(fail(Code::aborted, "x")).error().code == Code::aborted);
+}
+
+// A text that is no std::string: taken where values are, in whichever of its forms, also beside JSON.
+template <class T>
+concept TakenAsText =
+    requires(const T& text, Client client, testing::Fake fake, Metadata metadata) {
+      client.binding("b").invoke("create", text);
+      client.binding("b").invoke("create", text, metadata);
+      client.app("a").invoke<std::string>("m", text);
+      client.app("a").invoke<void>("m", text, InvokeOptions{});
+      client.pubsub("p").publish("t", text);
+      client.state("s").save("k", text);
+      bulk_entry("1", text);
+      upsert("k", text);
+      fake.emit("p", "t", text);
+      detail::MethodKind::outcome(text);
+    };
+static_assert(TakenAsText<char[3]> && TakenAsText<const char*> && TakenAsText<char*>);
+static_assert(TakenAsText<std::string_view> && TakenAsText<std::string>);
+static_assert(!detail::Text<std::string> && !detail::Text<Bytes> && !detail::Text<Order>);
+
+TEST_CASE("a text is sent as it is, whether literal, pointer or view", "[values]") {
+  const char* pointer = "text";
+  for (const auto& entry :
+       {bulk_entry("1", "text"), bulk_entry("1", pointer), bulk_entry("1", std::string_view("text")),
+        bulk_entry("1", std::string("text"))}) {
+    CHECK(entry.data == "text");
+    CHECK(entry.content_type == Codec<std::string>::content_type);
+  }
+  CHECK(detail::MethodKind::outcome(pointer)->data == "text");
+  CHECK(detail::MethodKind::outcome("text")->data == "text");
 }
 
 TEST_CASE("codes have the names and numbers of gRPC", "[values]") {

@@ -1,9 +1,9 @@
 // Output bindings: an operation of an outside system.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "mecha/codec.h"
@@ -58,12 +58,12 @@ class BasicBinding {
   }
 
   /// Runs an operation with a text.
-  template <std::size_t Size>
+  template <detail::Text Text>
   auto invoke(
-      std::string operation, const char (&text)[Size], Metadata metadata = {}, CallOptions options = {}
+      std::string operation, const Text& text, Metadata metadata = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<BindingResponse> {
     return this->invoke(
-        std::move(operation), std::string(text), std::move(metadata), std::move(options)
+        std::move(operation), std::string(std::string_view(text)), std::move(metadata), std::move(options)
     );
   }
 

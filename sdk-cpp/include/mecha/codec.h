@@ -62,6 +62,11 @@ struct Codec<Bytes> {
 
 namespace detail {
 
+/// A text that is no type of Codec: a literal, a pointer, a view. One form for all that takes one;
+/// `{}` is none, and goes to other overloads.
+template <class T>
+concept Text = std::convertible_to<const T&, std::string_view> && !Encodable<T>;
+
 /// What a codec threw, as an error: `invalid_argument` for encoding, `data_loss` for decoding.
 Error codec_error(Code code, const char* what);
 

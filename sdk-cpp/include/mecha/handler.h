@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -124,7 +125,10 @@ struct MethodKind {
   using Out = MethodReply;
   static Result<Out> outcome() { return Out{}; }
   static Result<Out> outcome(MethodReply reply) { return reply; }
-  static Result<Out> outcome(const char* text) { return outcome(std::string(text)); }
+  template <Text T>
+  static Result<Out> outcome(const T& text) {
+    return outcome(std::string(std::string_view(text)));
+  }
   template <Encodable T>
   static Result<Out> outcome(const T& value) {
     auto bytes = encode(value);

@@ -1,9 +1,9 @@
 // Service invocation: methods of another application, found by its id.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -97,12 +97,12 @@ class BasicApp {
   }
 
   /// Calls `method` with a text.
-  template <detail::Reply Reply, std::size_t Size>
+  template <detail::Reply Reply, detail::Text Text>
   auto invoke(
-      std::string method, const char (&text)[Size], InvokeOptions invoke = {}, CallOptions options = {}
+      std::string method, const Text& text, InvokeOptions invoke = {}, CallOptions options = {}
   ) const -> typename Mode::template Return<Reply> {
     return this->template invoke<Reply>(
-        std::move(method), std::string(text), std::move(invoke), std::move(options)
+        std::move(method), std::string(std::string_view(text)), std::move(invoke), std::move(options)
     );
   }
 

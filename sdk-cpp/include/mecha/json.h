@@ -16,7 +16,7 @@ namespace mecha {
 /// A type that nlohmann/json can write and read.
 template <class T>
 concept JsonValue =
-    std::is_constructible_v<nlohmann::json, const T&> && requires(const nlohmann::json& json) {
+    !std::same_as<T, std::string_view> && std::is_constructible_v<nlohmann::json, const T&> && requires(const nlohmann::json& json) {
       { json.template get<T>() } -> std::same_as<T>;
     };
 

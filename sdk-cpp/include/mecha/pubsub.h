@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,8 +48,9 @@ BulkEntry bulk_entry(std::string id, const T& value, Metadata metadata = {}) {
   return entry;
 }
 
-inline BulkEntry bulk_entry(std::string id, const char* text, Metadata metadata = {}) {
-  return bulk_entry(std::move(id), std::string(text), std::move(metadata));
+template <detail::Text Text>
+BulkEntry bulk_entry(std::string id, const Text& text, Metadata metadata = {}) {
+  return bulk_entry(std::move(id), std::string(std::string_view(text)), std::move(metadata));
 }
 
 /// Many messages, as bytes.
@@ -160,11 +162,12 @@ class BasicPubSub {
     return Mode::run(api_->publish(std::move(request), std::move(options)));
   }
   /// Publishes a text.
+  template <detail::Text Text>
   auto publish(
-      std::string topic, const char* text, PublishOptions publish = {}, CallOptions options = {}
+      std::string topic, const Text& text, PublishOptions publish = {}, CallOptions options = {}
   ) const {
     return this->publish(
-        std::move(topic), std::string(text), std::move(publish), std::move(options)
+        std::move(topic), std::string(std::string_view(text)), std::move(publish), std::move(options)
     );
   }
 

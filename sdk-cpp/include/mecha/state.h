@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,8 +73,9 @@ Upsert upsert(std::string key, const T& value, WriteOptions options = {}) {
   }
   return change;
 }
-inline Upsert upsert(std::string key, const char* value, WriteOptions options = {}) {
-  return upsert(std::move(key), std::string(value), std::move(options));
+template <detail::Text Text>
+Upsert upsert(std::string key, const Text& value, WriteOptions options = {}) {
+  return upsert(std::move(key), std::string(std::string_view(value)), std::move(options));
 }
 
 /// A change that removes a key.
@@ -304,9 +306,12 @@ class BasicStateStore {
     return save_bulk(std::move(changes), std::move(options));
   }
   /// Writes a text.
-  auto save(std::string key, const char* value, WriteOptions write = {}, CallOptions options = {})
+  template <detail::Text Text>
+  auto save(std::string key, const Text& value, WriteOptions write = {}, CallOptions options = {})
       const {
-    return save(std::move(key), std::string(value), std::move(write), std::move(options));
+    return save(
+        std::move(key), std::string(std::string_view(value)), std::move(write), std::move(options)
+    );
   }
 
   /// Writes many keys, not as a transaction. The changes are made by `upsert`.

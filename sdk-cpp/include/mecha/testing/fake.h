@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -147,8 +148,9 @@ class Fake {
     );
   }
   /// The same with a text.
-  Result<void> emit(std::string pubsub, std::string topic, const char* text) {
-    return emit(std::move(pubsub), std::move(topic), std::string(text));
+  template <mecha::detail::Text Text>
+  Result<void> emit(std::string pubsub, std::string topic, const Text& text) {
+    return emit(std::move(pubsub), std::move(topic), std::string(std::string_view(text)));
   }
   /// The same as bytes, with a content type of its own.
   Result<void> emit_bytes(PublishRequest request);
