@@ -74,7 +74,7 @@ FAULTS = {
     "a way to log in": (component("pubsub.kafka", item("brokers", "a:1"), item("authType", "nope")), 9, "error", "invalid value for 'authType'", "mecha describe pubsub.kafka"),
     "an address of PostgreSQL": (component("state.postgresql", item("connectionString", "postgres://%%%")), 8, "error", "", "mecha describe state.postgresql"),
     "an address of MySQL": (component("state.mysql", item("connectionString", "nonsense")), 8, "error", "", "mecha describe state.mysql"),
-    "a file of secrets": (component("secretstores.local.file", item("secretsFile", "/nowhere/s.json")), 8, "error", "no such file or directory", "make that file, or correct its path"),
+    "a file of secrets": (component("secretstores.local.file", item("secretsFile", "nowhere.json")), 8, "error", "no such file or directory", "make that file, or correct its path"),
     "a regular expression": (component("middleware.http.routerchecker", item("rule", "(")), 8, "error", "rule is no regular expression", "mecha describe"),
     "a rate": (component("middleware.http.ratelimit", item("maxRequestsPerSecond", "-1")), 8, "error", "maxRequestsPerSecond must be a positive value", "mecha describe"),
     "a port of Redis": (component("lock.redis", item("redisHost", "h:many")), 8, "error", "redisHost has no valid port", "mecha describe lock.redis"),
@@ -174,6 +174,7 @@ ELSEWHERE = {
     "authorities that are mounted": (component("secretstores.hashicorp.vault", item("vaultToken", "t"), item("caCert", "/nowhere/ca.pem")), 9, "couldn't read CA file"),
     "a folder of secrets that is mounted": (component("secretstores.local.folder", item("folder", "/nowhere/secrets")), 8, "cannot be read"),
     "a key that is mounted": (component("bindings.http", item("url", "http://h"), item("MTLSClientCert", "-----BEGIN CERTIFICATE-----"), item("MTLSClientKey", "/nowhere/key.pem")), 10, "MTLSClientKey"),
+    "a file of secrets that is mounted": (component("secretstores.local.file", item("secretsFile", "/nowhere/s.json")), 8, "no such file"),
     "a volume": (component("state.sqlite", item("connectionString", "file:/nowhere/data.db?_txlock=immediate")), 8, "there is no folder /nowhere"),
 }
 
