@@ -10,6 +10,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/base/text_utf8.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
+#include "runtime/net/begun_body.hpp"
 
 namespace mecha::api {
 namespace {
@@ -61,8 +62,10 @@ void add_all(GrpcRequest& request, const net::Headers& headers) {
   for (const auto& field : headers) request.call.add_header(field.name, field.value);
 }
 
-Async<std::string> body_of(const RequestScope& scope, InvokeAnswer& answer) {
+// Of a failure only the beginning is told, so that no length of it hides its status.
+Async<std::string> body_of(const RequestScope& scope, InvokeAnswer& answer, bool good) {
   if (!answer.body) co_return std::string();
+  if (!good) co_return co_await net::read_start(*answer.body, kShownBody);
   auto body = co_await net::read_all(*answer.body, scope.app.info.body_bytes_max);
   if (!body && body.error().failure == Failure::body_too_large) {
     co_return fail(Code::resource_exhausted, "trying to send message larger than max (" + std::to_string(scope.app.info.body_bytes_max) + ")");
@@ -88,12 +91,12 @@ Async<void> finish(GrpcRequest& request, const std::string& id, InvokeAnswer& an
   if (!answer.is_grpc()) metadata.erase("dapr-http-status");
   add_all(request, metadata);
   if (!answer.is_grpc()) request.call.add_header("dapr-http-status", std::to_string(answer.status));
-  auto read = co_await body_of(request.scope, answer);
+  const bool good = answer.is_grpc() ? answer.status == 0 : answer.status >= 200 && answer.status < 300;
+  auto read = co_await body_of(request.scope, answer, good);
   if (!read && read.error().code != Code::resource_exhausted) co_return fail(errors::direct_invoke(id, read.error().message));
   MECHA_CO_TRY(auto body, std::move(read));
   net::Headers trailers;
   if (answer.is_grpc()) trailers = answer_metadata(request.scope, answer.trailers, false);
-  const bool good = answer.is_grpc() ? answer.status == 0 : answer.status >= 200 && answer.status < 300;
   if (!good) {
     MECHA_CO_TRY_VOID(co_await request.call.send_headers());
     auto status = failed_status(answer, body);

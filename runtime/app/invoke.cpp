@@ -169,7 +169,8 @@ Result<net::RequestHead> http_request_head(
   head.target = path == std::string::npos ? "/" : url.substr(path);
   if (head.target.front() == '?') head.target.insert(0, "/");
   head.authority = url.substr(authority, path == std::string::npos ? std::string::npos : path - authority);
-  if (!request.query.empty()) head.target.append("?").append(request.query);
+  // What stands behind a raw '#' is a fragment, which goes to nobody.
+  if (!request.query.empty()) head.target.append("?").append(request.query, 0, request.query.find('#'));
 
   const bool traced = consumes_trace(scope);
   keep_end_to_end(request.headers);

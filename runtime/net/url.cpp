@@ -11,8 +11,19 @@ namespace {
 constexpr std::string_view kPathSafe = "/%:@!$&'()*+,;=~[]";
 constexpr std::string_view kQuerySafe = "/%:@!$&'()*+,;=~[]?{}|^`\\";
 
+// `text` without the password that its authority may hold: what is said of a URL reaches callers who may not know it.
+std::string shown_text(std::string_view text) {
+  const auto begin = text.find("://");
+  if (begin == std::string_view::npos) return std::string(text);
+  const auto authority = text.substr(begin + 3, text.find_first_of("/?#", begin + 3) - begin - 3);
+  const auto at = authority.rfind('@');
+  const auto colon = authority.find(':');
+  if (at == std::string_view::npos || colon > at) return std::string(text);
+  return std::string(text.substr(0, begin + 3 + colon)) + ":***" + std::string(text.substr(begin + 3 + at));
+}
+
 std::unexpected<Error> malformed(std::string_view text, std::string_view why) {
-  return fail(Code::invalid_argument, "parse " + text::quote(text) + ": " + std::string(why));
+  return fail(Code::invalid_argument, "parse " + text::quote(shown_text(text)) + ": " + std::string(why));
 }
 
 Result<void> read_authority(std::string_view text, std::string_view authority, Url& url) {

@@ -44,6 +44,12 @@ TEST_CASE("what is no URL of HTTP is refused", "[net][url]") {
   CHECK(why("http://a b/").find("invalid character") != std::string::npos);
 }
 
+TEST_CASE("what is said of a malformed URL holds no password", "[net][url]") {
+  CHECK(why("http://user:to@p:secret@h:1/?x=\x01@") == "parse \"http://user:***@h:1/?x=\\x01@\": net/url: invalid control character in URL");
+  CHECK(why("http://user:secret@h:x?a#b") == "parse \"http://user:***@h:x?a#b\": invalid port \":x\" after host");
+  CHECK(why("http://user@h:x/a:b@c") == "parse \"http://user@h:x/a:b@c\": invalid port \":x\" after host");
+}
+
 TEST_CASE("a location is read against the URL it came from", "[net][url]") {
   const auto base = parse_url("http://h:8080/a/b?q=1").value();
   CHECK(resolve_url(base, "https://other/x?y") == "https://other/x?y");

@@ -1,5 +1,8 @@
 """What a caller sees when an invocation fails (contract 01, 5.1, 5.2 and 5.6)."""
+import grpc
 import pytest
+from dapr.proto.common.v1 import common_pb2
+from dapr.proto.runtime.v1 import dapr_pb2_grpc, invoke_pb2
 
 from application import Reply, reply
 from sidecar import free_port, wait_until
@@ -144,3 +147,34 @@ def test_access_control_denies(launch):
     got = front.invoke("back", "a//b/../c", "PUT", body="x")
     assert refusal(got, 403) == PREFIX.format(id="back") + "rpc error: code = PermissionDenied desc = access control policy has denied access to id:  operation: a/c verb: PUT"
     assert app.calls("/a/c") == []
+
+
+def test_what_stands_behind_a_hash_of_the_query_goes_to_nobody(world):
+    front, _, app = world
+    app.forget()
+    assert front.invoke("back", "x?a=b#c=d", "GET").status == 200
+    assert app.wait_for("/x")[0].query == "a=b"
+
+
+@pytest.fixture
+def by_grpc(launch):
+    """Invokes over gRPC, by a sidecar that knows the HTTPEndpoint `outside`; the error."""
+    def call(base_url, app_id, method, query=""):
+        endpoint = f"apiVersion: dapr.io/v1alpha1\nkind: HTTPEndpoint\nmetadata: {{name: outside}}\nspec: {{baseUrl: '{base_url}'}}\n"
+        one = launch.sidecar(resources=endpoint)
+        with grpc.insecure_channel(f"127.0.0.1:{one.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
+            dapr_pb2_grpc.DaprStub(channel).InvokeService(invoke_pb2.InvokeServiceRequest(id=app_id, message=common_pb2.InvokeRequest(
+                method=method, http_extension=common_pb2.HTTPExtension(verb="GET", querystring=query))), timeout=30)
+        return error.value
+    return call
+
+
+def test_the_password_of_an_endpoint_is_told_to_nobody(by_grpc):
+    error = by_grpc("http://user:topsecret@127.0.0.1:9", "outside", "m", "x=\x01")
+    assert "topsecret" not in str(error.debug_error_string()) + error.details()
+    assert error.details().endswith('parse "http://user:***@127.0.0.1:9/m?x=\\x01": net/url: invalid control character in URL')
+
+
+def test_a_long_body_of_a_failure_does_not_hide_its_status(launch, by_grpc):
+    app = launch.app().on("/x", Reply(404, b"y" * (5 << 20)))
+    assert by_grpc(f"http://127.0.0.1:{app.port}", "outside", "x").code() == grpc.StatusCode.NOT_FOUND

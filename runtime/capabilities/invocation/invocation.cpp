@@ -4,6 +4,7 @@
 #include "runtime/app/application.hpp"
 #include "runtime/app/method.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/net/begun_body.hpp"
 #include "runtime/resilience/run.hpp"
 
 namespace mecha {
@@ -140,9 +141,14 @@ Async<InvokeAnswer> Invocation::attempt(RequestScope& scope, Call& call) {
   if (called->success() && !redirect) co_return std::move(called);
   const auto status = called->status;
   if (!call.streaming && called->body) {
-    MECHA_CO_TRY(auto body, co_await net::read_all(*called->body, kFailedBodyMax));
-    called->length = body.size();
-    called->body = std::make_unique<net::TextBody>(std::move(body));
+    // A longer one keeps its status, too: what is behind the limit is read as the caller takes it.
+    MECHA_CO_TRY(auto body, co_await net::read_start(*called->body, kFailedBodyMax));
+    if (body.size() < kFailedBodyMax) {
+      called->length = body.size();
+      called->body = std::make_unique<net::TextBody>(std::move(body));
+    } else {
+      called->body = std::make_unique<net::BegunBody>(std::move(body), std::move(called->body));
+    }
   }
   call.failed = std::move(*called);
   // Conditions of retries look at HTTP callers only.
