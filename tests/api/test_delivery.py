@@ -95,7 +95,8 @@ WORDS = [
     ("DROP", Reply(200, b'{"status":"DROP"}'), "x", ["DROP status returned from app while processing pub/sub event ID"]),
     ("404", Reply(404, b"gone"), "x", ["non-retriable error returned from app while processing pub/sub event ID: gone. status code returned: 404"]),
     ("RETRY", Reply(200, b'{"status":"RETRY"}'), "x", ["encountered a retriable error while publishing a subscribed message to topic plain, err: <nil>", "RETRY status returned from app while processing pub/sub event ID: retriable error occurred"]),
-    ("500", Reply(500, b"boom"), "x", ["encountered a retriable error while publishing a subscribed message to topic plain, err: retriable error returned from app while processing pub/sub event ID, topic: plain, body: boom. status code returned: 500"]),
+    ("unknown", Reply(200, b'{"status":"MAYBE"}'), "x", ["unknown status returned from app while processing pub/sub event ID, status: MAYBE, err: retriable error occurred"]),
+    ("500", Reply(500, b"boom"), "x", ["retriable error occurred: retriable error returned from app while processing pub/sub event ID, topic: plain, body: boom. status code returned: 500", "encountered a retriable error while publishing a subscribed message to topic plain, err: retriable error returned from app while processing pub/sub event ID, topic: plain, body: boom. status code returned: 500"]),
 ]
 
 
@@ -104,6 +105,18 @@ def test_the_log_tells_of_a_failed_delivery_in_the_words_of_the_reference(world,
     number = send(world, "ps", "plain", answer, data)
     for text in words:
         world[0].says(text.replace("ID", number))
+
+
+def hang_up(call):
+    call.handler.close_connection = True
+
+
+def test_of_an_application_that_does_not_answer_it_tells_the_error_alone(world):
+    one, app = world
+    send(world, "ps", "plain", hang_up)
+    failed = f'Post \\"http://127.0.0.1:{app.port}/ps/plain\\": EOF'  # as the log writes it
+    one.says(f"encountered a retriable error while publishing a subscribed message to topic plain, err: {failed}")
+    one.says(f"error returned from app channel while sending pub/sub event to app: retriable error occurred: {failed}")
 
 
 @pytest.mark.parametrize("body,words", [
@@ -176,6 +189,8 @@ def test_bulk_verdict(launch, answer, dies):
         one.post("/v1.0/publish/ps/t", {"n": 2})
         app.wait_for("/bulk", 2)
         assert app.calls("/dead") == []
+        if answer == Reply(404):
+            one.says("Non-retriable error returned from app while processing bulk pub/sub event. status code returned: 404")
 
 
 def test_an_unhealthy_application_gets_no_messages(launch):

@@ -94,3 +94,38 @@ def test_an_entry_whose_data_cannot_be_written_fails_alone(world):
     assert [(e.cloud_event.id, e.cloud_event.data) for e in batch.entries] == [("good", b"x")]
     _, dead, _ = app.wait_for("OnTopicEvent")[0]
     assert (dead.topic, json.loads(dead.data)["id"]) == ("dead", "bad")
+
+
+class OddApp(CallbackApp):
+    """Answers an event by its data: with that status, or with an error; serves no bulk."""
+
+    def service(self, details):
+        name = details.method.rsplit("/", 1)[1]
+        if name != "OnTopicEvent":
+            return None if "Bulk" in name else super().service(details)
+
+        def serve(message, context):
+            if message.data == b"fail":
+                context.abort(grpc.StatusCode.INTERNAL, "broken")
+            return messages.TopicEventResponse(status=int(message.data))
+        return grpc.unary_unary_rpc_method_handler(serve, messages.TopicEventRequest.FromString, messages.TopicEventResponse.SerializeToString)
+
+
+def test_the_log_tells_of_a_failed_delivery_in_the_words_of_the_reference(launch):
+    app = OddApp(subscription("t"), subscription("many", bulk_subscribe=messages.BulkSubscribeConfig(enabled=True, max_messages_count=1, max_await_duration_ms=50)))
+    try:
+        one = launch.sidecar(app=app, flags=("--app-protocol", "grpc"), resources=component("ps", "pubsub.in-memory"))
+        wait_until(lambda: len(one.get("/v1.0/metadata").json.get("subscriptions", [])) == 2, "the subscriptions")
+
+        def publish(topic, number, data):
+            event = {"id": number, "datacontenttype": "text/plain", "data": data}
+            assert one.request("POST", f"/v1.0/publish/ps/{topic}", [("Content-Type", EVENT)], json.dumps(event)).status == 204
+        publish("t", "first", "fail")
+        one.says("topic t, err: rpc error: code = Internal desc = broken")
+        one.says("error returned from app while processing pub/sub event first: retriable error occurred: rpc error: code = Internal desc = broken")
+        publish("t", "second", "9")
+        one.says("unknown status returned from app while processing pub/sub event second, status: 9, err: retriable error occurred")
+        publish("many", "third", "0")
+        one.says("non-retriable error returned from app while processing bulk pub/sub event: rpc error: code = Unimplemented")
+    finally:
+        app.server.stop(0)

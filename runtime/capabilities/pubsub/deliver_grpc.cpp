@@ -186,14 +186,26 @@ class GrpcSink final : public Sink {
     auto answer = co_await channel_.call(
         scope, std::string(kOnTopicEvent), request_metadata(event.metadata), std::move(message), false
     );
-    if (!answer) co_return fail(std::move(answer).error());
-    const auto what = " returned from app while processing pub/sub event " + id_of(event.envelope) + ": ";
+    const auto what = [&event] { return " returned from app while processing pub/sub event " + id_of(event.envelope) + ": "; };
+    const auto again = [&what] { return "error" + what() + "retriable error occurred: "; };
+    if (!answer) {
+      event.cause = answer.error().as_rpc_text();
+      auto error = std::move(answer).error();
+      error.message = again() + event.cause;
+      co_return fail(std::move(error));
+    }
     if (answer->status.code == Code::unimplemented) {
-      event.refusal = "non-retriable error" + what + text_of(answer->status);
+      event.refusal = "non-retriable error" + what() + text_of(answer->status);
       co_return Answer::ignored;
     }
-    if (!answer->status.ok()) co_return fail(failed_status("error" + what + "retriable error occurred: ", answer->status));
-    co_return topic_answer(number_field(answer->message, 1));
+    if (!answer->status.ok()) {
+      event.cause = text_of(answer->status);
+      co_return fail(failed_status(again(), answer->status));
+    }
+    const auto status = number_field(answer->message, 1);
+    const auto verdict = topic_answer(status);
+    if (verdict == Answer::unknown) event.refusal = unknown_status(event.envelope, std::to_string(static_cast<std::int32_t>(status)));
+    co_return verdict;
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
@@ -204,7 +216,10 @@ class GrpcSink final : public Sink {
       answer = co_await call_bulk(scope, std::string(kOnBulkAlpha), std::move(message), batch.pubsub);
     }
     if (!answer) co_return fail(std::move(answer).error());
-    if (answer->status.code == Code::unimplemented) co_return std::vector(batch.entries.size(), Answer::ignored);
+    if (answer->status.code == Code::unimplemented) {
+      batch.refusal.text = "non-retriable error returned from app while processing bulk pub/sub event: " + text_of(answer->status);
+      co_return std::vector(batch.entries.size(), Answer::ignored);
+    }
     if (!answer->status.ok()) co_return fail(failed_status("error returned from app while processing bulk pub/sub event: ", answer->status));
     co_return batch_answers(batch, answer->message);
   }
@@ -235,7 +250,8 @@ Result<std::string> topic_event(const Outgoing& event) {
 
 Answer topic_answer(std::uint64_t status) {
   if (status == 0) return Answer::success;
-  return status == 2 ? Answer::drop : Answer::retry;
+  if (status == 1) return Answer::retry;
+  return status == 2 ? Answer::drop : Answer::unknown;
 }
 
 std::unique_ptr<Sink> make_grpc_sink(AppChannel& channel) { return std::make_unique<GrpcSink>(channel); }

@@ -16,14 +16,17 @@ Error failed_status(std::string message, unsigned status) {
 }
 
 // Anything but an object with a text as status is success.
-Answer verdict_of(const std::string& body) {
+Answer verdict_of(const Outgoing& event, const std::string& body) {
   const auto parsed = json::parse(body);
   if (!parsed) return Answer::success;
   const auto* status = parsed->find_nocase("status");
   if (status == nullptr || !status->is_string()) return Answer::success;
   const auto& word = status->as_string();
   if (word.empty() || word == "SUCCESS") return Answer::success;
-  return word == "DROP" ? Answer::drop : Answer::retry;
+  if (word == "RETRY") return Answer::retry;
+  if (word == "DROP") return Answer::drop;
+  event.refusal = unknown_status(event.envelope, word);
+  return Answer::unknown;
 }
 
 std::string batch_body(const OutgoingBatch& batch) {
@@ -88,17 +91,21 @@ class HttpSink final : public Sink {
     auto answer = co_await channel_.request(scope, std::move(request));
     if (!answer) {
       auto error = std::move(answer).error();
+      event.cause = error.message;
       error.message.insert(0, "error returned from app channel while sending pub/sub event to app: retriable error occurred: ");
       co_return fail(std::move(error));
     }
-    if (answer->status >= 200 && answer->status <= 299) co_return verdict_of(answer->body);
+    if (answer->status >= 200 && answer->status <= 299) co_return verdict_of(event, answer->body);
     const auto what = "retriable error returned from app while processing pub/sub event " + id_of(event.envelope);
     const auto body = std::string_view(answer->body).substr(0, 256);
     if (answer->status == 404) {
       event.refusal = "non-" + what + ": " + std::string(body) + ". status code returned: 404";
       co_return Answer::not_found;
     }
-    co_return fail(failed_status(what + ", topic: " + std::string(event.envelope.text("topic")) + ", body: " + std::string(body), answer->status));
+    auto error = failed_status(what + ", topic: " + std::string(event.envelope.text("topic")) + ", body: " + std::string(body), answer->status);
+    event.cause = error.message;
+    error.message.insert(0, "retriable error occurred: ");
+    co_return fail(std::move(error));
   }
 
   Async<std::vector<Answer>> send_batch(RequestScope& scope, const OutgoingBatch& batch) override {
@@ -109,7 +116,10 @@ class HttpSink final : public Sink {
     request.body = batch_body(batch);
     auto answer = co_await channel_.request(scope, std::move(request));
     if (!answer) co_return fail(std::move(answer).error());
-    if (answer->status == 404) co_return std::vector(batch.entries.size(), Answer::ignored);
+    if (answer->status == 404) {
+      batch.refusal = {"Non-retriable error returned from app while processing bulk pub/sub event. status code returned: 404", true};
+      co_return std::vector(batch.entries.size(), Answer::ignored);
+    }
     if (answer->status < 200 || answer->status > 299) {
       auto error = failed_status("Retriable error returned from app while processing bulk pub/sub event, topic: " + batch.topic, answer->status);
       error.outcome = -1;  // bulk failures over HTTP carry no status for `matching`

@@ -67,7 +67,7 @@ asio::awaitable<Verdict> Delivery::handle(Single& work) {
     co_return co_await refuse(work, what + where() + ": " + path.error().message);
   }
   if (!*path) {
-    log_.warn("no matching route for event " + id_of(work.event.envelope) + where() + "; skipping");
+    log_.debug("no matching route for event " + id_of(work.event.envelope) + where() + "; skipping");
     record(work.scope, "drop", "success", 0);
     (void)co_await bury(work.scope, work.message);
     co_return Verdict::done;
@@ -86,6 +86,12 @@ void Delivery::tell_retriable(std::string_view why) const {
   );
 }
 
+void Delivery::tell_permanent(std::string_view why) const {
+  log_.error(
+      "encountered a non-retriable error while publishing a subscribed message to topic " + spec_.topic + ", err: " + std::string(why)
+  );
+}
+
 void Delivery::tell_unburied(std::string_view why) const {
   log_.error(
       "error sending message to dead letter, origin topic: " + spec_.topic + " dead letter topic " + spec_.dead_letter_topic +
@@ -97,7 +103,7 @@ void Delivery::tell_unburied(std::string_view why) const {
 Async<void> Delivery::attempt(Single& work) {
   const auto begun = std::chrono::steady_clock::now();
   auto span = delivery_span(work.scope, spec_.topic, work.event.envelope);
-  std::string refusal;
+  std::string refusal, cause;
   const Outgoing outgoing{
       .envelope = work.event.envelope,
       .body = work.event.body ? *work.event.body : work.message.data,
@@ -106,13 +112,15 @@ Async<void> Delivery::attempt(Single& work) {
       .topic = spec_.topic,
       .path = work.path,
       .refusal = refusal,
+      .cause = cause,
   };
   auto answer = co_await sink_.send(work.scope, outgoing);
   const auto time = milliseconds_since(begun);
   if (!answer) {
     fail_span(span, answer.error());
     record(work.scope, "retry", "", time);
-    tell_retriable(answer.error().message);
+    if (!stopping_ && cause.empty()) tell_permanent(answer.error().message);
+    else if (!stopping_) tell_retriable(cause);
     co_return fail(std::move(answer).error());
   }
   switch (*answer) {
@@ -129,6 +137,10 @@ Async<void> Delivery::attempt(Single& work) {
       co_return fail(
           Code::unknown, "RETRY status returned from app while processing pub/sub event " + id_of(work.event.envelope) + ": retriable error occurred"
       );
+    case Answer::unknown:
+      record(work.scope, "retry", "", time);
+      tell_retriable("<nil>");
+      co_return fail(Code::unknown, std::move(refusal));
     case Answer::drop:
     case Answer::not_found: break;
   }

@@ -46,6 +46,7 @@ class Delivery {
   // " in pubsub b and topic t", for the log.
   std::string where() const;
   void tell_retriable(std::string_view why) const;
+  void tell_permanent(std::string_view why) const;
   void tell_unburied(std::string_view why) const;
   void record(RequestScope& scope, std::string_view process, std::string_view status, double milliseconds) const;
 

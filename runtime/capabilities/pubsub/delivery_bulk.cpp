@@ -153,7 +153,8 @@ Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
   const auto items = work.waiting_at(path);
   std::vector<const OutgoingEntry*> entries;
   for (const auto* item : items) entries.push_back(&item->entry);
-  const OutgoingBatch batch{work.id, entries, spec_.pubsub, spec_.topic, path, *raw_};
+  Refusal refusal;
+  const OutgoingBatch batch{work.id, entries, spec_.pubsub, spec_.topic, path, *raw_, refusal};
   std::vector<trace::Span> spans;
   if (!*raw_) {
     for (const auto* item : items) spans.push_back(delivery_span(work.scope, spec_.topic, item->entry.event));
@@ -166,6 +167,8 @@ Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
     for (auto& span : spans) fail_span(span, answers.error());
     co_return fail(std::move(answers).error());
   }
+  if (refusal.is_error) log_.error(refusal.text, {{"topic", spec_.topic}});
+  else if (!refusal.text.empty()) log_.warn(refusal.text, {{"topic", spec_.topic}});
   bool again = false;
   for (std::size_t i = 0; i < items.size(); ++i) {
     switch ((*answers)[i]) {
@@ -183,6 +186,7 @@ Async<void> Delivery::attempt_route(Bulk& work, std::string path) {
         ++work.dropped;
         break;
       case Answer::retry:
+      case Answer::unknown:
         again = true;
         work.count_retry(*items[i]);
         break;

@@ -16,8 +16,8 @@
 namespace mecha::pubsub {
 
 // not_found: HTTP 404, treated as a drop. ignored: the application does not serve such events at all; done, without a dead
-// letter.
-enum class Answer : std::uint8_t { success, retry, drop, not_found, ignored };
+// letter. unknown: a status that does not exist; tried again.
+enum class Answer : std::uint8_t { success, retry, drop, not_found, ignored, unknown };
 
 // What is sent; all of it outlives the call.
 struct Outgoing {
@@ -27,7 +27,8 @@ struct Outgoing {
   const std::string& pubsub;
   const std::string& topic;    // as the subscription names it
   const std::string& path;     // as the application wrote it
-  std::string& refusal;        // what an answer not_found or ignored said, for the log
+  std::string& refusal;        // for the log: what an answer not_found, ignored or unknown said
+  std::string& cause;          // for the log: the error of the application alone, when send() fails for one
 };
 
 struct OutgoingEntry {
@@ -37,6 +38,12 @@ struct OutgoingEntry {
   std::optional<Metadata> metadata;
 };
 
+// What the log says of a batch that the application does not serve: as a warning, or as an error.
+struct Refusal {
+  std::string text;
+  bool is_error = false;
+};
+
 struct OutgoingBatch {
   std::string id;
   const std::vector<const OutgoingEntry*>& entries;
@@ -44,6 +51,7 @@ struct OutgoingBatch {
   const std::string& topic;
   const std::string& path;
   bool raw = false;
+  Refusal& refusal;            // of answers that are `ignored`
 };
 
 // One answer per entry, in order, from what the application said by entry id; an entry it left out is tried again.
@@ -62,6 +70,11 @@ inline std::string id_of(const json::Value& envelope) {
   const auto* id = envelope.find("id");
   if (id == nullptr || id->is_null()) return "<nil>";
   return id->is_string() ? id->as_string() : json::write(*id);
+}
+
+// What an answer with a status that does not exist says.
+inline std::string unknown_status(const json::Value& envelope, const std::string& status) {
+  return "unknown status returned from app while processing pub/sub event " + id_of(envelope) + ", status: " + status + ", err: retriable error occurred";
 }
 
 class Sink {

@@ -35,7 +35,7 @@ class StreamSink final : public Sink {
     waiters_[id] = waiter;
     // No guard, whose end could come after that of the sink: a frame that nobody resumes goes with its event loop.
     try {
-      auto answer = co_await ask(std::move(message), waiter);
+      auto answer = co_await ask(event, std::move(message), waiter);
       forget(id, waiter);
       co_return answer;
     } catch (...) {  // a `co_await` after a policy's timeout
@@ -51,7 +51,7 @@ class StreamSink final : public Sink {
   bool processed(const std::string& id, std::uint64_t status) {
     const auto found = waiters_.find(id);
     if (found == waiters_.end()) return false;
-    found->second->answer = topic_answer(status);
+    found->second->status = status;
     found->second->event.set();
     return true;
   }
@@ -66,25 +66,35 @@ class StreamSink final : public Sink {
   struct Waiter {
     explicit Waiter(Executor executor) : event(std::move(executor)) {}
     mecha::Event event;
-    std::optional<Answer> answer;
+    std::optional<std::uint64_t> status;
   };
 
-  Async<Answer> ask(std::string message, std::shared_ptr<Waiter> waiter) {
-    MECHA_CO_TRY_VOID(co_await write(std::move(message)));
-    while (!waiter->answer && !closed_) {
+  // `event` outlives it.
+  Async<Answer> ask(const Outgoing& event, std::string message, std::shared_ptr<Waiter> waiter) {
+    MECHA_CO_TRY_VOID(co_await write(event, std::move(message)));
+    while (!waiter->status && !closed_) {
       co_await waiter->event.wait();
       const auto state = co_await asio::this_coro::cancellation_state;
       if (state.cancelled() != asio::cancellation_type::none) break;
     }
-    if (!waiter->answer) co_return fail(Code::unknown, "stream closed");
-    co_return *waiter->answer;
+    if (!waiter->status) co_return fail(Code::unknown, "stream closed");
+    const auto verdict = topic_answer(*waiter->status);
+    // The reference prints the message that holds the status.
+    if (verdict == Answer::unknown) event.refusal = unknown_status(event.envelope, "status:" + std::to_string(static_cast<std::int32_t>(*waiter->status)));
+    co_return verdict;
   }
 
-  Async<void> write(std::string message) {
+  Async<void> write(const Outgoing& event, std::string message) {
     if (!co_await turn_.acquire()) co_return fail(Code::cancelled, "context canceled");
     try {
       auto sent = closed_ ? fail(Code::unknown, "stream closed") : co_await send_(std::move(message));
       turn_.release();
+      if (!sent && !closed_) {
+        event.cause = sent.error().as_rpc_text();
+        auto error = std::move(sent).error();
+        error.message = "error returned from app while processing pub/sub event " + id_of(event.envelope) + ": retriable error occurred: " + event.cause;
+        co_return fail(std::move(error));
+      }
       co_return sent;
     } catch (...) {
       turn_.release();

@@ -10,7 +10,7 @@ namespace mecha::pubsub {
 
 // Serialised. Fails for events whose data is not what their content type says.
 Result<std::string> topic_event(const Outgoing& event);
-// The number of a TopicEventResponseStatus as a verdict; what does not exist is a retry.
+// The number of a TopicEventResponseStatus as a verdict; what does not exist is unknown.
 Answer topic_answer(std::uint64_t status);
 
 }  // namespace mecha::pubsub
