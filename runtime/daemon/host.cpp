@@ -220,7 +220,7 @@ Async<void> Host::start() {
           "failed to parse metrics port: strconv.Atoi: parsing " + text::quote(settings_.metrics_port) + ": invalid syntax"
       );
     }
-    MECHA_CO_TRY(auto bound, co_await bind_all(log_, {options_.metrics_listen_address}, static_cast<std::uint16_t>(*port), "metrics server"));
+    MECHA_CO_TRY(auto bound, co_await bind_all(log_, {options_.metrics_listen_address}, static_cast<std::uint16_t>(*port), "metrics server", "metrics server"));
     net::ServerOptions server;
     server.body_bytes_max = 64 << 10;
     server.idle_timeout = 60s;

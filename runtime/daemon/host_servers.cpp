@@ -121,10 +121,10 @@ Async<void> Host::start_servers() {
     http_servers_.add(std::move(listener), server, http_handler);
     log_.info("HTTP server is running on a Unix Domain Socket");
   } else {
-    MECHA_CO_TRY(auto grpc, co_await bind_all(log_, settings_.listen_addresses, settings_.grpc_port, "gRPC server"));
+    MECHA_CO_TRY(auto grpc, co_await bind_all(log_, settings_.listen_addresses, settings_.grpc_port, "gRPC server", "API gRPC server"));
     for (auto& listener : grpc) grpc_servers_.add(std::move(listener), api_options(Parts::header_max(settings_)), grpc_handler);
     log_.info("API gRPC server is running on port " + std::to_string(settings_.grpc_port));
-    MECHA_CO_TRY(auto bound, co_await bind_all(log_, settings_.listen_addresses, settings_.http_port, "HTTP server"));
+    MECHA_CO_TRY(auto bound, co_await bind_all(log_, settings_.listen_addresses, settings_.http_port, "HTTP server", "HTTP server"));
     for (auto& listener : bound) http_servers_.add(std::move(listener), server, http_handler);
     log_.info("HTTP server is running on port " + std::to_string(settings_.http_port));
   }
@@ -138,7 +138,7 @@ Async<void> Host::start_servers() {
     auto public_server = server;
     public_server.http2 = false;
     public_server.body_bytes_max = 0;
-    MECHA_CO_TRY(auto bound, co_await bind_all(log_, {options_.dapr_public_listen_address}, *settings_.public_port, "public HTTP server"));
+    MECHA_CO_TRY(auto bound, co_await bind_all(log_, {options_.dapr_public_listen_address}, *settings_.public_port, "public HTTP server", "public HTTP server"));
     const auto handler = [&shown_server = *parts.public_http](net::Exchange& exchange) { return shown_server.serve(exchange); };
     for (auto& listener : bound) http_servers_.add(std::move(listener), public_server, handler);
   }

@@ -51,7 +51,7 @@ Async<net::Listener> listen(std::string host, std::uint16_t port) {
 }
 
 Async<std::vector<net::Listener>> bind_all(
-    const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what
+    const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what, std::string server
 ) {
   std::vector<net::Listener> bound;
   std::string problem;
@@ -74,7 +74,7 @@ Async<std::vector<net::Listener>> bind_all(
     }
   }
   if (bound.empty()) {
-    co_return fail(Code::unavailable, "failed to start " + (what == "gRPC server" ? "API " + what : what) + ": could not listen on any endpoint: " + problem);
+    co_return fail(Code::unavailable, "failed to start " + server + ": could not listen on any endpoint: " + problem);
   }
   co_return bound;
 }

@@ -22,8 +22,9 @@ bool is_taken(const Error& error);
 
 // Binds `port` on every address; while it is taken, again and again for ten seconds. One address that fails is only logged; none at all is an
 // error.
+// `what` names it where one address fails, `server` where none is left.
 Async<std::vector<net::Listener>> bind_all(
-    const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what
+    const Log& log, std::vector<std::string> addresses, std::uint16_t port, std::string what, std::string server
 );
 
 // Some servers that begin and end together.
