@@ -8,6 +8,7 @@
 As a module: `with Servers(folder) as servers: port = servers.redis()`. Standard library only.
 """
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -189,12 +190,13 @@ def stop_signal(name):
 
 def etcd_answers(port, certificates=""):
     """It listens before it has read its log and is its own leader."""
-    with socket.create_connection(("127.0.0.1", port), 2) as s:
+    with contextlib.ExitStack() as stack:
+        s = stack.enter_context(socket.create_connection(("127.0.0.1", port), 2))
         s.settimeout(5)
         if certificates:
             context = ssl.create_default_context(cafile=f"{certificates}/ca.crt")
             context.load_cert_chain(f"{certificates}/client.crt", f"{certificates}/client.key")
-            s = context.wrap_socket(s, server_hostname="127.0.0.1")
+            s = stack.enter_context(context.wrap_socket(s, server_hostname="127.0.0.1"))
         s.sendall(b"GET /health HTTP/1.0\r\nHost: etcd\r\n\r\n")
         answer = b""
         while piece := s.recv(4096):

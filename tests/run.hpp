@@ -16,7 +16,7 @@
 namespace mecha::testing {
 
 template <class T>
-T run(asio::io_context& context, asio::awaitable<T> work, std::chrono::seconds limit = std::chrono::seconds(10)) {
+T run(asio::io_context& context, asio::awaitable<T> work, std::chrono::seconds limit = std::chrono::seconds(60)) {
   std::optional<T> result;
   std::exception_ptr error;
   bool done = false;
@@ -33,7 +33,7 @@ T run(asio::io_context& context, asio::awaitable<T> work, std::chrono::seconds l
   return std::move(*result);
 }
 
-inline void run(asio::io_context& context, asio::awaitable<void> work, std::chrono::seconds limit = std::chrono::seconds(10)) {
+inline void run(asio::io_context& context, asio::awaitable<void> work, std::chrono::seconds limit = std::chrono::seconds(60)) {
   const auto wrap = [](asio::awaitable<void> inner) -> asio::awaitable<bool> {
     co_await std::move(inner);
     co_return true;
@@ -41,10 +41,10 @@ inline void run(asio::io_context& context, asio::awaitable<void> work, std::chro
   run(context, wrap(std::move(work)), limit);
 }
 
-// Waits for what another thread brings about, at most five seconds.
+// Waits for what another thread brings about, at most half a minute.
 template <class F>
 bool eventually(F condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

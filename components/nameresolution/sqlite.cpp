@@ -153,10 +153,13 @@ class SqliteResolver final : public Resolver {
   // Others stop believing in a row that is not touched; a row that is lost is put back.
   asio::awaitable<void> keep_fresh() {
     auto cleaned = std::chrono::steady_clock::now();
+    constexpr std::chrono::nanoseconds kFirst = 200ms;
     auto pause = refresh_pause();
+    auto again = kFirst;  // after a failure; twice as long after each more
     while (co_await sleep_for(pause)) {
       const auto touched = co_await database_->execute(refresh_, {unix_seconds(), id_, address_});
-      pause = touched ? refresh_pause() : std::min<std::chrono::nanoseconds>(refresh_pause(), 200ms);
+      pause = touched ? refresh_pause() : std::min(refresh_pause(), again);
+      again = touched ? kFirst : std::min(refresh_pause(), 2 * again);
       if (!touched) {
         log_.error("cannot refresh the host registration: " + touched.error().message);
       } else if (*touched == 0) {

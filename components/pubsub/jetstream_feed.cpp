@@ -118,6 +118,7 @@ Async<void> JetStreamFeed::find_or_make_consumer() {
   if (!info && info.error().code == Code::not_found) {
     auto made = co_await make_consumer();
     if (made || made.error().code != Code::already_exists) co_return made;
+    connection_->unsubscribe();  // from the inbox of the one that was not made
     info = co_await ask_jetstream(connection_, subject, {});
   }
   if (!info) co_return fail(std::move(info).error());

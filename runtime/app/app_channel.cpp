@@ -176,7 +176,7 @@ class Channel final : public AppChannel {
 
   Async<std::unique_ptr<AppCall>> open(RequestScope& scope, net::RequestHead head, std::uint64_t sent) override {
     if (!healthy_) co_return unhealthy();
-    auto slot = limiter_ ? co_await enter(scope) : Result<Slot>();
+    auto slot = limiter_ ? co_await enter(scope) : Result<Slot>();  // most have no limit, and need no coroutine to learn it
     if (!slot) co_return fail(std::move(slot).error());
     prepare(scope, head);
     auto opened = std::make_unique<StreamedCall>(*std::move(slot), scope, head, base_);

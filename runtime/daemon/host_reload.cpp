@@ -66,7 +66,8 @@ asio::awaitable<void> Host::reload(Cause cause) {
     co_return;
   }
   for (const auto& file : keep_unreadable(resources_, *next)) {
-    next->notices.push_back({.text = "what " + file + " held before stays as it is until the file can be read"});
+    const bool is_empty = std::ranges::find(next->empty, file) != next->empty.end();
+    next->notices.push_back({.text = "what " + file + " held before stays as it is until " + (is_empty ? "the files rest" : "the file can be read")});
   }
   keep_rules(*next);
   keep_one_actor_store(*next);

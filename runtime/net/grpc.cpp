@@ -9,8 +9,6 @@
 namespace mecha::net::grpc {
 namespace {
 
-constexpr std::size_t kJoinedMax = 4096;  // a message up to here is copied behind its prefix rather than written by itself
-
 void add_status(Headers& headers, const Status& status) {
   headers.add("grpc-status", std::to_string(static_cast<int>(status.code)));
   if (!status.message.empty()) headers.add("grpc-message", encode_message(status.message));

@@ -28,6 +28,8 @@ struct Status {
 std::array<char, 5> prefix_of(std::size_t size);
 // Prefix of five bytes and the message, uncompressed.
 std::string frame(std::string_view message);
+// A message up to here is copied behind its prefix, to be one write, rather than written by itself.
+inline constexpr std::size_t kJoinedMax = 4096;
 
 // Takes pieces of a body and gives whole messages. Bounded: a longer message is resource_exhausted, with the reference's
 // text ("grpc: received message larger than max (N vs. M)"). Gunzips compressed ones.

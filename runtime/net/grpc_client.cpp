@@ -13,8 +13,6 @@
 namespace mecha::net::grpc {
 namespace {
 
-constexpr std::size_t kJoinedMax = 4096;  // a message up to here is copied behind its prefix rather than written by itself
-
 // What an answer that is not gRPC means (doc/http-grpc-status-mapping.md of its specification).
 Code code_of_answer(unsigned status) {
   switch (status) {

@@ -11,11 +11,9 @@
 namespace mecha::net {
 namespace {
 
-Async<void> refuse_misuse(const char* what) {
-  co_return fail(Error{.code = Code::internal, .message = what});
-}
-
 Error misuse(const char* what) { return Error{.code = Code::internal, .message = what}; }
+
+Async<void> refuse_misuse(const char* what) { co_return fail(misuse(what)); }
 
 Headers refusal_trailers(std::string_view field) {
   auto error = field_too_long(field);

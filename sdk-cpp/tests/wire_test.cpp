@@ -376,7 +376,7 @@ TEST_CASE(
     if (message == nullptr) return Reply();
     return ++asked == 1 ? Reply::failed({grpc::StatusCode::UNAVAILABLE, "never"}) : Reply::silence();
   });
-  const auto late = client.wait_until_ready(300ms);
+  const auto late = client.wait_until_ready(2s);
   CHECK(late.error().code == Code::deadline_exceeded);
   CHECK(late.error().message == "the sidecar is not ready: never");
   server.answer("GetMetadata", Reply::failed({grpc::StatusCode::UNAUTHENTICATED, "Unauthorized"}));

@@ -79,7 +79,7 @@ def test_an_empty_target_is_no_missing_one(side, metadata):
 
 def test_a_message_that_is_none_leaves_the_log_alone(side):
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetState")(b"\x0a\x01\xff", timeout=5)
+        channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetState")(b"\x0a\x01\xff", timeout=30)
     assert error.value.code() == grpc.StatusCode.INTERNAL
     assert "libprotobuf" not in side.log()
 
@@ -99,7 +99,7 @@ def test_a_text_that_ends_in_a_blank_breaks_no_call(launch):
     launch.apps.append(app)
     side = launch.sidecar(app=app, flags=("--app-protocol", "grpc"))
     with grpc.insecure_channel(f"127.0.0.1:{side.grpc}") as channel, pytest.raises(grpc.RpcError) as error:
-        channel.unary_unary("/x.Y/Z")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=5)
+        channel.unary_unary("/x.Y/Z")(b"", metadata=[("dapr-app-id", side.app_id)], timeout=30)
     assert (error.value.code(), error.value.details().strip(), dict(error.value.trailing_metadata())["x-said"].strip()) == (grpc.StatusCode.NOT_FOUND, "none:", "said")
     assert side.invoke(side.app_id, "x").json["code"] == grpc.StatusCode.NOT_FOUND.value[0]
 

@@ -20,14 +20,17 @@ struct Received {
   std::vector<std::size_t> batches;
   int running = 0, most = 0;
   std::chrono::milliseconds work{0};
-  bool meet = false;  // the first waits for another to be handled beside it, however slowly they come
+  bool meet = false;  // the first waits for another to be handled beside it, however slowly they come, but not for ever
   int fail_first = 0;  // so many deliveries fail
 };
 
 asio::awaitable<Verdict> receive(Received& log, Message message) {
   log.most = std::max(log.most, ++log.running);
   bool whole = log.work.count() == 0 || co_await sleep_for(log.work);
-  while (whole && log.meet && log.most < 2) whole = co_await sleep_for(1ms);
+  for (int i = 0; whole && log.meet && log.most < 2; ++i) {
+    whole = co_await sleep_for(1ms);
+    if (i == 10'000) log.meet = false;
+  }
   --log.running;
   if (!whole) co_return Verdict::abandoned;
   if (log.fail_first > 0) {

@@ -127,8 +127,8 @@ func state() []operation {
 				same(value(c, d, "go-b1"), ""), same(value(c, d, "go-b2"), ""))
 		}},
 		{"state: time to live", func(c ctx, d dapr.Client) error {
-			err := first(d.SaveState(c, "store", "go-brief", []byte("x"), map[string]string{"ttlInSeconds": "1"}), same(value(c, d, "go-brief"), "x"))
-			for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end) && value(c, d, "go-brief") != ""; {
+			err := first(d.SaveState(c, "store", "go-brief", []byte("x"), map[string]string{"ttlInSeconds": "2"}), same(value(c, d, "go-brief"), "x"))
+			for end := time.Now().Add(30 * time.Second); err == nil && time.Now().Before(end) && value(c, d, "go-brief") != ""; {
 				time.Sleep(100 * time.Millisecond)
 			}
 			return first(err, same(value(c, d, "go-brief"), ""))

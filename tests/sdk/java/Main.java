@@ -155,10 +155,10 @@ public final class Main {
       same(Arrays.asList(value("java-t1"), value("java-t2")), Arrays.asList(null, "2"));
     });
     OPERATIONS.put("state: time to live", () -> {
-      var brief = new State<>("java-brief", "x", null, Map.of("ttlInSeconds", "1"), null);
+      var brief = new State<>("java-brief", "x", null, Map.of("ttlInSeconds", "2"), null);
       dapr.saveBulkState(new SaveStateRequest("store").setStates(brief)).block();
       same(value("java-brief"), "x");
-      for (int i = 0; i < 50 && value("java-brief") != null; i++) Thread.sleep(100);
+      for (int i = 0; i < 300 && value("java-brief") != null; i++) Thread.sleep(100);
       same(value("java-brief"), null);
     });
     OPERATIONS.put("state: delete under an entity tag", () -> {

@@ -89,9 +89,9 @@ operation("state: save and get in bulk", async (client) => {
   assert.deepEqual(items.map((i) => [i.key, i.data]).sort(), [["js-b1", "one"], ["js-b2", { n: 2 }]]);
 });
 operation("state: time to live", async (client) => {
-  await client.state.save("store", [{ key: "js-brief", value: "x", metadata: { ttlInSeconds: "1" } }]);
+  await client.state.save("store", [{ key: "js-brief", value: "x", metadata: { ttlInSeconds: "2" } }]);
   assert.equal(await client.state.get("store", "js-brief"), "x");
-  for (const end = Date.now() + 5000; Date.now() < end && (await client.state.get("store", "js-brief")) !== ""; ) await pause(100);
+  for (const end = Date.now() + 30000; Date.now() < end && (await client.state.get("store", "js-brief")) !== ""; ) await pause(100);
   assert.equal(await client.state.get("store", "js-brief"), "");
 });
 operation("state: transaction", async (client) => {

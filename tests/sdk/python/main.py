@@ -123,9 +123,9 @@ def _(d):
 
 @operation("state: time to live")
 def _(d):
-    d.save_state("store", "brief", b"x", state_metadata={"ttlInSeconds": "1"})
+    d.save_state("store", "brief", b"x", state_metadata={"ttlInSeconds": "2"})
     same(d.get_state("store", "brief").data, b"x")
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while d.get_state("store", "brief").data and time.monotonic() < end:
         time.sleep(0.1)
     same(d.get_state("store", "brief").data, b"")

@@ -129,10 +129,10 @@ async fn state(run: &Run, dapr: &mut Dapr) {
         same(value(dapr, "rust-b1").await? + &value(dapr, "rust-b2").await?, String::new())
     }).await;
     run.operation("state: time to live", async {
-        let brief = Some(HashMap::from([("ttlInSeconds".to_string(), "1".to_string())]));
+        let brief = Some(HashMap::from([("ttlInSeconds".to_string(), "2".to_string())]));
         dapr.save_state("store", "rust-brief", "x".into(), None, brief, None).await.map_err(text)?;
         same(value(dapr, "rust-brief").await?, "x".into())?;
-        for _ in 0..50 {
+        for _ in 0..300 {
             if value(dapr, "rust-brief").await?.is_empty() {
                 return Ok(());
             }
