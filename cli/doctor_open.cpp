@@ -144,7 +144,7 @@ class Opener {
       else outcome.why = read.error().message;
       outcome.unread = !read.has_value();
     }
-    co_await loader.stop(5s);
+    if (!co_await loader.stop(5s)) co_await loader.stop(5s);  // what is left behind has to end all the same
   }
 
   static Diagnosis failure(const Outcome& outcome, const ComponentSpec& spec) {

@@ -306,7 +306,7 @@ std::vector<const LoadedComponent*> ComponentLoader::ready() const {
 asio::awaitable<bool> ComponentLoader::stop(std::chrono::seconds limit) {
   bool all = true;
   co_await gate_.close(std::chrono::seconds(0));
-  for (auto& ending : std::exchange(endings_, {})) all = co_await has_ended(std::move(ending)) && all;
+  auto before = std::exchange(endings_, {});
   while (!leaving_.empty()) {
     const auto component = std::move(leaving_.back());
     leaving_.pop_back();
@@ -320,6 +320,8 @@ asio::awaitable<bool> ComponentLoader::stop(std::chrono::seconds limit) {
     entry->loaded.state = ComponentState::pending;
     all = co_await has_ended(begin_stop(component, limit)) && all;
   }
+  // What was on its way out already has held up nobody.
+  for (auto& ending : before) all = co_await has_ended(std::move(ending)) && all;
   endings_.clear();
   if (all) co_await stops_.close(limit);
   co_return all;

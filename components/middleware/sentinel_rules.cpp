@@ -171,9 +171,10 @@ Result<void> SentinelRules::read_system(std::string_view text) {
   for (const auto& item : rules) {
     RuleReader reader("systemRules", item);
     (void)reader.text("id");
-    const auto measure = static_cast<int>(reader.number("metricType", 0));
+    const auto written = reader.number("metricType", 0);
+    const int measure = written >= 0 && written <= 4 ? static_cast<int>(written) : -1;
     if (measure == 0 || measure == 4) reader.note("metricType: the load and the CPU usage of the system are not in this build");
-    if (measure > 4) reader.note("metricType must be 0 to 4");
+    if (measure != written) reader.note("metricType must be 0 to 4");
     (void)reader.any("strategy");  // of load and usage
     const auto trigger = reader.number("triggerCount", 0);
     MECHA_TRY_VOID(reader.done());

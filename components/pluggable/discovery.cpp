@@ -22,7 +22,7 @@ Result<std::vector<std::string>> names(std::string_view response) {
     if (field.field() == 7) {
       Error error{.code = Code::unknown};
       for (wire::Reader inner(field.bytes()); inner.next();) {
-        if (inner.field() == 1) error.code = static_cast<Code>(inner.number());
+        if (inner.field() == 1 && inner.number() > 0 && inner.number() <= static_cast<std::uint64_t>(Code::unauthenticated)) error.code = static_cast<Code>(inner.number());
         if (inner.field() == 2) error.message = inner.text();
       }
       return fail(std::move(error));

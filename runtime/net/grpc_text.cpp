@@ -124,7 +124,9 @@ bool is_reserved(std::string_view name) {
 }
 
 std::string malformed_status(std::string_view written) {
-  return "transport: malformed grpc-status: " + text::number_fault("ParseInt", written, text::to_int(written).has_value());
+  const auto digits = written.substr(written.starts_with('-') || written.starts_with('+') ? 1 : 0);
+  const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return "transport: malformed grpc-status: " + text::number_fault("ParseInt", written, is_number);
 }
 
 std::optional<Code> status_code(const Headers& headers) {

@@ -192,6 +192,7 @@ BROKEN = [
     (lambda stream: stream.send_headers(("grpc-status", "99"), ("grpc-message", "odd"), end=True), 99, "odd", 500),
     (lambda stream: stream.send_headers(("grpc-status", "256"), ("grpc-message", "odd"), end=True), 2, "odd", 500),
     (lambda stream: stream.send_headers(("grpc-status", "2147483648"), end=True), 2, 'transport: malformed grpc-status: strconv.ParseInt: parsing "2147483648": value out of range', 500),
+    (lambda stream: stream.send_headers(("grpc-status", "9223372036854775808"), end=True), 2, 'transport: malformed grpc-status: strconv.ParseInt: parsing "9223372036854775808": value out of range', 500),
 ]
 
 

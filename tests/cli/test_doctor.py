@@ -162,6 +162,14 @@ def test_a_server_that_says_nothing_is_named(tool):
         assert "is the port right?" in one(doctor(tool, code=1), "backends", "bus (pubsub.mqtt3) does not start: init timeout")["remedy"]
 
 
+def test_a_driver_that_goes_on_waiting_for_a_server_that_says_nothing(tool):
+    """The start is given up before the driver gives up; the tool waits for its thread all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"me:word@tcp(127.0.0.1:{silent.getsockname()[1]})/"
+        tool.write("resources/a.yaml", component("db", "state.mysql", connectionString=address).replace("spec: {", "spec: {initTimeout: 100ms, "))
+        assert "is the port right?" in one(doctor(tool, code=1), "backends", "db (state.mysql) does not start: init timeout")["remedy"]
+
+
 def test_a_certificate_of_an_unknown_authority(tool):
     """The handshake is made and the certificate checked, with the authority that the component names."""
     if shutil.which("openssl") is None:
