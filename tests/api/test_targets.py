@@ -167,7 +167,7 @@ def test_parts_of_a_url(odd, target, headers, want):
     ("other", 'unsupported protocol scheme "ftp"'),
     ("http://", "http: no Host in request URL"),
     ("http:///x", "http: no Host in request URL"),
-    ("http://a b", 'parse "http://a b": invalid character in host name'),
+    ("http://a b", 'parse "http://a b/x": invalid character in host name'),
 ])
 def test_a_url_that_is_none(odd, target, cause):
     assert odd[0].get("/x", [("dapr-app-id", target)]).error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {target}, err: {cause}")
@@ -200,4 +200,4 @@ def test_a_client_certificate(launch, tmp_path, version):
     assert one.invoke("good", "x", "GET").body == b"admitted"
     missing = "certificate required" if version == ssl.TLSVersion.TLSv1_3 else "handshake failure"
     for name, cause in (("bad", "unknown certificate authority"), ("none", missing)):
-        assert one.invoke(name, "x", "GET").error() == (500, "ERR_DIRECT_INVOKE", f"failed to invoke, id: {name}, err: remote error: tls: {cause}")
+        assert one.invoke(name, "x", "GET").error() == (500, "ERR_DIRECT_INVOKE", f'failed to invoke, id: {name}, err: Get "https://localhost:{there.port}/x": remote error: tls: {cause}')
