@@ -81,7 +81,7 @@ Result<Time> expiry_of(const Hub& hub, const WriteOptions& options) {
   if (read.ec != std::errc() || read.ptr != text.data() + text.size()) {
     return mecha::fail(
         Code::invalid_argument,
-        "error parsing ttlInSeconds: strconv.ParseInt: parsing \"" + text + "\": invalid syntax"
+        "strconv.Atoi: parsing \"" + text + "\": invalid syntax"
     );
   }
   constexpr std::int64_t longest = 3'000'000'000;
