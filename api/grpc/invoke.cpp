@@ -76,7 +76,7 @@ Async<std::string> body_of(const RequestScope& scope, InvokeAnswer& answer, bool
 // The status of an answer that is no success: of a gRPC application as it is, of an HTTP one by the table of 8.4.
 net::grpc::Status failed_status(const InvokeAnswer& answer, std::string_view body) {
   if (answer.is_grpc()) {
-    const auto code = answer.status >= 0 && answer.status <= 255 ? static_cast<Code>(answer.status) : Code::unknown;
+    const auto code = net::grpc::code_of(answer.status);
     return {
         .code = code,
         .message = answer.status_message,

@@ -11,6 +11,7 @@
 #include "runtime/async/within.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/capabilities/invocation/invocation.hpp"
+#include "runtime/net/grpc.hpp"
 
 namespace mecha::api {
 namespace {
@@ -144,7 +145,7 @@ asio::awaitable<void> answer_success(HttpRequest& http, net::ResponseHead head, 
 
 // An answer of a gRPC application that is an error: the status as JSON text (contract 01, 8.3).
 asio::awaitable<void> answer_status(HttpRequest& http, InvokeAnswer& answer) {
-  const auto code = answer.status >= 0 && answer.status <= 255 ? static_cast<Code>(answer.status) : Code::unknown;
+  const auto code = net::grpc::code_of(answer.status);
   net::ResponseHead head{.status = http_status_of(code), .headers = answer_headers(answer)};
   auto body = status_json(answer.status, answer.status_message, answer.status_details);
   if (!body) {

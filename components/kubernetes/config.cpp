@@ -115,16 +115,13 @@ Result<KubeConfig> in_cluster(const std::string& folder) {
 
 Result<KubeConfig> find_kube_config(const std::string& path) {
   if (!path.empty()) return read_kube_config(path);
-  auto pod = in_cluster();
-  if (pod) return pod;
-  if (pod.error().code != Code::failed_precondition) {
-    pod.error().code = Code::failed_precondition;  // of this process as well
-    return pod;
+  auto found = in_cluster();
+  if (!found && found.error().code == Code::failed_precondition) {
+    const auto set = environment("KUBECONFIG");
+    found = read_kube_config(set.empty() ? environment("HOME") + "/.kube/config" : set);
   }
-  const auto set = environment("KUBECONFIG");
-  auto own = read_kube_config(set.empty() ? environment("HOME") + "/.kube/config" : set);
-  if (!own) own.error().code = Code::failed_precondition;  // of this process, not of the settings
-  return own;
+  if (!found) found.error().code = Code::failed_precondition;  // of this process, not of the settings
+  return found;
 }
 
 }  // namespace mecha::kubernetes

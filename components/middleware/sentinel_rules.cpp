@@ -44,6 +44,13 @@ class RuleReader {
     if (value != nullptr && !value->is_null()) note(std::string(name) + " must be text");
     return {};
   }
+  // What the rule is about, for all rules but those of the system.
+  std::string resource() {
+    (void)text("id");
+    auto name = text("resource");
+    if (name.empty()) note("resource is missing");
+    return name;
+  }
   const json::Value* any(std::string_view name) {
     known_.push_back(name);
     return rule_.find_nocase(name);
@@ -98,9 +105,7 @@ Result<void> SentinelRules::read_flows(std::string_view text) {
   MECHA_TRY(const auto flows, rule_list("flowRules", text));
   for (const auto& item : flows) {
     RuleReader reader("flowRules", item);
-    (void)reader.text("id");
-    const auto name = reader.text("resource");
-    if (name.empty()) reader.note("resource is missing");
+    const auto name = reader.resource();
     FlowRule rule;
     rule.threshold = reader.number("threshold", 0);
     reader.only("tokenCalculateStrategy", 0, "a threshold that warms up or follows the memory");
@@ -125,9 +130,7 @@ Result<void> SentinelRules::read_isolations(std::string_view text) {
   MECHA_TRY(const auto isolations, rule_list("isolationRules", text));
   for (const auto& item : isolations) {
     RuleReader reader("isolationRules", item);
-    (void)reader.text("id");
-    const auto name = reader.text("resource");
-    if (name.empty()) reader.note("resource is missing");
+    const auto name = reader.resource();
     reader.only("metricType", 0, "another metric than concurrency");
     const auto threshold = reader.number("threshold", 0);
     if (threshold < 1) reader.note("threshold must be above zero");
@@ -141,9 +144,7 @@ Result<void> SentinelRules::read_breakers(std::string_view text) {
   MECHA_TRY(const auto breakers, rule_list("circuitBreakerRules", text));
   for (const auto& item : breakers) {
     RuleReader reader("circuitBreakerRules", item);
-    (void)reader.text("id");
-    const auto name = reader.text("resource");
-    if (name.empty()) reader.note("resource is missing");
+    const auto name = reader.resource();
     const auto strategy = reader.number("strategy", 0);
     if (strategy > 2) reader.note("strategy must be 0, 1 or 2");
     BreakerRule rule;
@@ -206,11 +207,15 @@ bool SentinelRules::system_allows() {
 }
 
 std::optional<std::int64_t> SentinelRules::enter(const std::string& name) {
-  const std::lock_guard lock(all_.mutex);
-  if (!system_allows()) return std::nullopt;
+  // Without rules of all requests none waits for those of other resources.
+  std::unique_lock lock(all_.mutex, std::defer_lock);
+  if (all_counted()) {
+    lock.lock();
+    if (!system_allows()) return std::nullopt;
+  }
   std::optional<std::int64_t> wait = 0;
   if (const auto it = resources_.find(name); it != resources_.end()) wait = enter(*it->second, now_ns());
-  if (!wait) return std::nullopt;
+  if (!wait || !all_counted()) return wait;
   all_.passed.add(now_ms());
   ++all_.under_way;
   return wait;
@@ -258,7 +263,7 @@ bool SentinelRules::breakers_allow(Resource& resource, std::int64_t now_ms) {
 
 void SentinelRules::leave(const std::string& name, std::int64_t entered_ms) {
   const auto now = now_ms();
-  {
+  if (all_counted()) {
     const std::lock_guard lock(all_.mutex);
     --all_.under_way;
     all_.completed.add(now);

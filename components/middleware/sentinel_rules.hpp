@@ -79,6 +79,7 @@ class SentinelRules {
   Result<void> read_system(std::string_view text);
   Resource& resource(const std::string& name);
   std::int64_t now_ns() const;
+  bool all_counted() const { return !all_.rules.empty(); }  // fixed after parse()
   bool system_allows();
   static std::optional<std::int64_t> enter(Resource& resource, std::int64_t now_ns);
   static bool breakers_allow(Resource& resource, std::int64_t now_ms);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -89,7 +90,9 @@ Error transport_error(Error error);
 Status not_grpc(const ResponseHead& head);
 // A status as the trailers that end a call.
 Headers status_trailers(const Status& status);
-// The number of a grpc-status; empty if there is none or it cannot be read. Numbers above 255 are unknown.
+// The code of a number that comes from outside: those above 255 and below 0 are unknown.
+Code code_of(std::int64_t number);
+// The number of a grpc-status; empty if there is none or it cannot be read. Its code is that of code_of().
 std::optional<Code> status_code(const Headers& headers);
 // What a client says of a grpc-status that is no number.
 std::string malformed_status(std::string_view written);

@@ -129,12 +129,14 @@ std::string malformed_status(std::string_view written) {
   return "transport: malformed grpc-status: " + text::number_fault("ParseInt", written, is_number);
 }
 
+Code code_of(std::int64_t number) { return number >= 0 && number <= 255 ? static_cast<Code>(number) : Code::unknown; }
+
 std::optional<Code> status_code(const Headers& headers) {
   const auto text = headers.get("grpc-status");
   if (!text) return std::nullopt;
   const auto number = text::to_int(*text);
   if (!number || !std::in_range<std::int32_t>(*number)) return std::nullopt;
-  return *number >= 0 && *number <= 255 ? static_cast<Code>(*number) : Code::unknown;
+  return code_of(*number);
 }
 
 bool is_grpc(const RequestHead& head) { return is_grpc_type(head.headers.value_or("content-type")); }
